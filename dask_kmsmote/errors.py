@@ -1,0 +1,29 @@
+"""What can go wrong, named by what went wrong.
+
+Every class derives from the built-in exception that imbalanced-learn raises in the same
+place, so that code written for it catches ours too.
+"""
+
+
+class InputError(ValueError):
+    """The data can't be resampled: the message says where, how many, and the mend."""
+
+
+class ParameterError(ValueError):
+    """A parameter does not fit the data or the other parameters."""
+
+
+class NoClusterError(RuntimeError):
+    """No cluster qualifies for a class that rows should be made for."""
+
+
+class TooFewRowsError(InputError, NoClusterError):
+    """A class has too few rows for its neighbours; caught as either parent."""
+
+
+class UnsupportedDaskError(RuntimeError):
+    """A Dask setting is on under which the arrays can't be taken apart."""
+
+
+class DestinationError(OSError):
+    """The destination of a job exists already or can't be written."""

@@ -1,0 +1,53 @@
+"""Census: one pass over X and y.
+
+It notes chunk lengths, labels and what is not finite, and in the same pass takes the rows that
+clusters are learned from, which are chosen by their position in X.
+"""
+
+from __future__ import annotations
+
+import dask
+import numpy as np
+from dask.delayed import Delayed
+
+from ..kernels.blocks import stack, take
+from ..kernels.seeding import Ints
+from ..kernels.summary import Summary, merge_summaries, summarize
+from ..planning.layout import offsets
+from .inputs import RowBlocks
+from .tasks import Tasks
+
+
+def take_census(tasks: Tasks, blocks: RowBlocks, sample: Ints) -> tuple[Summary, Delayed]:
+    """Compute the notes of all chunks, and keep the sampled rows in cluster memory.
+
+    Parameters
+    ----------
+    tasks, blocks
+        The run and its input, of known lengths.
+    sample
+        Sorted positions of the rows to take.
+
+    Returns
+    -------
+    summary
+        Small.
+    rows
+        One persisted block: the sampled rows in their order.
+    """
+    rows = blocks.rows()
+    notes = [tasks("census", summarize, *pair) for pair in zip(rows, blocks.target, strict=True)]
+    summary = tasks.tree("census-merge", merge_summaries, notes)
+    summary, kept = dask.persist(summary, _sampled(tasks, blocks, rows, sample))
+    return dask.compute(summary)[0], kept
+
+
+def _sampled(tasks: Tasks, blocks: RowBlocks, rows: list[Delayed], sample: Ints) -> Delayed:
+    starts = offsets(blocks.lengths or ())
+    bounds = np.searchsorted(sample, starts)
+    parts = [
+        tasks("sample", take, rows[chunk], sample[low:high] - starts[chunk])
+        for chunk, (low, high) in enumerate(zip(bounds[:-1], bounds[1:], strict=True))
+        if low < high
+    ]
+    return tasks("sample-join", stack, parts or rows[:1])

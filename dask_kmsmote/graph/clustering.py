@@ -1,0 +1,241 @@
+"""Clustering: global KMeans through dask-ml, or one fit of another clusterer on bounded rows.
+
+dask-ml's Lloyd pass is used one pass at a time, on blocks whose size follows from the data's shape
+alone, so that the centres do not depend on how the input is chunked. It starts from centres found
+on a sample of rows chosen by position. Between passes, what dask-ml leaves open is settled here:
+an empty cluster keeps its centre (dask-ml moves it to the origin), and the tolerance is relative
+to the variance of the data, as scikit-learn's is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+from dask.delayed import Delayed
+
+from ..errors import ParameterError
+from ..kernels.assignment import NearestCenter, Predictor
+from ..kernels.seeding import START, root_seed, small_seed
+from ..kernels.start import Floats, find_start, fit_clusterer, shifted, start_size
+from ..planning.layout import block_rows
+from ..planning.plan import ClusteringSummary
+from .inputs import RowBlocks
+from .tasks import Tasks
+
+PASSES = 5  # from a good start, scikit-learn's inertia is reached in 2
+BLOCK_BYTES = 16 * 2**20, 128 * 2**20  # of a Lloyd block, least and most
+BLOCKS = 64  # of Lloyd blocks, wished for between those bounds
+SINGLE_FIT_ROWS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Clusterer:
+    """How clusters are learned.
+
+    Attributes
+    ----------
+    estimator
+        Cloned, unfitted (but for a frozen one).
+    kind
+        "lloyd": dask-ml's KMeans, from all rows. "fit": one fit on gathered rows. "frozen": none.
+    n_clusters
+        Clusters that it makes.
+    seed
+        Root seed of the run.
+    learning_rows
+        Most rows to learn from; None where all are.
+    keep_labels
+        Take the labels that one fit gives to its rows, where these are all rows.
+    """
+
+    estimator: Any
+    kind: str
+    n_clusters: int
+    seed: int
+    learning_rows: int | None
+    keep_labels: bool
+
+    def n_sampled(self, n: int) -> int:
+        """Rows that the census must bring, of n."""
+        if self.kind == "frozen":
+            return 0
+        bound = start_size(self.n_clusters) if self.kind == "lloyd" else self.learning_rows
+        return n if bound is None else min(n, bound)
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """What was learned: the fitted estimator, what labels rows by it, and how it went.
+
+    `labels` are those of all rows, in order, where the fit gave them; else None.
+    """
+
+    estimator: Any
+    labeler: NearestCenter | Predictor
+    labels: Delayed | None
+    summary: ClusteringSummary
+
+
+def learn(tasks: Tasks, clusterer: Clusterer, blocks: RowBlocks, rows: Delayed) -> Clustering:
+    """Learn the clusters; computes.
+
+    Parameters
+    ----------
+    tasks, clusterer, blocks
+        The run, what learns, and the input of known lengths.
+    rows
+        The rows that the census brought.
+    """
+    if clusterer.kind == "lloyd":
+        return _learn_by_passes(tasks, clusterer, blocks, rows)
+    return _learn_at_once(tasks, clusterer, blocks, rows)
+
+
+def _learn_at_once(
+    tasks: Tasks, clusterer: Clusterer, blocks: RowBlocks, rows: Delayed
+) -> Clustering:
+    n, labels = sum(blocks.lengths or ()), None
+    fitted = clusterer.estimator
+    if clusterer.kind == "fit":
+        (task,) = dask.persist(tasks("clustering", fit_clusterer, clusterer.estimator, rows))
+        fitted = dask.compute(task)[0]
+        if clusterer.keep_labels and len(getattr(fitted, "labels_", ())) == n:
+            labels = tasks("learned-labels", getattr, task, "labels_")
+    learner = getattr(fitted, "estimator", fitted) if clusterer.kind == "frozen" else fitted
+    summary = ClusteringSummary(
+        type(learner).__name__,
+        clusterer.n_clusters,
+        clusterer.n_sampled(n),
+        n_iter=int(getattr(learner, "n_iter_", 0) or 0),
+    )
+    labeler: NearestCenter | Predictor = Predictor(fitted)
+    if labels is None and finds_nearest_center(learner):
+        labeler = NearestCenter(np.asarray(learner.cluster_centers_, dtype=np.float64))
+    return Clustering(fitted, labeler, labels, summary)
+
+
+def finds_nearest_center(estimator: Any) -> bool:
+    """Whether the estimator's `predict` is the nearest of its `cluster_centers_`."""
+    name, room = type(estimator).__name__, type(estimator).__module__.partition(".")[0]
+    return name in ("KMeans", "MiniBatchKMeans") and room in ("sklearn", "dask_ml")
+
+
+def _learn_by_passes(
+    tasks: Tasks, clusterer: Clusterer, blocks: RowBlocks, rows: Delayed
+) -> Clustering:
+    estimator, k, n = clusterer.estimator, clusterer.n_clusters, sum(blocks.lengths or ())
+    start = None if isinstance(estimator.init, str) else np.asarray(estimator.init, np.float64)
+    if start is not None and start.shape != (k, blocks.matrix.shape[1]):
+        raise ParameterError(
+            f"kmeans_estimator has init of shape {start.shape}; {k} clusters of "
+            f"{blocks.matrix.shape[1]} features need {(k, blocks.matrix.shape[1])}."
+        )
+    seed = clusterer.seed if estimator.random_state is None else estimator.random_state
+    task = tasks("clustering-start", find_start, rows, k, small_seed(root_seed(seed), START), start)
+    centers, offset, variance = dask.compute(task)[0]
+    parts = _lloyd_blocks(blocks, offset)
+    tolerance = float(estimator.tol) * variance
+    centers, shifts = _lloyd(parts, centers - offset, int(estimator.max_iter), tolerance)
+    estimator.cluster_centers_ = centers + offset
+    estimator.n_iter_ = len(shifts)
+    estimator.n_features_in_ = blocks.matrix.shape[1]
+    summary = ClusteringSummary(
+        type(estimator).__name__,
+        k,
+        n,
+        clusterer.n_sampled(n),
+        len(shifts),
+        tuple(shifts),
+        bool(shifts) and shifts[-1] <= tolerance,
+    )
+    return Clustering(estimator, NearestCenter(estimator.cluster_centers_), None, summary)
+
+
+def _lloyd_blocks(blocks: RowBlocks, offset: Floats) -> da.Array:
+    n, n_features = sum(blocks.lengths or ()), len(offset)
+    low, high = (block_rows(n_features + 1, size) for size in BLOCK_BYTES)
+    rows = min(max(low, -(-n // BLOCKS)), high)
+    parts = blocks.matrix.map_blocks(
+        shifted,
+        offset=offset,
+        dtype=np.float64,
+        chunks=(blocks.matrix.chunks[0], (n_features + 1,)),
+        meta=np.empty((0, 0)),
+    )
+    return parts.rechunk({0: rows})
+
+
+def _lloyd(
+    parts: da.Array, centers: Floats, max_iter: int, tolerance: float
+) -> tuple[Floats, list[float]]:
+    from dask_ml.cluster.k_means import k_means  # noqa: PLC0415 - slow to import
+
+    centers = np.column_stack([centers, np.ones(len(centers))])
+    shifts: list[float] = []
+    while len(shifts) < max_iter and (not shifts or shifts[-1] > tolerance):
+        _, found, _ = k_means(parts, len(centers), init=centers, max_iter=1, tol=0.0)
+        empty = found[:, -1] == 0
+        found[empty] = centers[empty]
+        shifts.append(float(((found - centers) ** 2).sum()))
+        centers = found
+    return centers[:, :-1], shifts
+
+
+def resolve_clusterer(
+    setting: Any, compat: bool, seed: int, learning_rows: int | None
+) -> Clusterer:
+    """The clusterer that a `kmeans_estimator` parameter means.
+
+    Parameters
+    ----------
+    setting
+        None, a number of clusters, or an estimator.
+    compat
+        imbalanced-learn's clusterer for None and numbers, and its labels.
+    seed
+        Root seed; in compat also the seed of the clusterer.
+    learning_rows
+        Most rows for one fit; None means `SINGLE_FIT_ROWS`.
+    """
+    from sklearn.base import clone  # noqa: PLC0415
+    from sklearn.cluster import MiniBatchKMeans  # noqa: PLC0415
+    from sklearn.frozen import FrozenEstimator  # noqa: PLC0415
+
+    bound = SINGLE_FIT_ROWS if learning_rows is None else learning_rows
+    if setting is None or isinstance(setting, int | np.integer):
+        n_clusters = 8 if setting is None else int(setting)
+        if compat:
+            estimator = MiniBatchKMeans(n_clusters, random_state=seed)
+            return Clusterer(estimator, "fit", n_clusters, seed, bound, True)
+        from dask_ml.cluster import KMeans  # noqa: PLC0415
+
+        estimator = KMeans(n_clusters, max_iter=PASSES)
+        return Clusterer(estimator, "lloyd", n_clusters, seed, learning_rows, False)
+    estimator = clone(setting)
+    if isinstance(estimator, FrozenEstimator):
+        return Clusterer(estimator, "frozen", _n_clusters(setting), seed, 0, False)
+    kind = "lloyd" if _is_dask_kmeans(estimator) else "fit"
+    return Clusterer(estimator, kind, _n_clusters(estimator), seed, bound, compat)
+
+
+def _is_dask_kmeans(estimator: Any) -> bool:
+    return type(estimator).__name__ == "KMeans" and type(estimator).__module__.startswith("dask_ml")
+
+
+def _n_clusters(estimator: Any) -> int:
+    inner = getattr(estimator, "estimator", estimator)
+    for name in ("n_clusters", "n_components"):
+        value = getattr(inner, name, None)
+        if isinstance(value, int | np.integer):
+            return int(value)
+    centers = getattr(inner, "cluster_centers_", None)
+    if centers is None:
+        raise ParameterError(
+            f"kmeans_estimator={estimator!r} does not say how many clusters it makes: it needs "
+            "an integer n_clusters."
+        )
+    return len(centers)

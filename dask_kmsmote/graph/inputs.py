@@ -1,0 +1,201 @@
+"""The input as rows in chunks: one Dask array of features and one collection of labels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+from dask.base import is_dask_collection
+from dask.delayed import Delayed
+
+from ..errors import InputError, UnsupportedDaskError
+from ..kernels.blocks import frame_to_rows
+from ..kernels.columns import check_columns, common_dtype
+from .tasks import Tasks
+
+
+@dataclass(frozen=True)
+class RowBlocks:
+    """X and y, cut alike into chunks of rows.
+
+    Attributes
+    ----------
+    matrix
+        Features, one block of columns; row chunks may be unknown until the census.
+    target
+        A task for each chunk's labels: numpy or pandas.
+    feature_names
+        Names of the columns; their numbers where they have none.
+    lengths
+        Rows of each chunk, or None while unknown.
+    """
+
+    matrix: da.Array
+    target: list[Delayed]
+    feature_names: tuple[Any, ...]
+    lengths: tuple[int, ...] | None
+
+    def rows(self) -> list[Delayed]:
+        """A task for each chunk's features."""
+        return list(self.matrix.to_delayed().ravel())
+
+    def with_lengths(self, lengths: tuple[int, ...]) -> RowBlocks:
+        """The same with known chunks."""
+        return replace(self, matrix=known_chunks(self.matrix, lengths), lengths=lengths)
+
+
+def known_chunks(array: da.Array, lengths: tuple[int, ...]) -> da.Array:
+    """The same array, its row chunks declared, at no cost."""
+    chunks = (lengths, *array.chunks[1:])
+    return da.Array(array.dask, array.name, chunks, dtype=array.dtype, meta=array._meta)
+
+
+def lengths_of(array: da.Array) -> tuple[int, ...] | None:
+    """Rows of each chunk; None where Dask does not know them."""
+    rows = array.chunks[0]
+    return None if any(math.isnan(n) for n in rows) else tuple(int(n) for n in rows)
+
+
+def measure_lengths(tasks: Tasks, target: list[Delayed]) -> tuple[int, ...]:
+    """Rows of each chunk, counted on the labels alone."""
+    sizes = [tasks("lengths", len, block) for block in target]
+    return tuple(int(n) for n in dask.compute(*sizes))
+
+
+def check_dask() -> None:
+    """The Dask arrays here can be taken apart into chunks.
+
+    Raises
+    ------
+    UnsupportedDaskError
+        Dask's experimental array query planning is on.
+    """
+    if da.array_expr_enabled():
+        raise UnsupportedDaskError(
+            "Dask's experimental array query planning is on, and dask-ml's KMeans does not work "
+            "with it. Turn it off before Dask is imported: "
+            "DASK_ARRAY__QUERY_PLANNING=False in the environment."
+        )
+
+
+def read_rows(X: Any) -> tuple[da.Array, tuple[Any, ...]]:
+    """Features as one array with one block of columns, and their names.
+
+    Raises
+    ------
+    InputError
+        Not two-dimensional, no columns, or columns that are no numbers.
+    """
+    if isinstance(X, da.Array):
+        if X.ndim != 2 or X.shape[1] == 0:
+            raise InputError(
+                f"Found array with dim {X.ndim} and shape {X.shape}: X needs rows and at least "
+                "one column of features, e.g. X.reshape(-1, 1)."
+            )
+        if X.dtype.kind not in "iuf":
+            raise InputError(
+                f"X has dtype {X.dtype}, which is no number to interpolate. "
+                "Convert it first, e.g. X = X.astype('float64')."
+            )
+        matrix = X if X.numblocks[1] == 1 else X.rechunk({1: -1})
+        return matrix, tuple(range(X.shape[1]))
+    if not hasattr(X, "map_partitions") or getattr(X, "ndim", 0) != 2:
+        raise InputError(
+            f"X is a {type(X).__name__}: pass a Dask array or a Dask frame with one row per sample."
+        )
+    check_columns(X._meta)
+    dtype = common_dtype(X._meta)
+    meta = np.empty((0, len(X.columns)), dtype=dtype)
+    matrix = X.map_partitions(frame_to_rows, dtype, meta=meta)
+    return matrix, tuple(X.columns)
+
+
+def read_target(y: Any, matrix: da.Array) -> Any:
+    """y as a Dask array or series whose chunks are those of X.
+
+    Raises
+    ------
+    InputError
+        y has two dimensions and is not one-vs-all, or can't be aligned with X.
+    """
+    if not is_dask_collection(y):
+        lengths = lengths_of(matrix)
+        y = np.asarray(y)
+        if lengths is None or y.shape[:1] != (sum(lengths),):
+            raise InputError(
+                f"y is a {type(y).__name__} of shape {y.shape} beside a Dask X with "
+                f"{matrix.shape[0]} rows: pass y as a Dask collection chunked like X."
+            )
+        y = da.from_array(y, chunks=(lengths, *((n,) for n in y.shape[1:])))
+    if isinstance(y, da.Array):
+        if y.ndim > 2 or (y.ndim == 2 and y.shape[1] == 1):
+            raise InputError(
+                f"y is two-dimensional, shape {y.shape}: pass its one column, y = y[:, 0]."
+            )
+        y = y if y.ndim == 1 else y.rechunk({1: -1})
+        return align(matrix, y)
+    if y.ndim != 1:
+        raise InputError(
+            f"y is two-dimensional, with the columns {list(y.columns)}: pass one of them, "
+            f"y = y[{y.columns[0]!r}]."
+        )
+    if y.npartitions != matrix.numblocks[0] and lengths_of(matrix) is not None:
+        return align(matrix, y.to_dask_array(lengths=True))
+    if y.npartitions != matrix.numblocks[0]:
+        raise misaligned(matrix.numblocks[0], y.npartitions)
+    return y
+
+
+def align(matrix: da.Array, target: da.Array) -> da.Array:
+    """The target with the row chunks of the matrix, where both are known; else as it is."""
+    n_matrix, n_target = lengths_of(matrix), lengths_of(target)
+    if n_matrix is not None and n_target is not None:
+        if sum(n_matrix) != sum(n_target):
+            raise InputError(
+                "X and y have inconsistent numbers of samples: "
+                f"{sum(n_matrix)} rows and {sum(n_target)} labels. "
+                "Select the same rows of both."
+            )
+        return target if n_matrix == n_target else target.rechunk({0: n_matrix})
+    if matrix.numblocks[0] != target.numblocks[0]:
+        raise misaligned(matrix.numblocks[0], target.numblocks[0])
+    return target
+
+
+def misaligned(n_matrix: int, n_target: int) -> InputError:
+    """The error for chunks that do not pair up."""
+    return InputError(
+        f"X has {n_matrix} partitions of rows, y has {n_target}, and not all their lengths are "
+        "known, so they can't be aligned. Take both from the same frame, or call "
+        "compute_chunk_sizes() on the arrays first."
+    )
+
+
+def from_dask(X: Any, y: Any) -> tuple[RowBlocks, Any]:
+    """Dask collections as rows in chunks, and y as it was aligned."""
+    check_dask()
+    if not is_dask_collection(X):
+        X = da.from_array(np.asarray(X), chunks=(y.chunks[0], -1))
+    matrix, names = read_rows(X)
+    target = read_target(y, matrix)
+    lengths = lengths_of(matrix)
+    if lengths is None and isinstance(target, da.Array):
+        lengths = lengths_of(target)
+    parts = list(np.ravel(np.array(target.to_delayed(), dtype=object)))
+    blocks = RowBlocks(matrix, parts, names, None)
+    return (blocks if lengths is None else blocks.with_lengths(lengths)), target
+
+
+def from_memory(rows: Any, target: np.ndarray[Any, Any], chunk_rows: int) -> RowBlocks:
+    """An array or sparse matrix in this process, as chunks that refer to it."""
+    n = rows.shape[0]
+    names = tuple(range(rows.shape[1]))
+    lengths = tuple(min(chunk_rows, n - start) for start in range(0, n, chunk_rows))
+    chunks = (lengths, (rows.shape[1],))
+    matrix = da.from_array(rows, chunks=chunks, name=False, asarray=False)
+    labels = da.from_array(target, chunks=(lengths,), name=False)
+    return RowBlocks(matrix, list(labels.to_delayed()), names, lengths)

@@ -1,0 +1,159 @@
+"""Outputs: the originals, untouched, then the synthetic blocks, as the kind that came in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+from dask.delayed import Delayed
+
+from ..kernels.columns import is_whole
+from ..kernels.labels import full_labels, one_hot
+from ..kernels.seeding import Choices
+from ..planning.layout import offsets
+from .inputs import known_chunks
+from .synthesis import SyntheticBlock
+from .tasks import Tasks
+
+
+def resampled_array(matrix: da.Array, made: Sequence[SyntheticBlock]) -> da.Array:
+    """X and its synthetic rows, with known chunks."""
+    shape = matrix.shape[1]
+    blocks = [
+        da.from_delayed(block.rows, (block.n_rows, shape), matrix.dtype, meta=matrix._meta)
+        for block in made
+    ]
+    return da.concatenate([matrix, *blocks]) if blocks else matrix
+
+
+def resampled_labels(
+    tasks: Tasks,
+    target: da.Array,
+    lengths: tuple[int, ...],
+    made: Sequence[SyntheticBlock],
+    classes: Sequence[Any],
+) -> da.Array:
+    """y, one- or two-dimensional, and the labels of the synthetic rows, with known chunks."""
+    width = target.shape[1:]
+    blocks = []
+    for block in made:
+        if width:
+            filler = tasks("labels", one_hot, block.n_rows, block.class_code, *width, target.dtype)
+        else:
+            label = classes[block.class_code]
+            filler = tasks("labels", full_labels, block.n_rows, label, target.dtype)
+        blocks.append(da.from_delayed(filler, (block.n_rows, *width), target.dtype))
+    known = known_chunks(target, lengths)
+    return da.concatenate([known, *blocks]) if blocks else known
+
+
+def positioned(partition: Any, start: int) -> Any:
+    """A partition whose index is the position of its rows in the result."""
+    return partition.set_axis(pd.RangeIndex(start, start + len(partition)), axis=0)
+
+
+def frame_of(rows: np.ndarray[Any, Any], start: int, meta: pd.DataFrame, rounded: bool) -> Any:
+    """Synthetic rows as a partition with the columns and dtypes of `meta`.
+
+    Integer and boolean columns are rounded to the nearest, or truncated.
+    """
+    index = pd.RangeIndex(start, start + len(rows))
+    columns = []
+    for place, dtype in enumerate(meta.dtypes):
+        values = rows[:, place]
+        if is_whole(dtype) and values.dtype.kind == "f":
+            values = (np.rint(values) if rounded else np.trunc(values)).astype(np.int64)
+        if pd.api.types.is_bool_dtype(dtype):
+            values = values != 0
+        columns.append(pd.Series(values, index=index).astype(dtype))
+    frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=index)
+    frame.columns = meta.columns
+    return frame
+
+
+def series_of(n: int, label: Any, start: int, meta: Any) -> Any:
+    """Labels of synthetic rows as a partition with the dtype and name of `meta`."""
+    index = pd.RangeIndex(start, start + n)
+    if isinstance(meta.dtype, pd.CategoricalDtype):
+        known = meta.dtype if label in meta.dtype.categories else pd.CategoricalDtype([label])
+        return pd.Series(pd.Categorical([label] * n, dtype=known), index=index, name=meta.name)
+    return pd.Series([label] * n, index=index, dtype=meta.dtype, name=meta.name)
+
+
+def from_partitions(parts: list[Delayed], sizes: Sequence[int], meta: Any) -> Any:
+    """A Dask frame or series with the index 0 ... n - 1 and known divisions."""
+    import dask.dataframe as dd  # noqa: PLC0415 - slow to import
+
+    filled = [place for place, size in enumerate(sizes) if size] or [0]
+    starts = offsets([sizes[place] for place in filled])
+    divisions = (*starts[:-1], max(starts[-1] - 1, 0))
+    parts = [parts[place] for place in filled]
+    return dd.from_delayed(parts, meta=meta, divisions=divisions, verify_meta=False)
+
+
+def resampled_frame(
+    tasks: Tasks, frame: Any, lengths: tuple[int, ...], made: Sequence[SyntheticBlock], rounded: bool
+) -> Any:
+    """A Dask frame and its synthetic rows."""
+    sizes = [*lengths, *(block.n_rows for block in made)]
+    starts = offsets(sizes)
+    meta = frame._meta.set_axis(pd.RangeIndex(0), axis=0)
+    parts = [
+        tasks("output", positioned, partition, start)
+        for partition, start in zip(frame.to_delayed(), starts, strict=False)
+    ] + [
+        tasks("output", frame_of, block.rows, start, meta, rounded)
+        for block, start in zip(made, starts[len(lengths) :], strict=False)
+    ]
+    return from_partitions(parts, sizes, meta)
+
+
+def resampled_series(
+    tasks: Tasks,
+    series: Any,
+    lengths: tuple[int, ...],
+    made: Sequence[SyntheticBlock],
+    classes: Sequence[Any],
+) -> Any:
+    """A Dask series of labels and those of the synthetic rows."""
+    sizes = [*lengths, *(block.n_rows for block in made)]
+    starts = offsets(sizes)
+    meta = series._meta.set_axis(pd.RangeIndex(0), axis=0)
+    parts = [
+        tasks("output", positioned, partition, start)
+        for partition, start in zip(series.to_delayed(), starts, strict=False)
+    ] + [
+        tasks("labels", series_of, block.n_rows, classes[block.class_code], start, meta)
+        for block, start in zip(made, starts[len(lengths) :], strict=False)
+    ]
+    return from_partitions(parts, sizes, meta)
+
+
+def parents_frame(choices: Choices, start: int) -> pd.DataFrame:
+    """Choices as a partition of the provenance."""
+    index = pd.RangeIndex(start, start + len(choices.base))
+    content = {
+        "base_row": choices.base,
+        "neighbor_row": choices.neighbor,
+        "gap": choices.gap,
+    }
+    return pd.DataFrame(content, index=index)
+
+
+def provenance(tasks: Tasks, made: Sequence[SyntheticBlock]) -> Any:
+    """A Dask frame of parents: a row per synthetic row, in output order."""
+    none = np.empty(0, dtype=np.int64)
+    meta = parents_frame(Choices(none, none, np.empty(0)), 0)
+    sizes = [block.n_rows for block in made]
+    parts = [
+        tasks("provenance-frame", parents_frame, block.parents, start)
+        for block, start in zip(made, offsets(sizes), strict=False)
+    ]
+    if not parts:
+        parts, sizes = [tasks("provenance-frame", parents_frame, Choices(none, none, np.empty(0)), 0)], [0]
+    return from_partitions(parts, sizes, meta)
+
+

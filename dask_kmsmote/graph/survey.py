@@ -1,0 +1,125 @@
+"""Survey: one pass over X and y finds each row's cluster, counts, and keeps the wanted rows.
+
+Pieces of neighbouring chunks are merged until they are as large as a block, so that few of them
+are left and the tables that reach the client are small.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import dask
+import numpy as np
+import pandas as pd
+from dask.delayed import Delayed
+
+from ..kernels.labels import encode
+from ..kernels.pieces import Ints, Piece, extract, merge_pieces, tabulate
+from ..planning.layout import bundle, offsets
+from .inputs import RowBlocks
+from .tasks import Tasks
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the survey found.
+
+    Attributes
+    ----------
+    pieces
+        Wanted rows, sorted by group, in cluster memory.
+    table
+        Rows by cluster and class, shape (n_clusters, n_classes).
+    group_counts
+        Rows of each piece by group, shape (n_pieces, n_groups).
+    inertia
+        Sum of the squared distances to the nearest centres; NaN where there are none.
+    """
+
+    pieces: list[Delayed]
+    table: Ints
+    group_counts: Ints
+    inertia: float
+
+
+class Model(NamedTuple):
+    """What the survey asks of each row; one object in the graph, shared by all chunks.
+
+    Attributes
+    ----------
+    labeler
+        Finds clusters.
+    classes, wanted
+        Labels in order, and numbers of those to oversample.
+    n_clusters
+        Clusters.
+    """
+
+    labeler: Any
+    classes: pd.Index
+    wanted: tuple[int, ...]
+    n_clusters: int
+
+
+def survey_chunk(rows: Any, target: Any, labels: Any, start: int, model: Model) -> Piece:
+    """The piece of one chunk; `labels` stand for the labeler where they are known already."""
+    inertia = math.nan
+    if labels is None:
+        labels, inertia = model.labeler.label(rows)
+    codes = encode(target, model.classes)
+    shape = (model.n_clusters, len(model.classes))
+    return extract(rows, codes, labels, inertia, start, model.wanted, shape)
+
+
+def take_survey(
+    tasks: Tasks,
+    blocks: RowBlocks,
+    model: Model,
+    labels: list[Delayed] | None,
+    wanted_by_chunk: list[int],
+    piece_rows: int,
+) -> Survey:
+    """Compute the tables and keep the pieces in cluster memory.
+
+    Parameters
+    ----------
+    tasks, blocks
+        The run and its input, of known lengths.
+    model, labels
+        What is asked of each row, and the clusters of each chunk's rows where they are known.
+    wanted_by_chunk
+        Rows of the classes to oversample in each chunk.
+    piece_rows
+        Pieces are merged up to so many rows.
+    """
+    shared = tasks("model", _pass, model)
+    known = labels or [None] * len(blocks.target)
+    starts = offsets(blocks.lengths or ())
+    pieces = [
+        tasks("survey", survey_chunk, x, y, label, start, shared)
+        for x, y, label, start in zip(blocks.rows(), blocks.target, known, starts[:-1], strict=True)
+    ]
+    pieces = _merge(tasks, pieces, wanted_by_chunk, piece_rows)
+    pieces = list(dask.persist(*pieces))
+    tables = dask.compute(*[tasks("survey-table", tabulate, piece) for piece in pieces])
+    return Survey(
+        pieces,
+        np.sum([table for table, _, _ in tables], axis=0),
+        np.array([counts for _, counts, _ in tables]),
+        float(sum(inertia for _, _, inertia in tables)),
+    )
+
+
+def _pass(value: Any) -> Any:
+    return value
+
+
+def _merge(tasks: Tasks, pieces: list[Delayed], sizes: list[int], limit: int) -> list[Delayed]:
+    while True:
+        runs = bundle(sizes, limit)
+        if len(runs) == len(pieces):
+            return pieces
+        pieces = [tasks("survey-merge", merge_pieces, pieces[low:high]) for low, high in runs]
+        sizes = [sum(sizes[low:high]) for low, high in runs]

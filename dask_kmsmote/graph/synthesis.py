@@ -1,0 +1,155 @@
+"""Synthesis: the lazy part. Each output block is made alone, from its own random stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from dask.delayed import Delayed
+
+from ..kernels import compat, interpolation, seeding
+from ..kernels.blocks import Rows, stack, take
+from ..kernels.density import Density
+from ..kernels.pieces import GroupRows
+from ..kernels.seeding import Choices, Ints
+from .density import Group
+from .tasks import Tasks
+
+
+class Stream(NamedTuple):
+    """Where the choices of a block come from: its key, or imbalanced-learn's state."""
+
+    seed: int
+    key: tuple[int, int, int]
+    n: int
+    state: compat.BlockState | None = None
+
+
+@dataclass(frozen=True)
+class SyntheticBlock:
+    """One output block.
+
+    Attributes
+    ----------
+    n_rows, class_code
+        Its rows and their class.
+    rows
+        A task: the new rows.
+    parents
+        A task: base rows, neighbour rows and gaps, the rows as positions in X.
+    """
+
+    n_rows: int
+    class_code: int
+    rows: Delayed
+    parents: Delayed
+
+
+def choose(density: Density, stream: Stream) -> Choices:
+    """Draw the choices of a block."""
+    if stream.state is not None:
+        return compat.draw(stream.state, density.neighbors)
+    return seeding.draw(stream.seed, stream.key, density.neighbors, stream.n)
+
+
+def synthesize(block: GroupRows, density: Density, stream: Stream) -> Rows:
+    """Rows of an output block of a group that is held in one block."""
+    return _interpolate(block.rows, block.rows, choose(density, stream), stream)
+
+
+def _interpolate(bases: Rows, neighbors: Rows, choices: Choices, stream: Stream) -> Rows:
+    method = interpolation if stream.state is None else compat
+    return method.interpolate(bases, neighbors, choices)
+
+
+class Picked(NamedTuple):
+    """Parents of an output block that one block of a large group holds."""
+
+    at_base: Ints
+    bases: Rows
+    at_neighbor: Ints
+    neighbors: Rows
+
+
+def pick(block: GroupRows, choices: Choices, start: int) -> Picked:
+    """Those parents; the block begins at row `start` of the group."""
+    stop = start + block.rows.shape[0]
+    at_base = np.flatnonzero((choices.base >= start) & (choices.base < stop))
+    at_neighbor = np.flatnonzero((choices.neighbor >= start) & (choices.neighbor < stop))
+    return Picked(
+        at_base,
+        take(block.rows, choices.base[at_base] - start),
+        at_neighbor,
+        take(block.rows, choices.neighbor[at_neighbor] - start),
+    )
+
+
+def blend(picked: Sequence[Picked], choices: Choices, stream: Stream) -> Rows:
+    """Rows of an output block from the parents of all blocks of a large group."""
+    own = choices._replace(
+        base=_places([part.at_base for part in picked]),
+        neighbor=_places([part.at_neighbor for part in picked]),
+    )
+    bases = stack([part.bases for part in picked])
+    neighbors = stack([part.neighbors for part in picked])
+    return _interpolate(bases, neighbors, own, stream)
+
+
+def _places(parts: Sequence[Ints]) -> Ints:
+    places = np.concatenate(parts)
+    inverse = np.empty_like(places)
+    inverse[places] = np.arange(len(places))
+    return inverse
+
+
+def trace(choices: Choices, blocks: Sequence[GroupRows]) -> Choices:
+    """The choices with positions in X for rows of the group."""
+    positions = np.concatenate([block.positions for block in blocks])
+    return choices._replace(
+        base=positions[choices.base], neighbor=positions[choices.neighbor]
+    )
+
+
+def make_blocks(
+    tasks: Tasks, group: Group, streams: Sequence[Stream], class_code: int, size: int
+) -> list[SyntheticBlock]:
+    """The output blocks of a group that is held in blocks of `size`."""
+    made = []
+    for stream in streams:
+        choices = tasks("choose", choose, group.density, stream)
+        if len(group.blocks) == 1:
+            rows = tasks("synthesis", synthesize, group.blocks[0], group.density, stream)
+        else:
+            picked = [
+                tasks("pick", pick, block, choices, number * size)
+                for number, block in enumerate(group.blocks)
+            ]
+            rows = tasks("synthesis", blend, picked, choices, stream)
+        parents = tasks("provenance", trace, choices, group.blocks)
+        made.append(SyntheticBlock(stream.n, class_code, rows, parents))
+    return made
+
+
+def make_streams(
+    seed: int, key: tuple[int, int], sizes: Sequence[int], compat_cells: int | None
+) -> list[Stream]:
+    """A stream for each block of a group.
+
+    Parameters
+    ----------
+    seed, key
+        Root seed, and class and cluster.
+    sizes
+        Rows of each block.
+    compat_cells
+        Rows times neighbours of the group where imbalanced-learn's stream is wanted.
+    """
+    states: list[Any] = [None] * len(sizes)
+    if compat_cells is not None:
+        states = list(compat.block_states(seed, compat_cells, list(sizes)))
+    return [
+        Stream(seed, (*key, block), n, state)
+        for block, (n, state) in enumerate(zip(sizes, states, strict=True))
+    ]

@@ -1,0 +1,47 @@
+"""A block of rows: a numpy array or a scipy sparse matrix, and what all kernels ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Rows = Any  # NDArray | csr/csc matrix or array: scipy.sparse has no static types
+
+
+def as_dense(rows: Rows) -> NDArray[np.float64]:
+    """The rows as C-contiguous float64, dense."""
+    if sparse.issparse(rows):
+        rows = rows.toarray()
+    return np.ascontiguousarray(rows, dtype=np.float64)
+
+
+def take(rows: Rows, indices: NDArray[np.int64]) -> Rows:
+    """Some of the rows, in the order of the indices, in the same format."""
+    if sparse.issparse(rows):
+        return rows.tocsr()[indices].asformat(rows.format)
+    return rows[indices]
+
+
+def stack(parts: Sequence[Rows]) -> Rows:
+    """The parts one below the other, in the same format and type."""
+    if len(parts) == 1:
+        return parts[0]
+    if sparse.issparse(parts[0]):
+        return sparse.vstack(parts, format=parts[0].format, dtype=parts[0].dtype)
+    return np.concatenate(parts)
+
+
+def frame_to_rows(frame: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """A pandas partition as rows of one dtype; missing values become NaN.
+
+    An integer dtype is kept only where nothing is missing, so that a census finds what is.
+    """
+    if np.issubdtype(dtype, np.floating):
+        return np.ascontiguousarray(frame.to_numpy(dtype=dtype, na_value=np.nan))
+    if frame.isna().to_numpy().any():
+        return np.ascontiguousarray(frame.to_numpy(dtype=np.float64, na_value=np.nan))
+    return np.ascontiguousarray(frame.to_numpy(dtype=dtype))

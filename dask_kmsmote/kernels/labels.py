@@ -1,0 +1,115 @@
+"""Class labels of one block, as numpy values and as codes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..errors import InputError
+
+
+class LabelCounts(NamedTuple):
+    """Labels of one block.
+
+    Attributes
+    ----------
+    n_rows
+        Length of the block.
+    counts
+        Rows by label.
+    n_missing
+        Labels that are None, NaN or NA.
+    n_continuous
+        Labels that are no whole numbers.
+    n_not_one_hot
+        Rows of a two-dimensional target without exactly one 1 among zeros.
+    """
+
+    n_rows: int
+    counts: dict[Any, int]
+    n_missing: int = 0
+    n_continuous: int = 0
+    n_not_one_hot: int = 0
+
+
+def label_values(block: Any) -> NDArray[Any]:
+    """The labels of a numpy or pandas block as a one-dimensional numpy array.
+
+    A one-vs-all block, shape (m, n_classes), gives the column of each row's 1. Nullable and
+    pyarrow integers and booleans become numpy's, strings and categories objects.
+    """
+    if isinstance(block, (pd.Series, pd.Index)):
+        dtype = block.dtype
+        if isinstance(dtype, np.dtype) or block.isna().any():
+            return block.to_numpy()
+        if pd.api.types.is_bool_dtype(dtype):
+            return block.to_numpy(dtype=bool)
+        if pd.api.types.is_integer_dtype(dtype) or pd.api.types.is_float_dtype(dtype):
+            kind = getattr(dtype, "numpy_dtype", np.dtype(object))
+            return block.to_numpy(dtype=kind)
+        values = np.asarray(block)
+        return values if values.dtype.kind in "iub" else values.astype(object)
+    values = np.asarray(block)
+    if values.ndim == 2:
+        return values.argmax(axis=1) if values.shape[1] > 1 else values.ravel()
+    return values
+
+
+def count_labels(block: Any) -> LabelCounts:
+    """Count the labels of one block, and what can't be a label."""
+    n_not_one_hot = 0
+    if getattr(block, "ndim", 1) == 2 and block.shape[1] > 1:
+        dense = np.asarray(block)
+        one_hot = ((dense == 0) | (dense == 1)).all(axis=1) & ((dense == 1).sum(axis=1) == 1)
+        n_not_one_hot = int((~one_hot).sum())
+    values = label_values(block)
+    missing = pd.isna(values)
+    n_missing = int(missing.sum())
+    if n_missing:
+        values = values[~missing]
+    n_continuous = 0
+    if values.dtype.kind == "f":
+        n_continuous = int((values != np.floor(values)).sum())
+        if n_continuous:
+            values = values[:0]
+    counted = pd.Series(values).value_counts(sort=False)
+    counts = {_scalar(label): int(n) for label, n in counted.items()}
+    return LabelCounts(len(block), counts, n_missing, n_continuous, n_not_one_hot)
+
+
+def _scalar(label: Any) -> Any:
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def encode(block: Any, classes: pd.Index) -> NDArray[np.int64]:
+    """Number of each row's label in `classes`.
+
+    Raises
+    ------
+    InputError
+        A label that the census has not seen.
+    """
+    values = label_values(block)
+    codes = np.asarray(classes.get_indexer(pd.Index(values)), dtype=np.int64)
+    if (codes < 0).any():
+        raise InputError(
+            f"The target changed between two reads: {values[codes < 0][0]!r} was not among its "
+            f"classes {list(classes)[:10]} before. Persist the data first: "
+            "X, y = dask.persist(X, y)."
+        )
+    return codes
+
+
+def full_labels(n: int, label: Any, dtype: Any) -> NDArray[Any]:
+    """n rows of one label."""
+    return np.full(n, label, dtype=dtype)
+
+
+def one_hot(n: int, column: int, n_classes: int, dtype: Any) -> NDArray[Any]:
+    """n rows of a one-vs-all target, shape (n, n_classes)."""
+    rows = np.zeros((n, n_classes), dtype=dtype)
+    rows[:, column] = 1
+    return rows

@@ -1,0 +1,71 @@
+"""What a census notes of one block, and how the notes of many blocks combine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from .labels import LabelCounts, count_labels
+
+
+class Summary(NamedTuple):
+    """Notes of consecutive blocks.
+
+    Attributes
+    ----------
+    n_rows
+        Rows of X of each block.
+    labels
+        Labels of each block.
+    n_nan, n_inf
+        Missing and infinite values by column, shape (n_features,).
+    """
+
+    n_rows: tuple[int, ...]
+    labels: tuple[LabelCounts, ...]
+    n_nan: NDArray[np.int64]
+    n_inf: NDArray[np.int64]
+
+
+def summarize(rows: Any, target: Any) -> Summary:
+    """Notes of one block of X and y."""
+    n_features = rows.shape[1]
+    columns = rows.indices if sparse.issparse(rows) and rows.format == "csr" else None
+    if sparse.issparse(rows) and columns is None:
+        rows = rows.tocsr()
+        columns = rows.indices
+    values = rows.data if sparse.issparse(rows) else rows
+    if values.dtype.kind != "f" or _has_finite_sum(values):
+        n_nan = n_inf = np.zeros(n_features, dtype=np.int64)
+    else:
+        n_nan = _by_column(np.isnan(values), columns, n_features)
+        n_inf = _by_column(np.isinf(values), columns, n_features)
+    return Summary((rows.shape[0],), (count_labels(target),), n_nan, n_inf)
+
+
+def _has_finite_sum(values: NDArray[np.floating]) -> bool:
+    # a finite sum has neither NaN nor infinity among its terms: one fast pass, no temporary
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(values.sum(dtype=np.float64)))
+
+
+def _by_column(
+    flags: NDArray[np.bool_], columns: NDArray[np.integer] | None, n_features: int
+) -> NDArray[np.int64]:
+    if columns is None:
+        return flags.sum(axis=0, dtype=np.int64)
+    return np.bincount(columns[flags], minlength=n_features).astype(np.int64)
+
+
+def merge_summaries(parts: Sequence[Summary]) -> Summary:
+    """Notes of consecutive runs of blocks as one."""
+    return Summary(
+        tuple(n for part in parts for n in part.n_rows),
+        tuple(labels for part in parts for labels in part.labels),
+        np.sum([part.n_nan for part in parts], axis=0),
+        np.sum([part.n_inf for part in parts], axis=0),
+    )

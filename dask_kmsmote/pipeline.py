@@ -1,0 +1,259 @@
+"""The stages in their order; the one place that decides when something is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import DTypeLike
+
+from .errors import InputError
+from .events import Callback, stage
+from .graph.census import take_census
+from .graph.clustering import Clusterer, Clustering, learn
+from .graph.density import Group, Search, measure, measure_group
+from .graph.gather import gather_group
+from .graph.inputs import RowBlocks, measure_lengths
+from .graph.survey import Model, Survey, take_survey
+from .graph.synthesis import SyntheticBlock, make_blocks, make_streams
+from .graph.tasks import Tasks
+from .kernels.seeding import sample_rows
+from .kernels.summary import Summary
+from .planning import allocation, checks, selection
+from .planning.layout import block_rows, cut
+from .planning.plan import GroupPlan, SamplingPlan, allocate
+from .planning.strategy import Label, Strategy, resolve_strategy
+
+GROUP_BYTES = 64 * 2**20  # of a block of a group's rows, and of a piece
+OUTPUT_BYTES = 16 * 2**20  # of a block of synthetic rows
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A sampler's parameters, resolved.
+
+    Attributes
+    ----------
+    strategy, target
+        `sampling_strategy`, and what a function is called with.
+    clusterer, search
+        How clusters and neighbours are found.
+    threshold, exponent
+        Numbers, or "auto"; the exponent also "n_features".
+    seed
+        Root seed.
+    compat
+        Whether imbalanced-learn's arithmetic is asked for.
+    callbacks
+        Told about the stages.
+    """
+
+    strategy: Strategy
+    target: Any
+    clusterer: Clusterer
+    search: Search
+    threshold: float | str
+    exponent: float | str
+    seed: int
+    compat: bool
+    callbacks: Sequence[Callback] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the eager stages leave: the plan, and what the lazy stage needs.
+
+    Attributes
+    ----------
+    blocks
+        The input, of known lengths.
+    classes
+        Labels in order.
+    amounts
+        Rows to generate of each targeted class.
+    thresholds
+        Threshold of each class to generate.
+    clustering
+        What was learned.
+    plan
+        The decision.
+    made
+        Synthetic blocks, in output order.
+    tasks
+        Makes further tasks of the run.
+    """
+
+    blocks: RowBlocks
+    classes: tuple[Label, ...]
+    amounts: dict[Label, int]
+    thresholds: dict[Label, float]
+    clustering: Clustering
+    plan: SamplingPlan
+    made: list[SyntheticBlock]
+    tasks: Tasks
+
+
+def run(tasks: Tasks, blocks: RowBlocks, settings: Settings) -> Run:
+    """Run the eager stages, and build the lazy one."""
+    with stage("census", settings.callbacks):
+        if blocks.lengths is None:
+            blocks = blocks.with_lengths(measure_lengths(tasks, blocks.target))
+        n = sum(blocks.lengths or ())
+        sample = sample_rows(n, settings.clusterer.n_sampled(n), settings.seed)
+        summary, rows = take_census(tasks, blocks, sample)
+        counts = _judge(summary, blocks)
+        amounts = resolve_strategy(settings.strategy, counts, settings.target)
+        n_neighbors = settings.search.k + 1
+        checks.check_sizes(counts, amounts, settings.clusterer.n_clusters, n_neighbors)
+    with stage("clustering", settings.callbacks):
+        clustering = learn(tasks, settings.clusterer, blocks, rows)
+    with stage("survey", settings.callbacks):
+        survey = _survey(tasks, blocks, settings, clustering, summary, counts, amounts)
+        if np.isfinite(survey.inertia):
+            clustering.estimator.inertia_ = survey.inertia
+    choices, thresholds = choose_groups(survey, settings, counts, amounts)
+    with stage("density", settings.callbacks):
+        size = block_rows(blocks.matrix.shape[1], GROUP_BYTES)
+        kept = {
+            place: _gather(tasks, survey, place, settings.search, size)
+            for place, group in enumerate(choices)
+            if group.kept
+        }
+        groups, means = measure(tasks, list(kept.values()))
+    precision = _precision(blocks.matrix.dtype) if settings.compat else None
+    measured = _with_means(choices, list(kept), means, settings, blocks.matrix.shape[1])
+    plan = SamplingPlan(
+        class_counts=tuple(counts.items()),
+        amounts=tuple(amounts.items()),
+        groups=allocate(measured, amounts, precision),
+        k_neighbors=settings.search.k,
+        seed=settings.seed,
+        compat="imbalanced-learn" if settings.compat else None,
+        n_features=blocks.matrix.shape[1],
+        block_rows=block_rows(blocks.matrix.shape[1], OUTPUT_BYTES),
+        clustering=clustering.summary,
+    )
+    made = _synthesize(tasks, plan, dict(zip(kept, groups, strict=True)), list(counts), size)
+    return Run(blocks, tuple(counts), amounts, thresholds, clustering, plan, made, tasks)
+
+
+def _judge(summary: Summary, blocks: RowBlocks) -> dict[Label, int]:
+    labels = summary.labels
+    checks.check_lengths(summary.n_rows, [part.n_rows for part in labels])
+    if summary.n_rows != blocks.lengths:
+        raise InputError(
+            "The number of rows changed between two reads of the data. Persist them first: "
+            "X, y = dask.persist(X, y)."
+        )
+    checks.check_finite(summary.n_nan.tolist(), summary.n_inf.tolist(), blocks.feature_names)
+    checks.check_labels(
+        sum(part.n_missing for part in labels),
+        sum(part.n_continuous for part in labels),
+        sum(part.n_not_one_hot for part in labels),
+    )
+    return checks.sum_counts([part.counts for part in labels])
+
+
+def _survey(
+    tasks: Tasks,
+    blocks: RowBlocks,
+    settings: Settings,
+    clustering: Clustering,
+    summary: Summary,
+    counts: Mapping[Label, int],
+    amounts: Mapping[Label, int],
+) -> Survey:
+    wanted = [label for label, amount in amounts.items() if amount > 0]
+    places = tuple(place for place, label in enumerate(counts) if label in wanted)
+    model = Model(
+        clustering.labeler, pd.Index(list(counts)), places, settings.clusterer.n_clusters
+    )
+    by_chunk = [sum(part.counts.get(label, 0) for label in wanted) for part in summary.labels]
+    piece_rows = block_rows(blocks.matrix.shape[1], GROUP_BYTES)
+    return take_survey(tasks, blocks, model, clustering.labels, by_chunk, piece_rows)
+
+
+def choose_groups(
+    survey: Survey, settings: Settings, counts: Mapping[Label, int], amounts: Mapping[Label, int]
+) -> tuple[list[GroupPlan], dict[Label, float]]:
+    """Judge every cluster of every class to generate.
+
+    Returns
+    -------
+    groups
+        In output order, which is that of the survey's group numbers.
+    thresholds
+        By class.
+    """
+    n_clusters, n_neighbors = len(survey.table), settings.search.k + 1
+    auto = settings.threshold == "auto"
+    thresholds = selection.auto_thresholds(counts, amounts, settings.compat)
+    if not auto:
+        thresholds = dict.fromkeys(thresholds, float(settings.threshold))
+    if n_clusters == 1:
+        thresholds = dict.fromkeys(thresholds, -np.inf)
+    groups = []
+    for column, label in enumerate(counts):
+        if label not in thresholds:
+            continue
+        threshold = thresholds[label]
+        by_share = auto and not settings.compat and n_clusters > 1
+        judged = selection.choose_clusters(
+            survey.table, column, None if by_share else threshold, n_neighbors, settings.compat
+        )
+        selection.require_kept(judged, label, threshold, n_neighbors)
+        groups += [
+            GroupPlan(label, c.cluster_id, c.n_rows, c.n_class_rows, c.class_share, threshold,
+                      not c.reason, c.reason)
+            for c in judged
+        ]  # fmt: skip
+    return groups, thresholds
+
+
+def _gather(tasks: Tasks, survey: Survey, place: int, search: Search, size: int) -> Group:
+    m = int(survey.group_counts[:, place].sum())
+    blocks = gather_group(tasks, survey.pieces, survey.group_counts, place, size)
+    return measure_group(tasks, blocks, m, size, search)
+
+
+def _with_means(
+    groups: Sequence[GroupPlan],
+    kept: Sequence[int],
+    means: Sequence[tuple[float, float]],
+    settings: Settings,
+    n_features: int,
+) -> list[GroupPlan]:
+    measured = list(groups)
+    for place, (mean, error) in zip(kept, means, strict=True):
+        if settings.exponent == "auto":
+            length = groups[place].n_class_rows if settings.compat else n_features
+            exponent = allocation.size_exponent(length)
+        elif settings.exponent == "n_features":
+            exponent = float(n_features)
+        else:
+            exponent = float(settings.exponent)
+        measured[place] = replace(
+            groups[place], mean_distance=mean, mean_distance_se=error, exponent=exponent
+        )
+    return measured
+
+
+def _precision(dtype: np.dtype[Any]) -> DTypeLike:
+    return np.float32 if dtype == np.float32 else np.float64
+
+
+def _synthesize(
+    tasks: Tasks, plan: SamplingPlan, kept: dict[int, Group], labels: list[Label], size: int
+) -> list[SyntheticBlock]:
+    made: list[SyntheticBlock] = []
+    for place, group in kept.items():
+        spec = plan.groups[place]
+        code = labels.index(spec.class_label)
+        sizes = [stop - start for start, stop in cut(spec.n_synthetic, plan.block_rows)]
+        cells = group.n_rows * plan.k_neighbors if plan.compat else None
+        streams = make_streams(plan.seed, (code, spec.cluster_id), sizes, cells)
+        made += make_blocks(tasks, group, streams, code, size)
+    return made

@@ -1,0 +1,1 @@
+"""Decisions on small tables: pure functions, no Dask, no data."""

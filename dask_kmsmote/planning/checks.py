@@ -1,0 +1,98 @@
+"""What the census found, judged: the first thing wrong is an error that says where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import InputError, ParameterError, TooFewRowsError
+from .strategy import Label
+
+SHOWN = 10
+
+
+def check_lengths(n_rows: Sequence[int], n_labels: Sequence[int]) -> None:
+    """Every chunk has as many labels as rows, and there are some."""
+    for place, (rows, labels) in enumerate(zip(n_rows, n_labels, strict=True)):
+        if rows != labels:
+            raise InputError(
+                f"X and y have inconsistent numbers of samples: chunk {place} has {rows} rows and "
+                f"{labels} labels (in all {sum(n_rows)} and {sum(n_labels)}). Take both from the "
+                "same frame, or select the same rows of both."
+            )
+    if sum(n_rows) == 0:
+        raise InputError(
+            "Found array with 0 sample(s) while a minimum of 1 is required: X has no rows. "
+            "Check the source and its filters."
+        )
+
+
+def check_finite(n_nan: Sequence[int], n_inf: Sequence[int], names: Sequence[Any]) -> None:
+    """No value of X is missing or infinite."""
+    for counts, word, mend in (
+        (n_nan, "NaN", "Fill or drop them first, e.g. X = X.fillna(X.mean())."),
+        (n_inf, "infinity", "Clip or drop them first, e.g. X = X.clip(-1e300, 1e300)."),
+    ):
+        places = [place for place, count in enumerate(counts) if count]
+        if places:
+            listed = ", ".join(f"column {names[p]!r} has {counts[p]}" for p in places[:SHOWN])
+            more = f" and {len(places) - SHOWN} columns more" if len(places) > SHOWN else ""
+            raise InputError(f"Input X contains {word}: {listed}{more}. {mend}")
+
+
+def check_labels(n_missing: int, n_continuous: int, n_not_one_hot: int) -> None:
+    """Every row has a class."""
+    if n_missing:
+        raise InputError(
+            f"Input y contains NaN: {n_missing} labels are missing. Drop those rows of X and y."
+        )
+    if n_continuous:
+        raise InputError(
+            f"Unknown label type: continuous. {n_continuous} labels are no whole numbers: y must "
+            "hold classes, e.g. y = y > threshold."
+        )
+    if n_not_one_hot:
+        raise InputError(
+            "y is two-dimensional and not one-vs-all: Multilabel and multioutput targets are not "
+            f"supported. {n_not_one_hot} rows do not have exactly one 1. Pass one column of labels."
+        )
+
+
+def sum_counts(parts: Sequence[Mapping[Label, int]]) -> dict[Label, int]:
+    """Rows of each class in all chunks, in label order."""
+    total: dict[Label, int] = {}
+    for part in parts:
+        for label, n in part.items():
+            total[label] = total.get(label, 0) + n
+    try:
+        return {label: total[label] for label in sorted(total)}
+    except TypeError as error:
+        kinds = sorted({type(label).__name__ for label in total})
+        raise InputError(
+            f"y mixes labels of the types {kinds}, which have no order. Use one type, "
+            "e.g. y = y.astype(str)."
+        ) from error
+
+
+def check_sizes(
+    counts: Mapping[Label, int], amounts: Mapping[Label, int], n_clusters: int, n_neighbors: int
+) -> None:
+    """There are rows enough for the clusters and, in each class to generate, for the neighbours."""
+    n = sum(counts.values())
+    if n_clusters > n:
+        raise ParameterError(
+            f"n_clusters={n_clusters} is more than the {n} rows of X: pass kmeans_estimator={n} "
+            "or fewer."
+        )
+    for label, amount in amounts.items():
+        if amount > 0 and counts[label] < n_neighbors:
+            raise TooFewRowsError(
+                f"Class {label!r} has {counts[label]} rows; {n_neighbors} are needed for "
+                f"k_neighbors={n_neighbors - 1}. "
+                + (
+                    f"Pass k_neighbors={counts[label] - 1} or fewer, or leave the class out of "
+                    "sampling_strategy."
+                    if counts[label] > 1
+                    else "Leave the class out of sampling_strategy, or add rows of it."
+                )
+            )

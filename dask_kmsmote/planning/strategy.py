@@ -1,0 +1,127 @@
+"""How many rows to generate for each class.
+
+imbalanced-learn's ``check_sampling_strategy`` counts an array of labels; here the counts are
+already known (from a census), and the labels may be too many for one machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from numbers import Real
+from typing import Any
+
+from ..errors import ParameterError
+
+Label = Any
+Strategy = float | str | Mapping[Label, int] | Callable[[Any], Mapping[Label, int]]
+
+STRATEGIES = ("all", "auto", "minority", "not majority", "not minority")
+
+
+def resolve_strategy(strategy: Strategy, counts: Mapping[Label, int], y: Any) -> dict[Label, int]:
+    """Rows to generate for each targeted class.
+
+    Parameters
+    ----------
+    strategy
+        A ratio in (0, 1], one of `STRATEGIES`, the final count of each targeted class, or a
+        function of `y` that returns such counts.
+    counts
+        Rows of each class, in label order.
+    y
+        What a function is called with: the target as the user gave it.
+
+    Returns
+    -------
+    dict
+        Number of rows to generate (>= 0) by class label, in label order.
+
+    Raises
+    ------
+    ParameterError
+        One class only, or a strategy that the counts do not allow.
+    """
+    if len(counts) < 2:
+        raise ParameterError(
+            f"The target 'y' needs to have more than 1 class. Got {len(counts)} class instead: "
+            f"{list(counts)}. Add rows of another class, or leave the data as they are."
+        )
+    if callable(strategy):
+        strategy = strategy(y)
+    if isinstance(strategy, str):
+        amounts = _from_name(strategy, counts)
+    elif isinstance(strategy, Mapping):
+        amounts = _from_final_counts(strategy, counts)
+    elif isinstance(strategy, Real):
+        amounts = _from_ratio(float(strategy), counts)
+    else:
+        raise ParameterError(
+            "'sampling_strategy' can be a float, a string, a dict or a function that returns a "
+            f"dict, but not a {type(strategy).__name__}: give the final counts as a dict."
+        )
+    return {label: int(amounts[label]) for label in counts if label in amounts}
+
+
+def _from_name(name: str, counts: Mapping[Label, int]) -> dict[Label, int]:
+    if name == "majority":
+        raise ParameterError("'sampling_strategy'='majority' cannot be used with over-sampler.")
+    if name not in STRATEGIES:
+        raise ParameterError(
+            f"When 'sampling_strategy' is a string, it needs to be one of {STRATEGIES}. "
+            f"Got '{name}' instead."
+        )
+    largest, smallest = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
+    targeted = {
+        "all": lambda label: True,
+        "auto": lambda label: label != largest,
+        "not majority": lambda label: label != largest,
+        "not minority": lambda label: label != smallest,
+        "minority": lambda label: label == smallest,
+    }[name]
+    return {label: counts[largest] - n for label, n in counts.items() if targeted(label)}
+
+
+def _from_final_counts(final: Mapping[Label, int], counts: Mapping[Label, int]) -> dict[Label, int]:
+    unknown = [label for label in final if label not in counts]
+    if unknown:
+        raise ParameterError(
+            f"The {unknown} target class is/are not present in the data: 'y' has {list(counts)}."
+        )
+    negative = {label: n for label, n in final.items() if n < 0}
+    if negative:
+        raise ParameterError(
+            "The number of samples in a class cannot be negative. 'sampling_strategy' contains "
+            f"some negative value: {negative}"
+        )
+    for label, n in final.items():
+        if n < counts[label]:
+            raise ParameterError(
+                "With over-sampling methods, the number of samples in a class should be greater "
+                f"or equal to the original number of samples. Originally, there is "
+                f"{counts[label]} samples of class {label!r} and {n} samples are asked: ask for "
+                f"{counts[label]} or more, or leave the class out."
+            )
+    return {label: int(n) - counts[label] for label, n in final.items()}
+
+
+def _from_ratio(ratio: float, counts: Mapping[Label, int]) -> dict[Label, int]:
+    if not 0 < ratio <= 1:
+        raise ParameterError(
+            "When 'sampling_strategy' is a float, it should be in the range (0, 1]. "
+            f"Got {ratio} instead."
+        )
+    if len(counts) != 2:
+        raise ParameterError(
+            '"sampling_strategy" can be a float only when the type of target is binary. For '
+            f"multi-class, use a dict. 'y' has {len(counts)} classes: {list(counts)[:10]}."
+        )
+    majority = max(counts, key=counts.__getitem__)
+    amounts = {c: int(counts[majority] * ratio - n) for c, n in counts.items() if c != majority}
+    for label, n in amounts.items():
+        if n <= 0:
+            raise ParameterError(
+                "The specified ratio required to remove samples from the minority class while "
+                f"trying to generate new samples. Please increase the ratio: class {label!r} has "
+                f"{counts[label] / counts[majority]:.4g} of the majority's rows already."
+            )
+    return amounts

@@ -1,0 +1,358 @@
+"""KMeansSMOTE: parameters, validation and fitted attributes."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any, ClassVar
+
+import dask
+import numpy as np
+import pandas as pd
+from dask.base import is_dask_collection, tokenize
+from imblearn.over_sampling.base import BaseOverSampler
+from imblearn.utils import check_target_type
+from imblearn.utils._validation import ArraysTransformer
+from sklearn.base import _fit_context, clone
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import label_binarize
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from . import report
+from .errors import ParameterError
+from .graph import outputs
+from .graph.clustering import resolve_clusterer
+from .graph.density import Search
+from .graph.inputs import RowBlocks, from_dask, from_memory
+from .graph.tasks import Tasks
+from .kernels.blocks import stack
+from .kernels.columns import check_columns, is_whole
+from .kernels.labels import full_labels
+from .kernels.seeding import root_seed
+from .pipeline import Run, Settings, run
+from .planning.layout import block_rows
+from .planning.plan import SamplingPlan
+from .threads import bounded_threads, count_threads, local_threads
+
+MEMORY_CHUNK_BYTES = 32 * 2**20
+
+
+class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
+    """Over-sample with SMOTE inside the clusters of a global KMeans, on Dask or in memory.
+
+    All rows are clustered; a cluster is kept for a class if the class has a large enough share in
+    it; new rows are interpolated between neighbours of the class within kept clusters, more where
+    they lie sparse (Last, Douzas, Bacao 2017, [1]_).
+
+    Parameters
+    ----------
+    sampling_strategy : float, str, dict or callable, default="auto"
+        Rows after resampling. A float is the ratio of the minority to the majority, for two
+        classes. "auto" and "not majority" bring all classes to the largest; "minority", "not
+        minority" and "all" name others. A dict gives the final count of each targeted class; a
+        callable is called with `y` and returns such a dict.
+    random_state : int, RandomState, Generator or None, default=None
+        An int gives the same bytes for any chunking, scheduler and number of workers.
+    k_neighbors : int or object, default=2
+        Neighbours that a row may be joined to. An object with `kneighbors` is cloned for each
+        group of rows; its `n_neighbors` includes the row itself.
+    n_jobs : int or None, default=None
+        Threads for data in memory; None means all cores. Dask collections are computed by the
+        active scheduler with the workers that it has.
+    kmeans_estimator : int, object or None, default=None
+        Number of clusters of `dask_ml.cluster.KMeans`, started from centres found on a sample of
+        rows; None means 8. An object is cloned and keeps its own seed: dask-ml's KMeans learns
+        from all rows, any other clusterer with `fit` and `predict` by one `fit` on at most
+        `learning_rows` rows, and a `sklearn.frozen.FrozenEstimator` is used as it is.
+    cluster_balance_threshold : "auto" or float, default="auto"
+        Least share of the class in a kept cluster. "auto" is its share of all rows.
+    density_exponent : "auto", "n_features" or float, default="auto"
+        Exponent e in ``sparsity = mean_distance ** e / n_class_rows``. "auto" is
+        ``log(n_features, 1.6) ** 1.8 * 0.16``; "n_features" is their number, as in [1]_.
+    compat : None or "imbalanced-learn", default=None
+        With "imbalanced-learn" the result is that of its KMeansSMOTE, row for row, for an int
+        `random_state`; the defaults of clusterer, threshold and exponent are its own.
+    learning_rows : "auto" or int, default="auto"
+        Most rows that a clusterer learns from by one `fit`: 1,000,000. More are sampled by their
+        position in X.
+    callbacks : sequence of callables or None, default=None
+        Each is called with the events of `dask_kmsmote.events` as eager stages start and finish.
+
+    Attributes
+    ----------
+    sampling_strategy_ : dict
+        Rows to generate of each targeted class, in label order.
+    kmeans_estimator_ : estimator
+        The fitted clusterer.
+    nn_k_ : estimator
+        The neighbours search, unfitted; its `n_neighbors` includes the row itself.
+    cluster_balance_threshold_ : float or dict
+        The threshold in force; by class where "auto" gave several.
+    plan_ : SamplingPlan
+        Who gets how many rows, and why.
+    report_ : pandas.DataFrame
+        The plan as a table, a row per class and cluster.
+    provenance_ : dask.dataframe.DataFrame
+        Lazy: `base_row`, `neighbor_row` (positions in X) and `gap` of each synthetic row, in
+        output order.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where all are strings.
+
+    Notes
+    -----
+    `fit` and `fit_resample` read X once to count and check, once a KMeans pass (5 at most by
+    default), and once to find clusters and bring the rows of the classes to oversample into
+    cluster memory. Synthetic rows are made when the result is computed.
+
+    References
+    ----------
+    .. [1] F. Last, G. Douzas, F. Bacao, "Oversampling for Imbalanced Learning Based on K-Means
+       and SMOTE", arXiv 1711.00837.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from sklearn.datasets import make_classification
+    >>> from dask_kmsmote import KMeansSMOTE
+    >>> X, y = make_classification(1000, weights=[0.9], random_state=0)
+    >>> X, y = da.from_array(X, chunks=(250, -1)), da.from_array(y, chunks=250)
+    >>> X_resampled, y_resampled = KMeansSMOTE(random_state=0).fit_resample(X, y)
+    >>> da.bincount(y_resampled).compute().tolist()
+    [897, 897]
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseOverSampler._parameter_constraints,
+        "random_state": ["random_state", np.random.Generator],
+        "k_neighbors": [
+            Interval(numbers.Integral, 1, None, closed="left"),
+            HasMethods(["kneighbors"]),
+        ],
+        "n_jobs": [numbers.Integral, None],
+        "kmeans_estimator": [
+            HasMethods(["fit", "predict"]),
+            Interval(numbers.Integral, 1, None, closed="left"),
+            None,
+        ],
+        "cluster_balance_threshold": [StrOptions({"auto"}), numbers.Real],
+        "density_exponent": [StrOptions({"auto", "n_features"}), numbers.Real],
+        "compat": [StrOptions({"imbalanced-learn"}), None],
+        "learning_rows": [
+            StrOptions({"auto"}),
+            Interval(numbers.Integral, 1, None, closed="left"),
+        ],
+        "callbacks": ["array-like", None],
+    }
+
+    def __init__(
+        self,
+        *,
+        sampling_strategy: Any = "auto",
+        random_state: Any = None,
+        k_neighbors: Any = 2,
+        n_jobs: int | None = None,
+        kmeans_estimator: Any = None,
+        cluster_balance_threshold: Any = "auto",
+        density_exponent: Any = "auto",
+        compat: str | None = None,
+        learning_rows: Any = "auto",
+        callbacks: Any = None,
+    ) -> None:
+        super().__init__(sampling_strategy=sampling_strategy)
+        self.random_state = random_state
+        self.k_neighbors = k_neighbors
+        self.n_jobs = n_jobs
+        self.kmeans_estimator = kmeans_estimator
+        self.cluster_balance_threshold = cluster_balance_threshold
+        self.density_exponent = density_exponent
+        self.compat = compat
+        self.learning_rows = learning_rows
+        self.callbacks = callbacks
+
+    @property
+    def report_(self) -> pd.DataFrame:
+        """The plan as a table, a row per class and cluster."""
+        return report.to_frame(self.plan_)
+
+    @property
+    def provenance_(self) -> Any:
+        """Parents of each synthetic row, lazy."""
+        tasks, made = self._made
+        return outputs.provenance(tasks, made)
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any, **params: Any) -> KMeansSMOTE:
+        """Make the plan: everything but the synthetic rows.
+
+        Parameters
+        ----------
+        X, y
+            As for `fit_resample`.
+
+        Returns
+        -------
+        KMeansSMOTE
+            Itself, with all fitted attributes.
+        """
+        if is_dask_collection(X) or is_dask_collection(y):
+            self._plan_dask(X, y)
+        else:
+            rows, target, _ = self._check_X_y(X, y)
+            with local_threads(self.n_jobs):
+                self._plan_memory(rows, target, y)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit_resample(self, X: Any, y: Any, **params: Any) -> tuple[Any, Any]:
+        """Resample X and y.
+
+        Parameters
+        ----------
+        X : dask Array or DataFrame; array, pandas DataFrame, csr or csc matrix, list
+            Shape (n_rows, n_features), numbers, finite.
+        y : dask Array or Series; array, pandas Series, list
+            Shape (n_rows,): classes as numbers, strings, booleans or categories; or one-vs-all,
+            shape (n_rows, n_classes).
+
+        Returns
+        -------
+        X_resampled, y_resampled
+            The kinds that came in: the originals, untouched and in order, then the synthetic
+            rows by class and cluster. Dask collections are lazy, with known chunks; frames have
+            the new index 0 ... n - 1.
+
+        Raises
+        ------
+        InputError, ParameterError
+            Subclasses of ValueError: the data or a parameter, where, and what mends it.
+        NoClusterError
+            A RuntimeError: no cluster qualifies for some class.
+        """
+        if is_dask_collection(X) or is_dask_collection(y):
+            return self._resample_dask(X, y)
+        return self._resample_memory(X, y)
+
+    def _resample_memory(self, X: Any, y: Any) -> tuple[Any, Any]:
+        check_classification_targets(y)
+        restorer = ArraysTransformer(X, y)
+        rows, target, one_vs_all = self._check_X_y(X, y)
+        with local_threads(self.n_jobs):
+            result = self._plan_memory(rows, target, y)
+            made = list(dask.compute(*[block.rows for block in result.made]))
+        if isinstance(X, pd.DataFrame):
+            made = [self._whole_columns(part, X.dtypes) for part in made]
+        labels = [
+            full_labels(block.n_rows, result.classes[block.class_code], target.dtype)
+            for block in result.made
+        ]
+        target = np.concatenate([target, *labels])
+        if one_vs_all:
+            target = label_binarize(target, classes=np.array(result.classes))
+        restored: tuple[Any, Any] = restorer.transform(stack([rows, *made]), target)
+        return restored
+
+    def _whole_columns(self, rows: Any, dtypes: Any) -> Any:
+        if isinstance(rows, np.ndarray) and rows.dtype.kind == "f":
+            whole = np.array([is_whole(dtype) for dtype in dtypes])
+            step = np.trunc if self.compat else np.rint
+            rows[:, whole] = step(rows[:, whole])
+        return rows
+
+    def _resample_dask(self, X: Any, y: Any) -> tuple[Any, Any]:
+        result, y = self._plan_dask(X, y)
+        lengths, made = result.blocks.lengths or (), result.made
+        if isinstance(X, dask.array.Array) or not is_dask_collection(X):
+            X_resampled = outputs.resampled_array(result.blocks.matrix, made)
+        else:
+            rounded = self.compat is None
+            X_resampled = outputs.resampled_frame(result.tasks, X, lengths, made, rounded)
+        method = (
+            outputs.resampled_labels
+            if isinstance(y, dask.array.Array)
+            else outputs.resampled_series
+        )
+        return X_resampled, method(result.tasks, y, lengths, made, result.classes)
+
+    def _check_X_y(self, X: Any, y: Any, accept_sparse: Any = None) -> tuple[Any, Any, bool]:
+        if isinstance(X, pd.DataFrame):
+            check_columns(X)
+        y, one_vs_all = check_target_type(y, indicate_one_vs_all=True)
+        # what is not finite is left to the census, which says where
+        X, y = validate_data(
+            self, X=X, y=y, reset=True, accept_sparse=["csr", "csc"], ensure_all_finite=False
+        )
+        return X, y, one_vs_all
+
+    def _fit_resample(self, X: Any, y: Any, **params: Any) -> Any:
+        raise NotImplementedError("fit_resample does not go through the parent's.")
+
+    def _plan_memory(self, rows: Any, target: Any, y: Any) -> Run:
+        n_threads = count_threads(self.n_jobs)
+        chunk = min(
+            block_rows(rows.shape[1], MEMORY_CHUNK_BYTES), max(1, -(-rows.shape[0] // n_threads))
+        )
+        blocks = from_memory(rows, target, chunk)
+        names = getattr(self, "feature_names_in_", None)
+        if names is not None:
+            blocks = RowBlocks(blocks.matrix, blocks.target, tuple(names), blocks.lengths)
+        return self._plan(blocks, y)
+
+    def _plan_dask(self, X: Any, y: Any) -> tuple[Run, Any]:
+        blocks, target = from_dask(X, y)
+        self.n_features_in_ = blocks.matrix.shape[1]
+        vars(self).pop("feature_names_in_", None)
+        if all(isinstance(name, str) for name in blocks.feature_names):
+            self.feature_names_in_ = np.array(blocks.feature_names, dtype=object)
+        with bounded_threads():
+            return self._plan(blocks, y), target
+
+    def _plan(self, blocks: RowBlocks, y: Any) -> Run:
+        settings = self._settings(y)
+        parts = [part.key for part in blocks.target]
+        given = [self.get_params(deep=False)[name] for name in sorted(self._parameter_constraints)]
+        token = tokenize(blocks.matrix.name, parts, settings.seed, given)
+        result = run(Tasks(token), blocks, settings)
+        self.sampling_strategy_ = result.amounts
+        self.kmeans_estimator_ = result.clustering.estimator
+        self.nn_k_ = settings.search.estimator or NearestNeighbors(n_neighbors=settings.search.k + 1)
+        values = list(result.thresholds.values())
+        self.cluster_balance_threshold_: float | dict[Any, float] = (
+            values[0] if len(set(values)) == 1 else result.thresholds
+        )
+        self.plan_: SamplingPlan = result.plan
+        self._made = (result.tasks, result.made)
+        return result
+
+    def _settings(self, y: Any) -> Settings:
+        compat = self.compat is not None
+        seed = root_seed(self.random_state)
+        if compat and not isinstance(self.random_state, numbers.Integral):
+            seed %= 2**32
+        rows = None if self.learning_rows == "auto" else int(self.learning_rows)
+        return Settings(
+            strategy=self.sampling_strategy,
+            target=y,
+            clusterer=resolve_clusterer(self.kmeans_estimator, compat, seed, rows),
+            search=self._search(compat),
+            threshold=self.cluster_balance_threshold,
+            exponent=self.density_exponent,
+            seed=seed,
+            compat=compat,
+            callbacks=tuple(self.callbacks or ()),
+        )
+
+    def _search(self, compat: bool) -> Search:
+        if isinstance(self.k_neighbors, numbers.Integral):
+            k = int(self.k_neighbors)
+            return Search(k, NearestNeighbors(n_neighbors=k + 1) if compat else None, compat)
+        estimator = clone(self.k_neighbors, safe=False)
+        n_neighbors = getattr(estimator, "n_neighbors", None)
+        if not isinstance(n_neighbors, numbers.Integral) or n_neighbors < 2:
+            raise ParameterError(
+                f"k_neighbors={self.k_neighbors!r} has n_neighbors={n_neighbors!r}; it must be an "
+                "integer of at least 2, as it includes the row itself."
+            )
+        return Search(int(n_neighbors) - 1, estimator, compat)

@@ -1,0 +1,28 @@
+"""Fixtures that more than one test module uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def imbalanced():
+    """1,000 x 6 rows in five clouds, 10 % of class 1 in two of them."""
+    return make_imbalanced()
+
+
+def make_imbalanced(n=1000, n_features=6, minority=0.1, seed=0):
+    rng = np.random.default_rng(seed)
+    centers = rng.normal(0, 6, (5, n_features))
+    n_minority = int(n * minority)
+    y = np.zeros(n, dtype=np.int64)
+    y[:n_minority] = 1
+    cloud = np.where(y == 1, rng.integers(0, 2, n), rng.integers(0, 5, n))
+    X = centers[cloud] + rng.normal(0, 1, (n, n_features))
+    order = rng.permutation(n)
+    return X[order], y[order]
