@@ -317,7 +317,9 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         result = run(Tasks(token), blocks, settings)
         self.sampling_strategy_ = result.amounts
         self.kmeans_estimator_ = result.clustering.estimator
-        self.nn_k_ = settings.search.estimator or NearestNeighbors(n_neighbors=settings.search.k + 1)
+        self.nn_k_ = settings.search.estimator or NearestNeighbors(
+            n_neighbors=settings.search.k + 1
+        )
         values = list(result.thresholds.values())
         self.cluster_balance_threshold_: float | dict[Any, float] = (
             values[0] if len(set(values)) == 1 else result.thresholds

@@ -32,8 +32,10 @@ def local_threads(n_jobs: int | None) -> Iterator[None]:
     if get_scheduler() is dask.get:
         yield
         return
-    with _CONFIG, _pool(count_threads(n_jobs)) as pool, dask.config.set(
-        scheduler="threads", pool=pool
+    with (
+        _CONFIG,
+        _pool(count_threads(n_jobs)) as pool,
+        dask.config.set(scheduler="threads", pool=pool),
     ):
         yield
 
@@ -51,9 +53,12 @@ def bounded_threads() -> Iterator[None]:
 
 @contextmanager
 def _pool(n_threads: int) -> Iterator[ThreadPoolExecutor]:
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(
-        n_threads, thread_name_prefix="kmsmote", initializer=_one_openmp_thread
-    ) as pool:
+    with (
+        threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(
+            n_threads, thread_name_prefix="kmsmote", initializer=_one_openmp_thread
+        ) as pool,
+    ):
         yield pool
 
 

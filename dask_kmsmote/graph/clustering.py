@@ -10,6 +10,7 @@ to the variance of the data, as scikit-learn's is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import dask
@@ -21,7 +22,7 @@ from ..errors import ParameterError
 from ..kernels.assignment import NearestCenter, Predictor
 from ..kernels.seeding import START, root_seed, small_seed
 from ..kernels.start import Floats, find_start, fit_clusterer, shifted, start_size
-from ..planning.layout import block_rows
+from ..planning.layout import block_rows, offsets
 from ..planning.plan import ClusteringSummary
 from .inputs import RowBlocks
 from .tasks import Tasks
@@ -71,12 +72,12 @@ class Clusterer:
 class Clustering:
     """What was learned: the fitted estimator, what labels rows by it, and how it went.
 
-    `labels` are those of all rows, in order, where the fit gave them; else None.
+    `labels` are those of each chunk's rows, where the fit gave them; else None.
     """
 
     estimator: Any
     labeler: NearestCenter | Predictor
-    labels: Delayed | None
+    labels: list[Delayed] | None
     summary: ClusteringSummary
 
 
@@ -98,13 +99,17 @@ def learn(tasks: Tasks, clusterer: Clusterer, blocks: RowBlocks, rows: Delayed) 
 def _learn_at_once(
     tasks: Tasks, clusterer: Clusterer, blocks: RowBlocks, rows: Delayed
 ) -> Clustering:
-    n, labels = sum(blocks.lengths or ()), None
+    n = sum(blocks.lengths or ())
+    labels: list[Delayed] | None = None
     fitted = clusterer.estimator
     if clusterer.kind == "fit":
         (task,) = dask.persist(tasks("clustering", fit_clusterer, clusterer.estimator, rows))
         fitted = dask.compute(task)[0]
         if clusterer.keep_labels and len(getattr(fitted, "labels_", ())) == n:
-            labels = tasks("learned-labels", getattr, task, "labels_")
+            labels = [
+                tasks("labels-learned", labels_between, task, start, stop)
+                for start, stop in pairwise(offsets(blocks.lengths or ()))
+            ]
     learner = getattr(fitted, "estimator", fitted) if clusterer.kind == "frozen" else fitted
     summary = ClusteringSummary(
         type(learner).__name__,
@@ -116,6 +121,11 @@ def _learn_at_once(
     if labels is None and finds_nearest_center(learner):
         labeler = NearestCenter(np.asarray(learner.cluster_centers_, dtype=np.float64))
     return Clustering(fitted, labeler, labels, summary)
+
+
+def labels_between(fitted: Any, start: int, stop: int) -> Any:
+    """Labels that the fit gave to some of its rows."""
+    return fitted.labels_[start:stop]
 
 
 def finds_nearest_center(estimator: Any) -> bool:

@@ -70,5 +70,3 @@ def gather_group(
         ]
         blocks.append(parts[0] if len(parts) == 1 else tasks("gather-join", join_groups, parts))
     return blocks
-
-

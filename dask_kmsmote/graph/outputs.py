@@ -95,7 +95,11 @@ def from_partitions(parts: list[Delayed], sizes: Sequence[int], meta: Any) -> An
 
 
 def resampled_frame(
-    tasks: Tasks, frame: Any, lengths: tuple[int, ...], made: Sequence[SyntheticBlock], rounded: bool
+    tasks: Tasks,
+    frame: Any,
+    lengths: tuple[int, ...],
+    made: Sequence[SyntheticBlock],
+    rounded: bool,
 ) -> Any:
     """A Dask frame and its synthetic rows."""
     sizes = [*lengths, *(block.n_rows for block in made)]
@@ -153,7 +157,8 @@ def provenance(tasks: Tasks, made: Sequence[SyntheticBlock]) -> Any:
         for block, start in zip(made, offsets(sizes), strict=False)
     ]
     if not parts:
-        parts, sizes = [tasks("provenance-frame", parents_frame, Choices(none, none, np.empty(0)), 0)], [0]
+        parts, sizes = (
+            [tasks("provenance-frame", parents_frame, Choices(none, none, np.empty(0)), 0)],
+            [0],
+        )
     return from_partitions(parts, sizes, meta)
-
-

@@ -107,9 +107,7 @@ def _places(parts: Sequence[Ints]) -> Ints:
 def trace(choices: Choices, blocks: Sequence[GroupRows]) -> Choices:
     """The choices with positions in X for rows of the group."""
     positions = np.concatenate([block.positions for block in blocks])
-    return choices._replace(
-        base=positions[choices.base], neighbor=positions[choices.neighbor]
-    )
+    return choices._replace(base=positions[choices.base], neighbor=positions[choices.neighbor])
 
 
 def make_blocks(

@@ -31,8 +31,7 @@ class Tasks:
         """`function` over lists of parts, `FAN_IN` at a time, until one is left."""
         while True:
             parts = [
-                self(stage, function, parts[start:stop])
-                for start, stop in cut(len(parts), FAN_IN)
+                self(stage, function, parts[start:stop]) for start, stop in cut(len(parts), FAN_IN)
             ]
             if len(parts) == 1:
                 return parts[0]

@@ -86,4 +86,3 @@ class Predictor(NamedTuple):
             return np.empty(0, dtype=np.int32), math.nan
         with threadpool_limits(1, user_api="openmp"):
             return np.asarray(self.estimator.predict(rows)), math.nan
-

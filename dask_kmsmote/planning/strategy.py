@@ -6,14 +6,15 @@ already known (from a census), and the labels may be too many for one machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
 from ..errors import ParameterError
 
 Label = Any
-Strategy = float | str | Mapping[Label, int] | Callable[[Any], Mapping[Label, int]]
+# a ratio, a name, final counts, or a function of y that gives them
+Strategy = Any
 
 STRATEGIES = ("all", "auto", "minority", "not majority", "not minority")
 
@@ -72,13 +73,13 @@ def _from_name(name: str, counts: Mapping[Label, int]) -> dict[Label, int]:
         )
     largest, smallest = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
     targeted = {
-        "all": lambda label: True,
-        "auto": lambda label: label != largest,
-        "not majority": lambda label: label != largest,
-        "not minority": lambda label: label != smallest,
-        "minority": lambda label: label == smallest,
+        "all": set(counts),
+        "auto": set(counts) - {largest},
+        "not majority": set(counts) - {largest},
+        "not minority": set(counts) - {smallest},
+        "minority": {smallest},
     }[name]
-    return {label: counts[largest] - n for label, n in counts.items() if targeted(label)}
+    return {label: counts[largest] - n for label, n in counts.items() if label in targeted}
 
 
 def _from_final_counts(final: Mapping[Label, int], counts: Mapping[Label, int]) -> dict[Label, int]:
