@@ -27,3 +27,7 @@ class UnsupportedDaskError(RuntimeError):
 
 class DestinationError(OSError):
     """The destination of a job exists already or can't be written."""
+
+
+class ClusterError(OSError):
+    """The cluster of a job can't be reached."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numbers
+from dataclasses import replace
 from typing import Any, ClassVar
+from uuid import uuid4
 
 import dask
 import numpy as np
@@ -33,7 +35,7 @@ from .kernels.seeding import root_seed
 from .pipeline import Run, Settings, run
 from .planning.layout import block_rows
 from .planning.plan import SamplingPlan
-from .threads import bounded_threads, count_threads, local_threads
+from .threads import count_threads, in_this_process, on_active_scheduler
 
 MEMORY_CHUNK_BYTES = 32 * 2**20
 
@@ -201,7 +203,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
             self._plan_dask(X, y)
         else:
             rows, target, _ = self._check_X_y(X, y)
-            with local_threads(self.n_jobs):
+            with in_this_process(self.n_jobs):
                 self._plan_memory(rows, target, y)
         return self
 
@@ -239,7 +241,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         check_classification_targets(y)
         restorer = ArraysTransformer(X, y)
         rows, target, one_vs_all = self._check_X_y(X, y)
-        with local_threads(self.n_jobs):
+        with in_this_process(self.n_jobs):
             result = self._plan_memory(rows, target, y)
             made = list(dask.compute(*[block.rows for block in result.made]))
         if isinstance(X, pd.DataFrame):
@@ -262,19 +264,17 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         return rows
 
     def _resample_dask(self, X: Any, y: Any) -> tuple[Any, Any]:
-        result, y = self._plan_dask(X, y)
-        lengths, made = result.blocks.lengths or (), result.made
-        if isinstance(X, dask.array.Array) or not is_dask_collection(X):
-            X_resampled = outputs.resampled_array(result.blocks.matrix, made)
-        else:
+        result, original, y = self._plan_dask(X, y)
+        tasks, made = result.tasks, result.made
+        blocks = original.with_lengths(result.blocks.lengths or ())
+        if blocks.partitions:
             rounded = self.compat is None
-            X_resampled = outputs.resampled_frame(result.tasks, X, lengths, made, rounded)
-        method = (
-            outputs.resampled_labels
-            if isinstance(y, dask.array.Array)
-            else outputs.resampled_series
-        )
-        return X_resampled, method(result.tasks, y, lengths, made, result.classes)
+            X_resampled = outputs.resampled_frame(tasks, X._meta, blocks, made, rounded)
+        else:
+            X_resampled = outputs.resampled_array(blocks.matrix, made)
+        if isinstance(y, dask.array.Array):
+            return X_resampled, outputs.resampled_labels(tasks, y, blocks, made, result.classes)
+        return X_resampled, outputs.resampled_series(tasks, y._meta, blocks, made, result.classes)
 
     def _check_X_y(self, X: Any, y: Any, accept_sparse: Any = None) -> tuple[Any, Any, bool]:
         if isinstance(X, pd.DataFrame):
@@ -297,29 +297,32 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         blocks = from_memory(rows, target, chunk)
         names = getattr(self, "feature_names_in_", None)
         if names is not None:
-            blocks = RowBlocks(blocks.matrix, blocks.target, tuple(names), blocks.lengths)
-        return self._plan(blocks, y)
+            blocks = replace(blocks, feature_names=tuple(names))
+        return self._plan(Tasks(uuid4().hex), blocks, y, root_seed(self.random_state))
 
-    def _plan_dask(self, X: Any, y: Any) -> tuple[Run, Any]:
-        blocks, target = from_dask(X, y)
+    def _plan_dask(self, X: Any, y: Any) -> tuple[Run, RowBlocks, Any]:
+        seed = root_seed(self.random_state)
+        tasks = Tasks(self._token(X, y, seed))
+        blocks, original, target = from_dask(tasks, X, y)
         self.n_features_in_ = blocks.matrix.shape[1]
-        vars(self).pop("feature_names_in_", None)
         if all(isinstance(name, str) for name in blocks.feature_names):
             self.feature_names_in_ = np.array(blocks.feature_names, dtype=object)
-        with bounded_threads():
-            return self._plan(blocks, y), target
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        with on_active_scheduler():
+            return self._plan(tasks, blocks, y, seed), original, target
 
-    def _plan(self, blocks: RowBlocks, y: Any) -> Run:
-        settings = self._settings(y)
-        parts = [part.key for part in blocks.target]
-        given = [self.get_params(deep=False)[name] for name in sorted(self._parameter_constraints)]
-        token = tokenize(blocks.matrix.name, parts, settings.seed, given)
-        result = run(Tasks(token), blocks, settings)
+    def _token(self, X: Any, y: Any, seed: int) -> str:
+        given = self.get_params(deep=False)
+        return str(tokenize(X, y, seed, [given[name] for name in sorted(given)]))
+
+    def _plan(self, tasks: Tasks, blocks: RowBlocks, y: Any, seed: int) -> Run:
+        settings = self._settings(y, seed)
+        result = run(tasks, blocks, settings)
         self.sampling_strategy_ = result.amounts
         self.kmeans_estimator_ = result.clustering.estimator
-        self.nn_k_ = settings.search.estimator or NearestNeighbors(
-            n_neighbors=settings.search.k + 1
-        )
+        k = settings.search.k
+        self.nn_k_ = settings.search.estimator or NearestNeighbors(n_neighbors=k + 1)
         values = list(result.thresholds.values())
         self.cluster_balance_threshold_: float | dict[Any, float] = (
             values[0] if len(set(values)) == 1 else result.thresholds
@@ -328,9 +331,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         self._made = (result.tasks, result.made)
         return result
 
-    def _settings(self, y: Any) -> Settings:
+    def _settings(self, y: Any, seed: int) -> Settings:
         compat = self.compat is not None
-        seed = root_seed(self.random_state)
         if compat and not isinstance(self.random_state, numbers.Integral):
             seed %= 2**32
         rows = None if self.learning_rows == "auto" else int(self.learning_rows)

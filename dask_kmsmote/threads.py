@@ -24,30 +24,36 @@ def count_threads(n_jobs: int | None) -> int:
 
 
 @contextmanager
-def local_threads(n_jobs: int | None) -> Iterator[None]:
+def in_this_process(n_jobs: int | None) -> Iterator[None]:
     """Compute in this process, whatever cluster is active: for data that are here already.
 
     A synchronous scheduler stays in force.
     """
     if get_scheduler() is dask.get:
-        yield
+        with _settings({}):
+            yield
         return
-    with (
-        _CONFIG,
-        _pool(count_threads(n_jobs)) as pool,
-        dask.config.set(scheduler="threads", pool=pool),
-    ):
+    with _pool(count_threads(n_jobs)) as pool, _settings({"scheduler": "threads", "pool": pool}):
         yield
 
 
 @contextmanager
-def bounded_threads() -> Iterator[None]:
-    """Bound the threads inside tasks where Dask's own threads are the active scheduler."""
+def on_active_scheduler() -> Iterator[None]:
+    """Compute where the user computes; where that is Dask's own threads, bound those in tasks."""
     threaded = get_scheduler() in (None, dask.threaded.get)
     if not threaded or dask.config.get("pool", None) is not None:
-        yield
+        with _settings({}):
+            yield
         return
-    with _CONFIG, _pool(count_threads(None)) as pool, dask.config.set(pool=pool):
+    with _pool(count_threads(None)) as pool, _settings({"pool": pool}):
+        yield
+
+
+@contextmanager
+def _settings(settings: dict[str, object]) -> Iterator[None]:
+    # tasks of arrays that are fused anew for each computation keep their keys with another
+    # content, which a distributed scheduler warns of and may hang on (dask issue 9888)
+    with _CONFIG, dask.config.set({**settings, "optimization.fuse.active": False}):
         yield
 
 

@@ -223,7 +223,7 @@ def resolve_clusterer(
             return Clusterer(estimator, "fit", n_clusters, seed, bound, True)
         from dask_ml.cluster import KMeans  # noqa: PLC0415
 
-        estimator = KMeans(n_clusters, max_iter=PASSES)
+        estimator = KMeans(n_clusters, max_iter=PASSES, random_state=small_seed(seed, START))
         return Clusterer(estimator, "lloyd", n_clusters, seed, learning_rows, False)
     estimator = clone(setting)
     if isinstance(estimator, FrozenEstimator):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dask
@@ -15,6 +15,7 @@ from dask.delayed import Delayed
 from ..errors import InputError, UnsupportedDaskError
 from ..kernels.blocks import frame_to_rows
 from ..kernels.columns import check_columns, common_dtype
+from .private import private_copy
 from .tasks import Tasks
 
 
@@ -32,16 +33,19 @@ class RowBlocks:
         Names of the columns; their numbers where they have none.
     lengths
         Rows of each chunk, or None while unknown.
+    partitions
+        A task for each partition, where X is a frame.
     """
 
     matrix: da.Array
     target: list[Delayed]
     feature_names: tuple[Any, ...]
     lengths: tuple[int, ...] | None
+    partitions: list[Delayed] = field(default_factory=list)
 
     def rows(self) -> list[Delayed]:
         """A task for each chunk's features."""
-        return list(self.matrix.to_delayed().ravel())
+        return list(self.matrix.to_delayed(optimize_graph=False).ravel())
 
     def with_lengths(self, lengths: tuple[int, ...]) -> RowBlocks:
         """The same with known chunks."""
@@ -50,6 +54,8 @@ class RowBlocks:
 
 def known_chunks(array: da.Array, lengths: tuple[int, ...]) -> da.Array:
     """The same array, its row chunks declared, at no cost."""
+    if len(lengths) != array.numblocks[0]:
+        raise misaligned(array.numblocks[0], len(lengths))
     chunks = (lengths, *array.chunks[1:])
     return da.Array(array.dask, array.name, chunks, dtype=array.dtype, meta=array._meta)
 
@@ -82,8 +88,17 @@ def check_dask() -> None:
         )
 
 
-def read_rows(X: Any) -> tuple[da.Array, tuple[Any, ...]]:
-    """Features as one array with one block of columns, and their names.
+def partitions_of(frame: Any) -> list[Delayed]:
+    """A task for each partition of a Dask frame or series.
+
+    Only the needed columns are read, but small reads are not joined: Dask joins them by the bytes
+    that the columns have, so a frame and one of its columns would fall into different partitions.
+    """
+    return list(frame.simplify().to_delayed(optimize_graph=False))
+
+
+def read_rows(tasks: Tasks, X: Any) -> RowBlocks:
+    """Features as one array with one block of columns, still without a target.
 
     Raises
     ------
@@ -102,16 +117,18 @@ def read_rows(X: Any) -> tuple[da.Array, tuple[Any, ...]]:
                 "Convert it first, e.g. X = X.astype('float64')."
             )
         matrix = X if X.numblocks[1] == 1 else X.rechunk({1: -1})
-        return matrix, tuple(range(X.shape[1]))
+        return RowBlocks(matrix, [], tuple(range(X.shape[1])), lengths_of(matrix))
     if not hasattr(X, "map_partitions") or getattr(X, "ndim", 0) != 2:
         raise InputError(
             f"X is a {type(X).__name__}: pass a Dask array or a Dask frame with one row per sample."
         )
     check_columns(X._meta)
-    dtype = common_dtype(X._meta)
-    meta = np.empty((0, len(X.columns)), dtype=dtype)
-    matrix = X.map_partitions(frame_to_rows, dtype, meta=meta)
-    return matrix, tuple(X.columns)
+    dtype, parts = common_dtype(X._meta), partitions_of(X)
+    shape = (math.nan, len(X.columns))
+    arrays = [
+        da.from_delayed(tasks("rows", frame_to_rows, part, dtype), shape, dtype) for part in parts
+    ]
+    return RowBlocks(da.concatenate(arrays), [], tuple(X.columns), None, parts)
 
 
 def read_target(y: Any, matrix: da.Array) -> Any:
@@ -175,19 +192,37 @@ def misaligned(n_matrix: int, n_target: int) -> InputError:
     )
 
 
-def from_dask(X: Any, y: Any) -> tuple[RowBlocks, Any]:
-    """Dask collections as rows in chunks, and y as it was aligned."""
+def from_dask(tasks: Tasks, X: Any, y: Any) -> tuple[RowBlocks, RowBlocks, Any]:
+    """Dask collections as rows in chunks.
+
+    Returns
+    -------
+    blocks
+        For the stages, under keys of their own: what they keep in cluster memory remembers how it
+        was computed, and a key of the user's that is computed later with another optimisation
+        would contradict it.
+    original
+        The same under the user's keys, for the result.
+    target
+        y as it was aligned.
+    """
     check_dask()
     if not is_dask_collection(X):
         X = da.from_array(np.asarray(X), chunks=(y.chunks[0], -1))
-    matrix, names = read_rows(X)
-    target = read_target(y, matrix)
-    lengths = lengths_of(matrix)
-    if lengths is None and isinstance(target, da.Array):
-        lengths = lengths_of(target)
-    parts = list(np.ravel(np.array(target.to_delayed(), dtype=object)))
-    blocks = RowBlocks(matrix, parts, names, None)
-    return (blocks if lengths is None else blocks.with_lengths(lengths)), target
+    original = read_rows(tasks, X)
+    target = read_target(y, original.matrix)
+    lengths = original.lengths
+    if isinstance(target, da.Array):
+        lengths = lengths or lengths_of(target)
+        parts = list(private_copy(target, tasks.token).to_delayed(optimize_graph=False).ravel())
+    else:
+        parts = partitions_of(target)
+    if lengths is not None:
+        original = replace(original, matrix=known_chunks(original.matrix, lengths), lengths=lengths)
+    original = replace(original, target=parts)
+    if original.partitions:
+        return original, original, target
+    return replace(original, matrix=private_copy(original.matrix, tasks.token)), original, target
 
 
 def from_memory(rows: Any, target: np.ndarray[Any, Any], chunk_rows: int) -> RowBlocks:
@@ -198,4 +233,4 @@ def from_memory(rows: Any, target: np.ndarray[Any, Any], chunk_rows: int) -> Row
     chunks = (lengths, (rows.shape[1],))
     matrix = da.from_array(rows, chunks=chunks, name=False, asarray=False)
     labels = da.from_array(target, chunks=(lengths,), name=False)
-    return RowBlocks(matrix, list(labels.to_delayed()), names, lengths)
+    return RowBlocks(matrix, list(labels.to_delayed(optimize_graph=False)), names, lengths)

@@ -14,7 +14,7 @@ from ..kernels.columns import is_whole
 from ..kernels.labels import full_labels, one_hot
 from ..kernels.seeding import Choices
 from ..planning.layout import offsets
-from .inputs import known_chunks
+from .inputs import RowBlocks, known_chunks
 from .synthesis import SyntheticBlock
 from .tasks import Tasks
 
@@ -32,22 +32,22 @@ def resampled_array(matrix: da.Array, made: Sequence[SyntheticBlock]) -> da.Arra
 def resampled_labels(
     tasks: Tasks,
     target: da.Array,
-    lengths: tuple[int, ...],
+    blocks: RowBlocks,
     made: Sequence[SyntheticBlock],
     classes: Sequence[Any],
 ) -> da.Array:
     """y, one- or two-dimensional, and the labels of the synthetic rows, with known chunks."""
     width = target.shape[1:]
-    blocks = []
+    fillers = []
     for block in made:
         if width:
             filler = tasks("labels", one_hot, block.n_rows, block.class_code, *width, target.dtype)
         else:
             label = classes[block.class_code]
             filler = tasks("labels", full_labels, block.n_rows, label, target.dtype)
-        blocks.append(da.from_delayed(filler, (block.n_rows, *width), target.dtype))
-    known = known_chunks(target, lengths)
-    return da.concatenate([known, *blocks]) if blocks else known
+        fillers.append(da.from_delayed(filler, (block.n_rows, *width), target.dtype))
+    known = known_chunks(target, blocks.lengths or ())
+    return da.concatenate([known, *fillers]) if fillers else known
 
 
 def positioned(partition: Any, start: int) -> Any:
@@ -95,19 +95,16 @@ def from_partitions(parts: list[Delayed], sizes: Sequence[int], meta: Any) -> An
 
 
 def resampled_frame(
-    tasks: Tasks,
-    frame: Any,
-    lengths: tuple[int, ...],
-    made: Sequence[SyntheticBlock],
-    rounded: bool,
+    tasks: Tasks, meta: Any, blocks: RowBlocks, made: Sequence[SyntheticBlock], rounded: bool
 ) -> Any:
-    """A Dask frame and its synthetic rows."""
+    """A Dask frame and its synthetic rows; `meta` is the empty frame."""
+    lengths = blocks.lengths or ()
     sizes = [*lengths, *(block.n_rows for block in made)]
     starts = offsets(sizes)
-    meta = frame._meta.set_axis(pd.RangeIndex(0), axis=0)
+    meta = meta.set_axis(pd.RangeIndex(0), axis=0)
     parts = [
         tasks("output", positioned, partition, start)
-        for partition, start in zip(frame.to_delayed(), starts, strict=False)
+        for partition, start in zip(blocks.partitions, starts, strict=False)
     ] + [
         tasks("output", frame_of, block.rows, start, meta, rounded)
         for block, start in zip(made, starts[len(lengths) :], strict=False)
@@ -117,18 +114,19 @@ def resampled_frame(
 
 def resampled_series(
     tasks: Tasks,
-    series: Any,
-    lengths: tuple[int, ...],
+    meta: Any,
+    blocks: RowBlocks,
     made: Sequence[SyntheticBlock],
     classes: Sequence[Any],
 ) -> Any:
-    """A Dask series of labels and those of the synthetic rows."""
+    """A Dask series of labels and those of the synthetic rows; `meta` is the empty series."""
+    lengths = blocks.lengths or ()
     sizes = [*lengths, *(block.n_rows for block in made)]
     starts = offsets(sizes)
-    meta = series._meta.set_axis(pd.RangeIndex(0), axis=0)
+    meta = meta.set_axis(pd.RangeIndex(0), axis=0)
     parts = [
         tasks("output", positioned, partition, start)
-        for partition, start in zip(series.to_delayed(), starts, strict=False)
+        for partition, start in zip(blocks.target, starts, strict=False)
     ] + [
         tasks("labels", series_of, block.n_rows, classes[block.class_code], start, meta)
         for block, start in zip(made, starts[len(lengths) :], strict=False)

@@ -1,0 +1,43 @@
+"""The user's graph under keys of our own.
+
+What the stages keep in cluster memory remembers the tasks that it came from. If the user then
+computes X with other tasks fused, some keys come again with another content, which a distributed
+scheduler warns of and may hang on (dask issue 9888). So the stages read X through a renamed copy
+of its optimised graph. (`dask.graph_manipulation.clone` loses keys of rechunked arrays.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask.array as da
+from dask._task_spec import GraphNode, convert_legacy_graph
+from dask.base import tokenize
+from dask.core import flatten
+
+
+def private_copy(array: da.Array, token: str) -> da.Array:
+    """The same array, each key of its graph renamed to ``kmsmote-input-…``."""
+    keys = list(flatten(array.__dask_keys__()))
+    graph = convert_legacy_graph(dict(array.__dask_optimize__(array.__dask_graph__(), keys)))
+    names: dict[str, str] = {}
+    renamed = {key: _rename(key, token, names) for key in graph}
+    copy = {renamed[key]: _substitute(node, renamed, renamed[key]) for key, node in graph.items()}
+    name = _name(array.name, token, names)
+    return da.Array(copy, name, array.chunks, dtype=array.dtype, meta=array._meta)
+
+
+def _rename(key: Any, token: str, names: dict[str, str]) -> Any:
+    if isinstance(key, tuple):
+        return (_name(key[0], token, names), *key[1:])
+    return _name(key, token, names)
+
+
+def _name(name: Any, token: str, names: dict[str, str]) -> str:
+    if name not in names:
+        names[name] = f"kmsmote-input-{tokenize(name, token)}"
+    return names[name]
+
+
+def _substitute(node: Any, renamed: dict[Any, Any], key: Any) -> Any:
+    return node.substitute(renamed, key=key) if isinstance(node, GraphNode) else node

@@ -1,0 +1,414 @@
+"""Decisions on small tables, against imbalanced-learn and the formulas; no Dask."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+from imblearn.utils import check_sampling_strategy
+
+from dask_kmsmote.errors import NoClusterError
+from dask_kmsmote.planning import allocation, layout, selection
+from dask_kmsmote.planning.plan import ClusteringSummary, GroupPlan, SamplingPlan, allocate
+from dask_kmsmote.planning.strategy import resolve_strategy
+
+quick = settings(max_examples=200, deadline=None)
+seeds = st.integers(0, 2**32 - 1)
+
+
+@st.composite
+def targets(draw):
+    n_classes = draw(st.sampled_from([1, 2, 2, 2, 3, 4]))
+    names = draw(st.sampled_from([[0, 1, 2, 3], ["a", "b", "c", "d"], [-1, 5, 7, 30]]))
+    counts = draw(st.lists(st.integers(1, 30), min_size=n_classes, max_size=n_classes))
+    y = np.repeat(np.array(names[:n_classes]), counts)
+    return np.random.default_rng(draw(seeds)).permutation(y)
+
+
+@st.composite
+def strategies(draw, labels):
+    kind = draw(st.sampled_from(["name", "ratio", "dict", "callable", "list"]))
+    if kind == "name":
+        names = ["auto", "not majority", "not minority", "minority", "all", "majority", "most"]
+        return draw(st.sampled_from(names))
+    if kind == "ratio":
+        return draw(st.one_of(st.floats(-0.5, 1.5), st.sampled_from([0, 1, 0.5, np.float32(0.5)])))
+    if kind == "list":
+        return list(labels)
+    stranger = "z" if isinstance(labels[0], str) else 99
+    chosen = st.sampled_from([*labels, *labels, *labels, stranger])
+    final = draw(st.dictionaries(chosen, st.sampled_from([-1, 0, 5, 30, 31, 60, 100]), max_size=4))
+    return final if kind == "dict" else lambda y: final
+
+
+@given(st.data())
+@settings(max_examples=400, deadline=None)
+def test_strategy_is_that_of_imbalanced_learn(data):
+    y = data.draw(targets())
+    labels, n = np.unique(y, return_counts=True)
+    counts = dict(zip(labels.tolist(), n.tolist(), strict=True))
+    strategy = data.draw(strategies(labels.tolist()))
+    try:
+        expected = check_sampling_strategy(strategy, y, "over-sampling")
+    except (ValueError, KeyError, TypeError) as error:
+        with pytest.raises(type(error)):
+            resolve_strategy(strategy, counts, y)
+        return
+    amounts = resolve_strategy(strategy, counts, y)
+    assert list(amounts.items()) == list(expected.items())
+    assert all(type(amount) is int for amount in amounts.values())
+
+
+@given(st.integers(0, 2**50), st.lists(st.floats(0, 1), min_size=1, max_size=60))
+@quick
+def test_allocate_exactly(n, shares):
+    assume(sum(shares) > 1e-300)
+    weights = np.array(shares) / np.sum(shares)
+    parts = allocation.allocate_exactly(n, weights)
+    assert sum(parts) == n
+    assert all(type(part) is int and part >= 0 for part in parts)
+    slack = n * 1e-14
+    for part, weight in zip(parts, weights, strict=True):
+        assert abs(part - n * weight) < 1 + slack
+
+
+def test_equal_remainders_go_to_the_lower_cluster():
+    assert allocation.allocate_exactly(5, np.full(4, 0.25)) == [2, 1, 1, 1]
+    assert allocation.allocate_exactly(2, np.array([0.5, 0.25, 0.25])) == [1, 1, 0]
+    assert allocation.allocate_exactly(0, np.array([0.5, 0.5])) == [0, 0]
+
+
+distances = st.one_of(
+    st.floats(0, 1e300), st.sampled_from([0.0, 5e-324, 1e5, sys.float_info.max, math.inf])
+)
+
+
+@given(
+    st.lists(
+        st.tuples(distances, st.floats(-100, 100), st.integers(1, 10**12)), min_size=1, max_size=9
+    )
+)
+@example([(1e5, 70.0, 10**6), (24_000.0, 70.0, 10**6)])
+@example([(0.0, 70.0, 10**6), (0.0, 70.0, 2)])
+@example([(0.0, -3.0, 5), (1.0, -3.0, 5)])
+@example([(math.inf, 2.0, 5), (math.inf, 2.0, 7), (1.0, 2.0, 1)])
+@example([(0.0, 0.0, 5), (math.inf, 0.0, 5)])
+@quick
+def test_weights_are_never_nan_and_sum_to_one(rows):
+    weights = allocation.weights_from_log(allocation.log_sparsity(*allocation.columns(rows)))
+    assert np.isfinite(weights).all()
+    assert (weights >= 0).all()
+    assert weights.sum() == pytest.approx(1, abs=1e-12)
+
+
+def test_weights_where_the_power_overflows():
+    columns = allocation.columns([(1e5, 70.0, 10**6), (2e5, 70.0, 10**6), (1e5, 70.0, 10**6)])
+    weights = allocation.weights_from_log(allocation.log_sparsity(*columns))
+    assert weights[0] == weights[2]
+    assert weights[1] / weights[0] == pytest.approx(2.0**70, rel=1e-9)
+    assert weights.sum() == pytest.approx(1)
+    compat = allocation.linear_weights(*columns)
+    assert np.isfinite(compat).all()
+    assert compat.sum() == pytest.approx(1)
+
+
+def test_all_duplicates_get_equal_weights():
+    # equal for clusters of one size; the sparsities are all 0, whatever the exponent
+    columns = allocation.columns([(0.0, 2.0, 5), (0.0, 2.0, 5), (0.0, 2.0, 5)])
+    for weights in (
+        allocation.weights_from_log(allocation.log_sparsity(*columns)),
+        allocation.linear_weights(*columns),
+    ):
+        np.testing.assert_allclose(weights, 1 / 3)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(1e-3, 1e3), st.floats(0, 20), st.integers(1, 10**6)),
+        min_size=1,
+        max_size=9,
+    )
+)
+@quick
+def test_both_weights_are_the_formula(rows):
+    sparsity = np.array([d**e / m for d, e, m in rows])
+    expected = sparsity / sparsity.sum()
+    columns = allocation.columns(rows)
+    np.testing.assert_allclose(allocation.linear_weights(*columns), expected, rtol=1e-13)
+    logs = allocation.log_sparsity(*columns)
+    np.testing.assert_allclose(allocation.weights_from_log(logs), expected, rtol=1e-10, atol=1e-300)
+
+
+@pytest.mark.parametrize("n", [1, 2, 10, 100, 10**3, 10**5, 10**6])
+def test_size_exponent(n):
+    expected = (math.log(n) / math.log(1.6)) ** 1.8 * 0.16
+    assert allocation.size_exponent(n) == pytest.approx(expected, rel=1e-12)
+
+
+@given(st.integers(0, 500), st.integers(1, 60))
+@quick
+def test_cut(n, size):
+    ranges = layout.cut(n, size)
+    assert [row for start, stop in ranges for row in range(start, stop)] == list(range(n))
+    assert all(stop - start == size for start, stop in ranges[:-1])
+    assert all(0 < stop - start <= size for start, stop in ranges[-1:])
+
+
+@given(st.lists(st.integers(0, 30), max_size=80), st.integers(1, 100), st.integers(1, 30))
+@quick
+def test_bundle(sizes, limit, fan_in):
+    runs = layout.bundle(sizes, limit, fan_in)
+    assert [place for low, high in runs for place in range(low, high)] == list(range(len(sizes)))
+    for low, high in runs:
+        assert 1 <= high - low <= fan_in
+        assert high - low == 1 or sum(sizes[low:high]) <= limit
+    for (low, middle), (_, high) in zip(runs[:-1], runs[1:], strict=True):
+        # no run ends earlier than it must
+        assert middle - low == fan_in or sum(sizes[low : middle + 1]) > limit
+        assert middle < high
+
+
+@given(st.lists(st.integers(0, 100), max_size=20))
+def test_offsets(sizes):
+    starts = layout.offsets(sizes)
+    assert starts == [sum(sizes[:place]) for place in range(len(sizes) + 1)]
+
+
+@given(st.integers(0, 10**6), st.integers(1, 2**30))
+def test_block_rows(n_features, n_bytes):
+    rows = layout.block_rows(n_features, n_bytes)
+    assert rows >= 1
+    assert rows == 1 or rows * n_features * 8 <= n_bytes
+
+
+@st.composite
+def tables(draw):
+    rng = np.random.default_rng(draw(seeds))
+    shape = draw(st.integers(1, 12)), draw(st.integers(2, 4))
+    table = rng.integers(0, draw(st.sampled_from([3, 12, 200])), shape)
+    table[rng.random(shape[0]) < 0.2] = 0
+    assume((table.sum(axis=0) > 0).all())
+    return table.astype(np.int64), draw(st.integers(0, shape[1] - 1))
+
+
+@given(tables())
+@quick
+def test_auto_threshold_keeps_a_cluster_by_share(case):
+    table, column = case
+    choices = selection.choose_clusters(table, column, None, 1, compat=False)
+    kept = [choice for choice in choices if not choice.reason]
+    assert kept
+    own = table[:, column].sum() / table.sum()
+    for choice in choices:
+        n, m = int(table[choice.cluster_id].sum()), int(table[choice.cluster_id, column])
+        assert (choice.n_rows, choice.n_class_rows) == (n, m)
+        if n == 0:
+            assert choice.reason == "empty"
+            assert math.isnan(choice.class_share)
+        elif abs(m / n - own) > 1e-12:
+            assert (choice.reason == "") == (m / n > own)
+        else:
+            assert choice.reason == ""
+
+
+@given(tables(), st.floats(-0.1, 1.1), st.integers(2, 7))
+@quick
+def test_clusters_are_kept_by_threshold_and_rows(case, threshold, n_neighbors):
+    table, column = case
+    for choice in selection.choose_clusters(table, column, threshold, n_neighbors, compat=False):
+        n, m = table[choice.cluster_id].sum(), table[choice.cluster_id, column]
+        if n == 0:
+            assert choice.reason == "empty"
+        elif m / n < threshold:
+            assert choice.reason == "below threshold"
+        else:
+            assert choice.reason == ("too few rows" if m < n_neighbors else "")
+
+
+def test_auto_thresholds():
+    counts, amounts = {"a": 100, "b": 20, "c": 30}, {"a": 0, "b": 80, "c": 70}
+    assert selection.auto_thresholds(counts, amounts, compat=False) == {
+        "b": pytest.approx(20 / 150),
+        "c": pytest.approx(30 / 150),
+    }
+    assert selection.auto_thresholds(counts, amounts, compat=True) == {
+        "b": pytest.approx(80 / 150 / 2),
+        "c": pytest.approx(70 / 150 / 2),
+    }
+
+
+def test_k_plus_one_rows_are_judged_on_integers():
+    table = np.array([[44, 3], [10, 0]])  # (3 / 47) * 47 < 3 in floats
+    ours, theirs = (
+        selection.choose_clusters(table, 1, 0.0, 3, compat=compat)[0] for compat in (False, True)
+    )
+    assert (ours.reason, theirs.reason) == ("", "too few rows")
+
+
+def refused(table, column, threshold, n_neighbors):
+    """The error's message, and the clusters that had rows enough; None where one is kept."""
+    choices = selection.choose_clusters(table, column, threshold, n_neighbors, compat=False)
+    in_force = table[:, column].sum() / table.sum() if threshold is None else threshold
+    if any(not choice.reason for choice in choices):
+        selection.require_kept(choices, "rare", in_force, n_neighbors)
+        return None
+    with pytest.raises(NoClusterError, match="'rare'") as caught:
+        selection.require_kept(choices, "rare", in_force, n_neighbors)
+    return str(caught.value), [c for c in choices if c.n_class_rows >= n_neighbors]
+
+
+def named_number(message, name):
+    found = re.search(name + r"=([-\d.]+(?:e-?\d+)?)", message)
+    return found and float(found[1])
+
+
+@given(tables(), st.one_of(st.none(), st.floats(0, 1.1)), st.integers(2, 7))
+@settings(max_examples=400, deadline=None)
+def test_no_cluster_error_names_a_threshold_that_keeps_one(case, threshold, n_neighbors):
+    error = refused(*case, threshold, n_neighbors)
+    assume(error and error[1])
+    message, large = error
+    best = max(large, key=lambda c: c.class_share)
+    assert f"{best.class_share:.6g}" in message
+    assert f"{best.n_rows} rows" in message
+    lower = named_number(message, "cluster_balance_threshold")
+    assert lower is not None, message
+    again = selection.choose_clusters(*case, lower, n_neighbors, compat=False)
+    assert any(not choice.reason for choice in again), message
+
+
+@given(tables(), st.one_of(st.none(), st.floats(0, 1.1)), st.integers(3, 7))
+@settings(max_examples=400, deadline=None)
+def test_no_cluster_error_names_a_k_that_keeps_one(case, threshold, n_neighbors):
+    table, column = case
+    error = refused(table, column, threshold, n_neighbors)
+    assume(error and not error[1] and table[:, column].max() >= 2)
+    message, _ = error
+    k = named_number(message, "k_neighbors")
+    assert k is not None, message
+    # all that the message names together: a threshold too, where k alone is not enough
+    lower = named_number(message, "cluster_balance_threshold")
+    again = selection.choose_clusters(
+        table, column, threshold if lower is None else lower, int(k) + 1, compat=False
+    )
+    assert any(not choice.reason for choice in again), message
+
+
+def some_plan(labels, **changes):
+    low, high = labels
+    groups = (
+        GroupPlan(low, 0, 50, 10, 0.2, 0.1, True, "", 1.5, 0.0, 2.0, 1.0, 7),
+        GroupPlan(low, 1, 0, 0, math.nan, 0.1, False, "empty"),
+        GroupPlan(low, 2, 40, 1, 0.025, 0.1, False, "below threshold"),
+    )
+    content = {
+        "class_counts": ((low, 11), (high, 79)),
+        "amounts": ((low, 7), (high, 0)),
+        "groups": groups,
+        "k_neighbors": 2,
+        "seed": 2**100,
+        "compat": None,
+        "n_features": 3,
+        "block_rows": 5,
+        "clustering": ClusteringSummary("KMeans", 3, 90, 90, 2, (0.5, 0.25), True),
+    }
+    return SamplingPlan(**content | changes)
+
+
+LABELS = [
+    (0, 1),
+    (-3.0, 2.0),
+    ("no", "yes"),
+    (False, True),
+    (np.int64(0), np.int64(1)),
+    (np.str_("a"), np.str_("b")),
+    (np.bool_(False), np.bool_(True)),
+    (np.float64(1), np.float64(2)),
+]
+
+
+@pytest.mark.parametrize("labels", LABELS, ids=repr)
+def test_plan_round_trip(labels):
+    plan = some_plan(labels)
+    text = plan.to_json()
+    json.loads(text, parse_constant=pytest.fail)  # strict: no NaN, no Infinity
+    again = SamplingPlan.from_json(text)
+    assert again.to_json() == text
+    assert SamplingPlan.from_dict(plan.to_dict()).to_dict() == plan.to_dict()
+    plain = [label.item() if isinstance(label, np.generic) else label for label in labels]
+    restored = [label for label, _ in again.class_counts]
+    assert restored == plain
+    assert [type(label) for label in restored] == [type(label) for label in plain]
+    assert again.groups[0] == dataclasses.replace(plan.groups[0], class_label=plain[0])
+    for field in ("class_share", "mean_distance", "mean_distance_se", "exponent"):
+        assert math.isnan(getattr(again.groups[1], field))
+    assert again.seed == 2**100
+    assert again.clustering == plan.clustering
+    assert list(again.blocks()) == list(plan.blocks())
+
+
+def test_plan_round_trip_of_numpy_numbers_and_one_cluster():
+    group = GroupPlan(
+        "a", np.int64(0), np.int64(9), np.int64(4), np.float64(4 / 9), -math.inf, np.bool_(True),
+        "", np.float32(2.5), np.float64(0.0), np.float64(3.0), np.float64(1.0), np.int64(5),
+    )  # fmt: skip
+    plan = some_plan(("a", "b"), groups=(group,), n_features=np.int32(3))
+    again = SamplingPlan.from_json(plan.to_json())
+    assert again.groups[0] == group
+    assert again.n_features == 3
+
+
+def test_plan_is_frozen_and_prints_readably():
+    plan = some_plan(("rare", "common"))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        plan.seed = 1
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        plan.groups[0].n_synthetic = 1
+    text = str(plan)
+    for part in ("rare", "90 rows", "7 synthetic", "below threshold", "empty"):
+        assert part in text
+    assert (plan.n_rows, plan.n_synthetic) == (90, 7)
+    assert [(b.group, b.block, b.start, b.n_rows) for b in plan.blocks()] == [
+        (0, 0, 0, 5),
+        (0, 1, 5, 2),
+    ]
+
+
+@pytest.mark.parametrize("content", [{}, {"version": 1}, None])
+def test_what_is_no_plan_is_refused(content):
+    if content is None:
+        content = some_plan((0, 1)).to_dict() | {"version": 999}
+    with pytest.raises(ValueError, match="plan"):
+        SamplingPlan.from_dict(content)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1e6), st.integers(2, 10**6)), min_size=1, max_size=8),
+    st.integers(0, 10**6),
+    st.integers(0, 10**6),
+)
+@quick
+def test_allocate_fills_each_class_exactly(rows, first, second):
+    groups = [
+        GroupPlan(
+            label, place, m, m, 1.0, 0.0, place % 3 != 1, "" if place % 3 != 1 else "x", d, 0.0, 9.0
+        )
+        for label in ("a", "b")
+        for place, (d, m) in enumerate(rows)
+    ]
+    done = allocate(groups, {"a": first, "b": second})
+    assert [(g.class_label, g.cluster_id) for g in done] == [
+        (g.class_label, g.cluster_id) for g in groups
+    ]
+    for label, amount in (("a", first), ("b", second)):
+        mine = [group for group in done if group.class_label == label]
+        assert sum(group.n_synthetic for group in mine) == amount
+        assert sum(group.weight for group in mine) == pytest.approx(1)
+        assert all(group.n_synthetic == group.weight == 0 for group in mine if not group.kept)
