@@ -56,7 +56,7 @@ def strategy(_: click.Context, __: click.Parameter, value: str) -> Any:
     default="auto",
     show_default=True,
     callback=strategy,
-    help='A ratio, a name, or final counts as JSON, e.g. \'{"1": 5000}\'.',
+    help="A ratio, a name, or final counts as JSON, e.g. '{\"1\": 5000}'.",
 )
 @click.option(
     "--threshold",
@@ -79,7 +79,7 @@ def strategy(_: click.Context, __: click.Parameter, value: str) -> Any:
 @click.option("--memory-limit", default="auto", show_default=True, help="Of a local process.")
 def resample(source: str, destination: str, target: str, **options: Any) -> None:
     """Resample the Parquet table SOURCE to DESTINATION, which must not exist."""
-    from .job import Job, run  # noqa: PLC0415 - every `dask` call imports this module
+    from .job import Job, run
 
     parameters = {
         "random_state": options.pop("seed"),

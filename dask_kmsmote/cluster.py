@@ -20,8 +20,8 @@ def connect(
     ClusterError
         Nothing answers at the address.
     """
-    from dask.system import CPU_COUNT  # noqa: PLC0415
-    from distributed import Client, LocalCluster  # noqa: PLC0415 - slow to import
+    from dask.system import CPU_COUNT
+    from distributed import Client, LocalCluster
 
     if scheduler is not None:
         try:

@@ -60,7 +60,7 @@ def run(job: Job, callback: Callable[[Event], None]) -> Outcome:
     InputError, ParameterError, NoClusterError, ClusterError
         As the messages say; the destination is absent.
     """
-    from .sampler import KMeansSMOTE  # noqa: PLC0415 - slow to import
+    from .sampler import KMeansSMOTE
 
     start = perf_counter()
     storage.require_absent(job.destination)

@@ -186,7 +186,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         return outputs.provenance(tasks, made)
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, **params: Any) -> KMeansSMOTE:
+    def fit(self, X: Any, y: Any, **params: Any) -> KMeansSMOTE:  # noqa: ARG002 - the parent's
         """Make the plan: everything but the synthetic rows.
 
         Parameters
@@ -208,7 +208,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit_resample(self, X: Any, y: Any, **params: Any) -> tuple[Any, Any]:
+    def fit_resample(self, X: Any, y: Any, **params: Any) -> tuple[Any, Any]:  # noqa: ARG002 - so
         """Resample X and y.
 
         Parameters
@@ -276,7 +276,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
             return X_resampled, outputs.resampled_labels(tasks, y, blocks, made, result.classes)
         return X_resampled, outputs.resampled_series(tasks, y._meta, blocks, made, result.classes)
 
-    def _check_X_y(self, X: Any, y: Any, accept_sparse: Any = None) -> tuple[Any, Any, bool]:
+    def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Any, bool]:
         if isinstance(X, pd.DataFrame):
             check_columns(X)
         y, one_vs_all = check_target_type(y, indicate_one_vs_all=True)

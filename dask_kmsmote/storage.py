@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ def read_table(source: str) -> Any:
     InputError
         There is nothing there.
     """
-    import dask.dataframe as dd  # noqa: PLC0415 - slow to import
+    import dask.dataframe as dd
 
     if not Path(source).exists():
         raise InputError(f"The source {source!r} does not exist: check its path.")
@@ -72,7 +71,7 @@ def write_table(frame: Any, folder: Path, n_rows: int) -> int:
     DestinationError
         The files do not hold `n_rows` rows.
     """
-    import pyarrow.parquet as pq  # noqa: PLC0415 - slow to import
+    import pyarrow.parquet as pq
 
     frame.to_parquet(folder, write_index=False, name_function=part_name)
     files = sorted(folder.glob("*.parquet"))
@@ -82,4 +81,4 @@ def write_table(frame: Any, folder: Path, n_rows: int) -> int:
             f"{written} rows were written instead of {n_rows}: the source changed meanwhile. "
             "Run the job again when it is at rest."
         )
-    return sum(os.stat(file).st_size for file in files)
+    return sum(file.stat().st_size for file in files)

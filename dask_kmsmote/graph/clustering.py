@@ -182,7 +182,7 @@ def _lloyd_blocks(blocks: RowBlocks, offset: Floats) -> da.Array:
 def _lloyd(
     parts: da.Array, centers: Floats, max_iter: int, tolerance: float
 ) -> tuple[Floats, list[float]]:
-    from dask_ml.cluster.k_means import k_means  # noqa: PLC0415 - slow to import
+    from dask_ml.cluster.k_means import k_means
 
     centers = np.column_stack([centers, np.ones(len(centers))])
     shifts: list[float] = []
@@ -211,9 +211,9 @@ def resolve_clusterer(
     learning_rows
         Most rows for one fit; None means `SINGLE_FIT_ROWS`.
     """
-    from sklearn.base import clone  # noqa: PLC0415
-    from sklearn.cluster import MiniBatchKMeans  # noqa: PLC0415
-    from sklearn.frozen import FrozenEstimator  # noqa: PLC0415
+    from sklearn.base import clone
+    from sklearn.cluster import MiniBatchKMeans
+    from sklearn.frozen import FrozenEstimator
 
     bound = SINGLE_FIT_ROWS if learning_rows is None else learning_rows
     if setting is None or isinstance(setting, int | np.integer):
@@ -221,7 +221,7 @@ def resolve_clusterer(
         if compat:
             estimator = MiniBatchKMeans(n_clusters, random_state=seed)
             return Clusterer(estimator, "fit", n_clusters, seed, bound, True)
-        from dask_ml.cluster import KMeans  # noqa: PLC0415
+        from dask_ml.cluster import KMeans
 
         estimator = KMeans(n_clusters, max_iter=PASSES, random_state=small_seed(seed, START))
         return Clusterer(estimator, "lloyd", n_clusters, seed, learning_rows, False)

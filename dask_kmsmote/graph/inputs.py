@@ -132,7 +132,7 @@ def read_rows(tasks: Tasks, X: Any) -> RowBlocks:
 
 
 def read_target(y: Any, matrix: da.Array) -> Any:
-    """y as a Dask array or series whose chunks are those of X.
+    """Y as a Dask array or series whose chunks are those of X.
 
     Raises
     ------

@@ -85,7 +85,7 @@ def series_of(n: int, label: Any, start: int, meta: Any) -> Any:
 
 def from_partitions(parts: list[Delayed], sizes: Sequence[int], meta: Any) -> Any:
     """A Dask frame or series with the index 0 ... n - 1 and known divisions."""
-    import dask.dataframe as dd  # noqa: PLC0415 - slow to import
+    import dask.dataframe as dd
 
     filled = [place for place, size in enumerate(sizes) if size] or [0]
     starts = offsets([sizes[place] for place in filled])

@@ -45,11 +45,11 @@ def check_columns(frame: pd.DataFrame) -> None:
 
 def _numbers(column: pd.Series[Any]) -> bool:
     dtype = column.dtype
-    if dtype == object:
+    if types.is_object_dtype(dtype):
         return len(column) > 0 and types.infer_dtype(column) in NUMBERS_IN_OBJECTS
     if isinstance(dtype, pd.SparseDtype):
         dtype = dtype.subtype
-    return types.is_numeric_dtype(dtype) and _numpy_dtype(dtype).kind in "biuf"
+    return bool(types.is_numeric_dtype(dtype)) and _numpy_dtype(dtype).kind in "biuf"
 
 
 def _numpy_dtype(dtype: Any) -> np.dtype[Any]:
@@ -58,7 +58,8 @@ def _numpy_dtype(dtype: Any) -> np.dtype[Any]:
 
 def common_dtype(frame: pd.DataFrame) -> np.dtype[Any]:
     """The numpy dtype that holds all columns; booleans count as int8."""
-    return np.result_type(np.int8, *(_numpy_dtype(dtype) for dtype in frame.dtypes))
+    found: np.dtype[Any] = np.result_type(np.int8, *(_numpy_dtype(dtype) for dtype in frame.dtypes))
+    return found
 
 
 def is_whole(dtype: Any) -> bool:

@@ -61,7 +61,7 @@ def block_states(seed: int, n_cells: int, sizes: list[int]) -> list[BlockState]:
 
 
 def _state(rng: np.random.RandomState) -> State:
-    state: State = rng.get_state(legacy=False)  # type: ignore[assignment]
+    state: State = rng.get_state(legacy=False)
     return state
 
 

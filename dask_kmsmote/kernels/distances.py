@@ -58,7 +58,7 @@ def pairs_diag(rows: Floats, k: int, first: int = 0) -> tuple[float, Nearest]:
 def pairs_block(
     left: Floats, right: Floats, k: int, first_left: int, first_right: int
 ) -> tuple[float, Nearest, Nearest]:
-    """Sum of the distances between two blocks, the k nearest of `left` in `right`, and inversely."""
+    """Sum of the distances between two blocks, and the k nearest of each in the other."""
     near_left, near_right = _unknown(len(left), k), _unknown(len(right), k)
     total = _scan(left, right, *near_left, *near_right, first_left, first_right, False)
     return total, Nearest(*near_left), Nearest(*near_right)
@@ -104,7 +104,7 @@ def _squared_to_tile(row: Floats, tile: Floats, low: int, high: int, out: Floats
 
 
 @numba.njit(nogil=True, cache=True)
-def _scan(left, right, sq_left, at_left, sq_right, at_right, first_left, first_right, diagonal):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, PLR0913, PLR0917 - numba types it
+def _scan(left, right, sq_left, at_left, sq_right, at_right, first_left, first_right, diagonal):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
     k = sq_left.shape[1]
     sums = np.zeros(TILE)
     squared = np.empty(TILE)

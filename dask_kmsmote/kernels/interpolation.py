@@ -58,7 +58,7 @@ def _cast(values: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 @numba.njit(nogil=True, cache=True)
-def _write(bases, neighbors, base, neighbor, gap, out):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, PLR0913, PLR0917 - numba types it
+def _write(bases, neighbors, base, neighbor, gap, out):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
     for i in range(len(base)):
         left = bases[base[i]]
         right = neighbors[neighbor[i]]

@@ -104,12 +104,12 @@ def encode(block: Any, classes: pd.Index) -> NDArray[np.int64]:
 
 
 def full_labels(n: int, label: Any, dtype: Any) -> NDArray[Any]:
-    """n rows of one label."""
+    """N rows of one label."""
     return np.full(n, label, dtype=dtype)
 
 
 def one_hot(n: int, column: int, n_classes: int, dtype: Any) -> NDArray[Any]:
-    """n rows of a one-vs-all target, shape (n, n_classes)."""
+    """N rows of a one-vs-all target, shape (n, n_classes)."""
     rows = np.zeros((n, n_classes), dtype=dtype)
     rows[:, column] = 1
     return rows

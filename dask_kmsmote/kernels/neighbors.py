@@ -32,4 +32,5 @@ def drop_self(indices: Ints) -> Ints:
     """The same without each row's own number, or without the last where that is not among them."""
     own = indices == np.arange(len(indices))[:, np.newaxis]
     own[~own.any(axis=1), -1] = True
-    return indices[~own].reshape(len(indices), -1)
+    others: Ints = indices[~own].reshape(len(indices), -1)
+    return others

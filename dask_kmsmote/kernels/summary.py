@@ -57,7 +57,7 @@ def _by_column(
     flags: NDArray[np.bool_], columns: NDArray[np.integer] | None, n_features: int
 ) -> NDArray[np.int64]:
     if columns is None:
-        return flags.sum(axis=0, dtype=np.int64)
+        return np.asarray(flags.sum(axis=0), dtype=np.int64)
     return np.bincount(columns[flags], minlength=n_features).astype(np.int64)
 
 

@@ -191,11 +191,12 @@ class SamplingPlan:
         return cls.from_dict(json.loads(text))
 
     def __str__(self) -> str:
-        lines = [
+        head = (
             f"SamplingPlan: {self.n_rows} rows + {self.n_synthetic} synthetic, "
             f"{self.n_features} features, {self.clustering.n_clusters} clusters, "
             f"k_neighbors={self.k_neighbors}, compat={self.compat}"
-        ]
+        )
+        lines = [head]
         for label, amount in self.amounts:
             mine = [group for group in self.groups if group.class_label == label]
             lines.append(
@@ -264,8 +265,6 @@ def allocate(
             parts = allocation.allocate_exactly(amount, weights)
         shares = iter(zip(weights, parts, strict=True))
         for group in mine:
-            if group.kept:
-                weight, part = next(shares)
-                group = replace(group, weight=float(weight), n_synthetic=part)
-            allocated.append(group)
+            weight, part = next(shares) if group.kept else (0.0, 0)
+            allocated.append(replace(group, weight=float(weight), n_synthetic=part))
     return tuple(allocated)
