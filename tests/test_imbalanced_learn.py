@@ -31,7 +31,10 @@ def own_tests():
     for old, new in (
         ("import SMOTE, KMeansSMOTE", "import SMOTE\nfrom dask_kmsmote import KMeansSMOTE"),
         ('    assert "batch_size" in kmeans_smote.kmeans_estimator_.get_params()\n', ""),
-        ("        k_neighbors=5,\n", '        k_neighbors=5,\n        compat="imbalanced-learn",\n'),
+        (
+            "        k_neighbors=5,\n",
+            '        k_neighbors=5,\n        compat="imbalanced-learn",\n',
+        ),
     ):
         assert source.count(old) == 1
         source = source.replace(old, new)

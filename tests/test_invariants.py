@@ -106,7 +106,8 @@ def run(X, y, params):
         result = sampler.fit_resample(X, y)
     except RuntimeError as error:
         return Outcome(str(error), None, "", None)
-    X_res, y_res, parents = dask.compute(*result, sampler.provenance_)
+    X_res, y_res = dask.compute(*result)
+    parents = sampler.provenance_.compute()  # apart: Dask warns where arrays and frames mix
     return Outcome(as_bytes(X_res), as_bytes(y_res), sampler.plan_.to_json(), as_bytes(parents))
 
 
@@ -151,9 +152,9 @@ def check_invariant_2(X, y, X_res, y_res, sampler, k):
     gap = parents.gap.to_numpy()[:, np.newaxis]
     assert ((gap >= 0) & (gap < 1)).all()
     # rows come by class label, then by cluster
-    owner = np.repeat(np.arange(len(report)), report.n_synthetic)
+    owner = np.repeat(np.arange(len(report)), report.n_synthetic.astype(int))
     label = report.class_label.to_numpy()[owner]
-    cluster = report.cluster_id.to_numpy()[owner]
+    cluster = report.cluster_id.to_numpy()[owner].astype(int)
     assert report.kept.to_numpy()[owner].all()
     np.testing.assert_array_equal(y_res[n:], label)
     np.testing.assert_array_equal(y[base], label)
@@ -277,7 +278,7 @@ def test_same_bytes_for_frames(case, data):
 
 @pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array])
 @given(case=cases(), data=st.data())
-@settings(examples, max_examples=20)
+@settings(examples, max_examples=15)
 def test_same_bytes_for_sparse_blocks(make, case, data):
     whole = make(case.X)
     expected = run(whole, case.y, case.params)
@@ -306,8 +307,7 @@ def test_same_bytes_for_sparse_blocks(make, case, data):
 
 
 @pytest.mark.parametrize("kind", ["clouds", "grid"])
-@pytest.mark.parametrize("exponent", ["auto", 0])
-def test_groups_and_outputs_of_many_blocks(monkeypatch, kind, exponent):
+def test_groups_and_outputs_of_many_blocks(monkeypatch, kind):
     # bounds that real data reach by their size: here a few rows
     monkeypatch.setattr(pipeline, "GROUP_BYTES", 2048)
     monkeypatch.setattr(pipeline, "OUTPUT_BYTES", 1500)
@@ -315,16 +315,16 @@ def test_groups_and_outputs_of_many_blocks(monkeypatch, kind, exponent):
     monkeypatch.setattr(clustering, "BLOCK_BYTES", (1024, 2048))
     rng = np.random.default_rng(3)
     X = random_rows(rng, kind, 600, 4)
-    y = (rng.random(600) < 0.3).astype(int)
+    y = (rng.random(600) < 0.4).astype(int)
     params = {"random_state": 1, "k_neighbors": 3, "kmeans_estimator": 3,
-              "density_exponent": exponent}  # fmt: skip
+              "sampling_strategy": {1: 800}}  # fmt: skip
     case = Case(X, y, params)
     sampler = resample_and_check(case)
     resample_and_check(case, lambda c: in_arrays(c, (101, 0, 1, 300, 198)))
     assert len(list(sampler.plan_.blocks())) > 3
     assert (sampler.report_.n_class_rows > 64).any()
     expected = run(X, y, params)
-    for chunks in [(600,), (1,) * 600, (0, 599, 1), (64,) * 9 + (24,)]:
+    for chunks in [(600,), (1,) * 90 + (510,), (0, 599, 1), (64,) * 9 + (24,)]:
         assert run(*in_arrays(case, chunks, 3), params) == expected
     assert run(*in_frames(case, (250, 0, 350)), params) == expected
 
@@ -350,7 +350,7 @@ def test_no_cluster_is_the_same_error_for_any_chunking():
     expected = run(case.X, case.y, case.params)
     assert expected.y is None
     assert "cluster_balance_threshold=" in expected.X
-    for chunks in [(200,), (1,) * 200, (0, 50, 0, 150)]:
+    for chunks in [(200,), (1,) * 30 + (170,), (0, 50, 0, 150)]:
         assert run(*in_arrays(case, chunks), case.params) == expected
         assert run(*in_frames(case, chunks), case.params) == expected
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import dask
@@ -124,8 +125,8 @@ def run_ours(case, kind):
     if kind == "frame":
         frame = pd.DataFrame(case.X, columns=names)
         bounds = np.cumsum([0, *case.chunks])
-        parts = [frame.iloc[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
-        labels = [pd.Series(case.y[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        parts = [frame.iloc[a:b] for a, b in pairwise(bounds)]
+        labels = [pd.Series(case.y[a:b]) for a, b in pairwise(bounds)]
         X = dd.from_delayed([dask.delayed(part) for part in parts], meta=frame.iloc[:0])
         y = dd.from_delayed([dask.delayed(part) for part in labels], meta=labels[0].iloc[:0])
     X_res, y_res = dask.compute(*sampler.fit_resample(X, y))

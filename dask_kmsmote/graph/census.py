@@ -12,9 +12,9 @@ import dask
 import numpy as np
 from dask.delayed import Delayed
 
-from ..kernels.blocks import stack, take
+from ..kernels.blocks import stack
 from ..kernels.seeding import Ints
-from ..kernels.summary import Summary, merge_summaries, summarize
+from ..kernels.summary import Summary, merge_summaries, sampled, summarize
 from ..planning.layout import offsets
 from .inputs import RowBlocks
 from .tasks import Tasks
@@ -48,7 +48,7 @@ def _sampled(tasks: Tasks, blocks: RowBlocks, rows: list[Delayed], sample: Ints)
     starts = offsets(blocks.lengths or ())
     bounds = np.searchsorted(sample, starts)
     parts = [
-        tasks("sample", take, rows[chunk], sample[low:high] - starts[chunk])
+        tasks("sample", sampled, rows[chunk], sample[low:high] - starts[chunk])
         for chunk, (low, high) in enumerate(pairwise(bounds))
         if low < high
     ]

@@ -15,6 +15,7 @@ from dask.delayed import Delayed
 from ..errors import InputError, UnsupportedDaskError
 from ..kernels.blocks import frame_to_rows
 from ..kernels.columns import check_columns, common_dtype
+from ..kernels.labels import label_values
 from .private import private_copy
 from .tasks import Tasks
 
@@ -111,16 +112,12 @@ def read_rows(tasks: Tasks, X: Any) -> RowBlocks:
                 f"Found array with dim {X.ndim} and shape {X.shape}: X needs rows and at least "
                 "one column of features, e.g. X.reshape(-1, 1)."
             )
-        if X.dtype.kind not in "iuf":
-            raise InputError(
-                f"X has dtype {X.dtype}, which is no number to interpolate. "
-                "Convert it first, e.g. X = X.astype('float64')."
-            )
         matrix = X if X.numblocks[1] == 1 else X.rechunk({1: -1})
         return RowBlocks(matrix, [], tuple(range(X.shape[1])), lengths_of(matrix))
     if not hasattr(X, "map_partitions") or getattr(X, "ndim", 0) != 2:
         raise InputError(
-            f"X is a {type(X).__name__}: pass a Dask array or a Dask frame with one row per sample."
+            f"X is a {type(X).__name__} beside a Dask y: pass both as Dask collections, or both "
+            "in memory, e.g. y = y.compute()."
         )
     check_columns(X._meta)
     dtype, parts = common_dtype(X._meta), partitions_of(X)
@@ -131,16 +128,16 @@ def read_rows(tasks: Tasks, X: Any) -> RowBlocks:
     return RowBlocks(da.concatenate(arrays), [], tuple(X.columns), None, parts)
 
 
-def read_target(y: Any, matrix: da.Array) -> Any:
-    """Y as a Dask array or series whose chunks are those of X.
+def read_target(tasks: Tasks, y: Any, blocks: RowBlocks) -> Any:
+    """The labels with the chunks of X: a Dask series beside a frame, else a Dask array.
 
     Raises
     ------
     InputError
         y has two dimensions and is not one-vs-all, or can't be aligned with X.
     """
+    matrix, lengths = blocks.matrix, blocks.lengths
     if not is_dask_collection(y):
-        lengths = lengths_of(matrix)
         y = np.asarray(y)
         if lengths is None or y.shape[:1] != (sum(lengths),):
             raise InputError(
@@ -160,11 +157,23 @@ def read_target(y: Any, matrix: da.Array) -> Any:
             f"y is two-dimensional, with the columns {list(y.columns)}: pass one of them, "
             f"y = y[{y.columns[0]!r}]."
         )
-    if y.npartitions != matrix.numblocks[0] and lengths_of(matrix) is not None:
-        return align(matrix, y.to_dask_array(lengths=True))
+    if not blocks.partitions:
+        return align(matrix, label_array(tasks, y, known=y.npartitions != matrix.numblocks[0]))
     if y.npartitions != matrix.numblocks[0]:
         raise misaligned(matrix.numblocks[0], y.npartitions)
     return y
+
+
+def label_array(tasks: Tasks, y: Any, known: bool) -> da.Array:
+    """The labels of a Dask series as an array; for `known` chunks they are counted."""
+    parts = partitions_of(y)
+    lengths = measure_lengths(tasks, parts) if known else (math.nan,) * len(parts)
+    dtype = label_values(y._meta).dtype
+    arrays = [
+        da.from_delayed(tasks("target", label_values, part), (n,), dtype)
+        for part, n in zip(parts, lengths, strict=True)
+    ]
+    return da.concatenate(arrays)
 
 
 def align(matrix: da.Array, target: da.Array) -> da.Array:
@@ -207,10 +216,8 @@ def from_dask(tasks: Tasks, X: Any, y: Any) -> tuple[RowBlocks, RowBlocks, Any]:
         y as it was aligned.
     """
     check_dask()
-    if not is_dask_collection(X):
-        X = da.from_array(np.asarray(X), chunks=(y.chunks[0], -1))
     original = read_rows(tasks, X)
-    target = read_target(y, original.matrix)
+    target = read_target(tasks, y, original)
     lengths = original.lengths
     if isinstance(target, da.Array):
         lengths = lengths or lengths_of(target)

@@ -47,19 +47,37 @@ def _numbers(column: pd.Series[Any]) -> bool:
     dtype = column.dtype
     if types.is_object_dtype(dtype):
         return len(column) > 0 and types.infer_dtype(column) in NUMBERS_IN_OBJECTS
-    if isinstance(dtype, pd.SparseDtype):
-        dtype = dtype.subtype
-    return bool(types.is_numeric_dtype(dtype)) and _numpy_dtype(dtype).kind in "biuf"
+    numeric = types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
+    return bool(numeric) and _numpy_dtype(dtype).kind in "biuf"
 
 
 def _numpy_dtype(dtype: Any) -> np.dtype[Any]:
-    return np.dtype(getattr(dtype, "numpy_dtype", dtype))
+    if isinstance(dtype, pd.SparseDtype):
+        dtype = dtype.subtype
+    plain: np.dtype[Any] = np.dtype(getattr(dtype, "numpy_dtype", dtype))
+    return plain
 
 
 def common_dtype(frame: pd.DataFrame) -> np.dtype[Any]:
     """The numpy dtype that holds all columns; booleans count as int8."""
     found: np.dtype[Any] = np.result_type(np.int8, *(_numpy_dtype(dtype) for dtype in frame.dtypes))
     return found
+
+
+def check_dtype(dtype: np.dtype[Any], compat: bool) -> None:
+    """Values of the dtype can be interpolated.
+
+    Raises
+    ------
+    InputError
+        They are no numbers; or booleans, whose differences imbalanced-learn can't take.
+    """
+    if dtype.kind not in ("iuf" if compat else "biuf"):
+        raise InputError(
+            f"X has dtype {dtype}, which is no number to interpolate"
+            f"{' as imbalanced-learn does' if compat else ''}. "
+            "Convert it first, e.g. X = X.astype('float64')."
+        )
 
 
 def is_whole(dtype: Any) -> bool:

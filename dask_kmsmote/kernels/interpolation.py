@@ -52,7 +52,7 @@ def _interpolate_sparse(bases: Rows, neighbors: Rows, choices: Choices) -> Rows:
 
 
 def _cast(values: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
-    if np.issubdtype(dtype, np.integer):
+    if dtype.kind in "biu":
         values = np.rint(values)
     return values.astype(dtype)
 

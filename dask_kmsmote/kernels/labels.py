@@ -55,7 +55,7 @@ def label_values(block: Any) -> NDArray[Any]:
     values = np.asarray(block)
     if values.ndim == 2:
         return values.argmax(axis=1) if values.shape[1] > 1 else values.ravel()
-    return values
+    return values.astype(object) if values.dtype.kind == "S" else values
 
 
 def count_labels(block: Any) -> LabelCounts:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from .blocks import take
 from .labels import LabelCounts, count_labels
 
 
@@ -59,6 +60,11 @@ def _by_column(
     if columns is None:
         return np.asarray(flags.sum(axis=0), dtype=np.int64)
     return np.bincount(columns[flags], minlength=n_features).astype(np.int64)
+
+
+def sampled(rows: Any, indices: NDArray[np.int64]) -> Any:
+    """Some rows of a block; numbers beyond its end are left out, as its length is still a claim."""
+    return take(rows, indices[indices < rows.shape[0]])
 
 
 def merge_summaries(parts: Sequence[Summary]) -> Summary:

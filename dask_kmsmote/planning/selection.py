@@ -30,8 +30,9 @@ class ClusterChoice(NamedTuple):
 def auto_thresholds(
     counts: Mapping[Label, int], amounts: Mapping[Label, int], compat: bool
 ) -> dict[Label, float]:
-    """Threshold of each class to generate: its share of all rows; with `compat` half its share of
-    the rows to generate.
+    """Threshold of each class to generate.
+
+    Its share of all rows; with `compat`, half its share of the rows to generate.
     """
     wanted = {label: n for label, n in amounts.items() if n > 0}
     if compat:

@@ -1,0 +1,82 @@
+"""Results in memory: the kinds that came in, their originals untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+from ..planning import checks
+from .blocks import Rows, stack
+from .frames import frame_of, series_of
+from .labels import count_labels, full_labels, one_hot
+
+
+def check_target(X: Any, y: Any) -> None:
+    """Every row of X has one label in y.
+
+    Raises
+    ------
+    InputError
+        Lengths differ, or labels are missing, continuous or of types without an order.
+    """
+    if isinstance(y, pd.DataFrame) and y.shape[1] > 1:
+        raise InputError(
+            f"y is two-dimensional, with the columns {list(y.columns)}: pass one of them, "
+            f"y = y[{y.columns[0]!r}], or a one-vs-all array, y.to_numpy()."
+        )
+    labels = y if hasattr(y, "ndim") else np.asarray(y, dtype=object)
+    rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    if getattr(labels, "ndim", 0) != 1 or np.iscomplexobj(labels):
+        return
+    checks.check_lengths([rows], [len(labels)])
+    found = count_labels(labels)
+    checks.check_labels(found.n_missing, found.n_continuous, 0)
+    checks.sum_counts([found.counts])
+
+
+def resampled_rows(X: Any, rows: Rows, made: Sequence[Rows], rounded: bool) -> Any:
+    """X and the synthetic rows.
+
+    Parameters
+    ----------
+    X
+        As the user gave it.
+    rows
+        The same as an array or sparse matrix.
+    made
+        Blocks of synthetic rows.
+    rounded
+        Round integer columns of a frame to the nearest, or truncate them.
+    """
+    if isinstance(X, pd.DataFrame):
+        parts = [frame_of(block, 0, X.iloc[:0], rounded) for block in made]
+        return pd.concat([X, *parts], ignore_index=True)
+    resampled = stack([rows, *made])
+    return resampled.tolist() if isinstance(X, list) else resampled
+
+
+def resampled_labels(y: Any, target: Any, spans: Sequence[tuple[int, Any]]) -> Any:
+    """The labels and those of the synthetic rows; `target` is y as an array."""
+    if isinstance(y, pd.Series):
+        parts = [series_of(n, label, 0, y.iloc[:0]) for n, label in spans]
+        return pd.concat([y, *parts], ignore_index=True)
+    labels = np.concatenate([target, *(full_labels(n, label, target.dtype) for n, label in spans)])
+    if isinstance(y, pd.DataFrame):
+        return pd.DataFrame(labels, columns=y.columns).astype(y.dtypes)
+    return labels.tolist() if isinstance(y, list) else labels
+
+
+def resampled_one_hot(y: Any, sizes: Sequence[int], columns: Sequence[int]) -> Any:
+    """One-vs-all y and the rows of the synthetic ones."""
+    indicators = np.asarray(y)
+    n_classes = indicators.shape[1]
+    parts = [
+        one_hot(n, column, n_classes, indicators.dtype)
+        for n, column in zip(sizes, columns, strict=True)
+    ]
+    resampled = np.concatenate([indicators, *parts])
+    return resampled.tolist() if isinstance(y, list) else resampled
