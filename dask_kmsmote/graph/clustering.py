@@ -147,7 +147,7 @@ def _learn_by_passes(
     seed = clusterer.seed if estimator.random_state is None else estimator.random_state
     task = tasks("clustering-start", find_start, rows, k, small_seed(root_seed(seed), START), start)
     centers, offset, variance = dask.compute(task)[0]
-    parts = _lloyd_blocks(blocks, offset)
+    parts = _lloyd_blocks(tasks, blocks, offset)
     tolerance = float(estimator.tol) * variance
     centers, shifts = _lloyd(parts, centers - offset, int(estimator.max_iter), tolerance)
     estimator.cluster_centers_ = centers + offset
@@ -165,7 +165,7 @@ def _learn_by_passes(
     return Clustering(estimator, NearestCenter(estimator.cluster_centers_), None, summary)
 
 
-def _lloyd_blocks(blocks: RowBlocks, offset: Floats) -> da.Array:
+def _lloyd_blocks(tasks: Tasks, blocks: RowBlocks, offset: Floats) -> da.Array:
     n, n_features = sum(blocks.lengths or ()), len(offset)
     low, high = (block_rows(n_features + 1, size) for size in BLOCK_BYTES)
     rows = min(max(low, -(-n // BLOCKS)), high)
@@ -175,6 +175,7 @@ def _lloyd_blocks(blocks: RowBlocks, offset: Floats) -> da.Array:
         dtype=np.float64,
         chunks=(blocks.matrix.chunks[0], (n_features + 1,)),
         meta=np.empty((0, 0)),
+        name=f"kmsmote-shifted-{tasks.token}",
     )
     return parts.rechunk({0: rows})
 

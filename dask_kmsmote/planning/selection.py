@@ -87,24 +87,27 @@ def require_kept(
     large_enough = [c for c in choices if c.n_class_rows >= n_neighbors]
     if large_enough:
         best = max(large_enough, key=lambda c: c.class_share)
-        mend = (
-            f"The best share there is: {best.class_share:.6g}, in cluster {best.cluster_id} with "
-            f"{best.n_rows} rows, {best.n_class_rows} of them of the class. "
-            f"cluster_balance_threshold={math.floor(best.class_share * 1e6) / 1e6:g} or lower "
-            "would keep it."
-        )
+        head = "The best share there is"
     else:
-        best = max(choices, key=lambda c: c.n_class_rows)
-        mend = (
-            f"The most rows of the class in one cluster: {best.n_class_rows}, in cluster "
-            f"{best.cluster_id} with {best.n_rows} rows (share {best.class_share:.6g}). "
-        ) + (
-            f"k_neighbors={best.n_class_rows - 1} or lower, or fewer clusters, would keep it."
-            if best.n_class_rows >= 2
-            else "Fewer clusters (kmeans_estimator) would bring its rows together."
-        )
+        best = max(choices, key=lambda c: (c.n_class_rows > 1, c.reason == FEW, c.n_class_rows))
+        head = "No cluster has as many rows; the nearest to it"
     raise NoClusterError(
         f"No clusters found with sufficient samples of class {label!r}: a cluster is kept if at "
         f"least {threshold:.6g} of its rows (cluster_balance_threshold) and at least "
-        f"{n_neighbors} rows (k_neighbors + 1) are of the class. {mend}"
+        f"{n_neighbors} rows (k_neighbors + 1) are of the class. {head}: {best.class_share:.6g}, "
+        f"in cluster {best.cluster_id} with {best.n_rows} rows, {best.n_class_rows} of them of "
+        f"the class. {_mend(best, threshold, n_neighbors)}"
     )
+
+
+def _mend(best: ClusterChoice, threshold: float, n_neighbors: int) -> str:
+    mends = []
+    if best.class_share < threshold:
+        mends.append(f"cluster_balance_threshold={math.floor(best.class_share * 1e6) / 1e6:g}")
+    if best.reason == FEW or best.n_class_rows < n_neighbors:
+        # one less even at k + 1 rows: imbalanced-learn's float product loses some such clusters
+        k = min(best.n_class_rows, n_neighbors - 1) - 1
+        if k < 1:
+            return "Fewer clusters (kmeans_estimator) would bring its rows together."
+        mends.append(f"k_neighbors={k}")
+    return f"{' and '.join(mends)} or lower would keep it; so may fewer clusters."
