@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 TILE = 1024
+STRIP = 64
 
 
 class Nearest(NamedTuple):
@@ -92,46 +93,75 @@ def _insert(squared: Floats, indices: Ints, distance: float, index: int) -> None
 
 @numba.njit(nogil=True, cache=True)
 def _squared_to_tile(row: Floats, tile: Floats, low: int, high: int, out: Floats) -> None:
-    for place in range(low, high):
-        difference = row[0] - tile[0, place]
-        out[place] = difference * difference
-    for feature in range(1, len(row)):
-        value = row[feature]
-        column = tile[feature]
-        for place in range(low, high):
-            difference = value - column[place]
-            out[place] += difference * difference
+    # loops over contiguous slices: an index that might be negative would keep them scalar;
+    # four features at a time: the sum stays in a register, in the same order
+    out[:] = 0.0
+    n_features = row.shape[0]
+    whole = n_features - n_features % 4
+    for feature in range(0, whole, 4):
+        v0, v1, v2, v3 = row[feature], row[feature + 1], row[feature + 2], row[feature + 3]
+        c0, c1 = tile[feature, low:high], tile[feature + 1, low:high]
+        c2, c3 = tile[feature + 2, low:high], tile[feature + 3, low:high]
+        for place in range(out.shape[0]):
+            d0, d1 = v0 - c0[place], v1 - c1[place]
+            d2, d3 = v2 - c2[place], v3 - c3[place]
+            out[place] = (((out[place] + d0 * d0) + d1 * d1) + d2 * d2) + d3 * d3
+    for feature in range(whole, n_features):
+        v0, c0 = row[feature], tile[feature, low:high]
+        for place in range(out.shape[0]):
+            d0 = v0 - c0[place]
+            out[place] += d0 * d0
+
+
+@numba.njit(nogil=True, cache=True)
+def _add_roots(squared: Floats, sums: Floats) -> None:
+    for place in range(squared.shape[0]):
+        sums[place] += np.sqrt(squared[place])
+
+
+@numba.njit(nogil=True, cache=True)
+def _count_below(squared: Floats, worst: float, worst_of: Floats) -> int:
+    hits = 0
+    for place in range(squared.shape[0]):
+        hits += (squared[place] < worst) | (squared[place] < worst_of[place])
+    return hits
+
+
+@numba.njit(nogil=True, cache=True)
+def _offer(near, worst_of, i, j, sq_left, at_left, sq_right, at_right, left_name, right_name):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+    last = sq_left.shape[1] - 1
+    for at in range(0, near.shape[0], STRIP):
+        strip, limits = near[at : at + STRIP], worst_of[at : at + STRIP]
+        # a vectorised look first: few strips have anything to insert
+        if _count_below(strip, sq_left[i, last], limits) == 0:
+            continue
+        for place in range(strip.shape[0]):
+            distance, other = strip[place], j + at + place
+            if distance < sq_left[i, last]:
+                _insert(sq_left[i], at_left[i], distance, right_name + other)
+            if distance < limits[place]:
+                _insert(sq_right[other], at_right[other], distance, left_name + i)
+                limits[place] = sq_right[other, last]
 
 
 @numba.njit(nogil=True, cache=True)
 def _scan(left, right, sq_left, at_left, sq_right, at_right, first_left, first_right, diagonal):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
-    k = sq_left.shape[1]
-    sums = np.zeros(TILE)
-    squared = np.empty(TILE)
+    sums, squared = np.zeros(TILE), np.empty(TILE)
     tile = np.empty((right.shape[1], TILE))
-    worst_left = np.full(len(left), np.inf)
-    worst_right = worst_left if diagonal else np.full(len(right), np.inf)
+    worst = np.full(len(right), np.inf)
     for start in range(0, len(right), TILE):
         width = min(TILE, len(right) - start)
-        for place in range(width):
-            for feature in range(right.shape[1]):
-                tile[feature, place] = right[start + place, feature]
+        tile[:, :width] = right[start : start + width].T
         for i in range(min(start + width, len(left)) if diagonal else len(left)):
             low = max(i + 1 - start, 0) if diagonal else 0
-            _squared_to_tile(left[i], tile, low, width, squared)
-            for place in range(low, width):
-                sums[place] += np.sqrt(squared[place])
-            if k == 0:
-                continue
-            worst = worst_left[i]
-            for place in range(low, width):
-                distance = squared[place]
-                j = start + place
-                if distance < worst:
-                    _insert(sq_left[i], at_left[i], distance, first_right + j)
-                    worst = sq_left[i, k - 1]
-                if distance < worst_right[j]:
-                    _insert(sq_right[j], at_right[j], distance, first_left + i)
-                    worst_right[j] = sq_right[j, k - 1]
-            worst_left[i] = worst
+            near = squared[low:width]
+            _squared_to_tile(left[i], tile, low, width, near)
+            _add_roots(near, sums[low:width])
+            if sq_left.shape[1] > 0:
+                j = start + low
+                limits = worst[j : start + width]
+                _offer(near, limits, i, j, sq_left, at_left, sq_right, at_right,
+                       first_left, first_right)  # fmt: skip
+                if diagonal:
+                    worst[i] = sq_left[i, -1]
     return sums.sum()
