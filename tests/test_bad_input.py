@@ -11,13 +11,13 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_imbalanced
 from dask_ml.cluster import KMeans as DaskKMeans
 from scipy import sparse
 from sklearn.cluster import KMeans
 from sklearn.frozen import FrozenEstimator
 from sklearn.neighbors import NearestNeighbors
 
+from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE
 
 N, N_CHUNKS = 120, 4

@@ -10,8 +10,8 @@ import dask
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from conftest import SHARED_DATA, make_imbalanced
 
+from conftest import SHARED_DATA, make_imbalanced
 from dask_kmsmote.cli import cli
 
 pytestmark = pytest.mark.cluster

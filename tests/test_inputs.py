@@ -13,7 +13,6 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_imbalanced
 from dask_ml.cluster import KMeans as DaskKMeans
 from scipy import sparse
 from sklearn.cluster import KMeans, MiniBatchKMeans
@@ -21,6 +20,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KDTree, NearestNeighbors
 
+from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE, SamplingPlan
 
 N, N_FEATURES, N_MINORITY = 300, 4, 60

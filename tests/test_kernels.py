@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,7 +18,7 @@ SHAPES = [(1, 1), (2, 3), (7, 1), (1023, 2), (1024, 5), (1025, 3), (2100, 4)]
 FORMATS = [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array, sparse.csc_array]
 
 
-def by_row_order(left, right, k, own=False):
+def by_row_order(left, right, k, *, own=False):
     """The k nearest by numpy, equal distances in row order; -1 where there are too few."""
     squared = ((left[:, np.newaxis] - right[np.newaxis]) ** 2).sum(axis=2)
     if own:
@@ -84,7 +86,7 @@ def test_blocks_combine_to_the_whole(seed, sizes, k, ties):
         rows = np.rint(rows)
     whole_total, whole = distances.pairs_diag(rows, k)
     starts = np.cumsum([0, *sizes])
-    parts = [rows[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    parts = [rows[a:b] for a, b in itertools.pairwise(starts)]
     total, found = 0.0, [[] for _ in parts]
     for i, part in enumerate(parts):
         own_total, near = distances.pairs_diag(part, k, int(starts[i]))
@@ -166,6 +168,22 @@ def test_a_row_joined_to_its_duplicate_is_that_row(dtype):
     assert (new == rows[0]).all()
 
 
+@pytest.mark.parametrize("dtype", ["i8", "u8"])
+@pytest.mark.parametrize("make", [np.array, sparse.csr_matrix], ids=["dense", "csr"])
+@pytest.mark.parametrize("low", ["largest", "2**53 + 1"])
+def test_integers_beyond_float64_stay_between_their_parents(dtype, make, low):
+    top = np.iinfo(dtype).max
+    small = top if low == "largest" else 2**53 + 1
+    dense = np.array([[small, top], [small, top - 5], [small, 7]], dtype=dtype)
+    choices = some_choices(np.random.default_rng(0), 3, 100)
+    rows = make(dense)
+    new = interpolation.interpolate(rows, rows, choices)
+    new = new.toarray() if sparse.issparse(new) else new
+    left, right = dense[choices.base], dense[choices.neighbor]
+    assert (new >= np.minimum(left, right)).all()
+    assert (new <= np.maximum(left, right)).all()
+
+
 @st.composite
 def chunked_groups(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -193,7 +211,7 @@ def test_pieces_keep_each_group_in_global_order(kind, case):
     starts = np.cumsum([0, *sizes])
     parts = [
         pieces.extract(rows[a:b], codes[a:b], labels[a:b], 1.0, int(a), wanted, shape)
-        for a, b in zip(starts[:-1], starts[1:], strict=True)
+        for a, b in itertools.pairwise(starts)
     ]
     while len(parts) > 1:
         step = max(2, fan_in)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 import re
@@ -169,7 +170,7 @@ def test_bundle(sizes, limit, fan_in):
     for low, high in runs:
         assert 1 <= high - low <= fan_in
         assert high - low == 1 or sum(sizes[low:high]) <= limit
-    for (low, middle), (_, high) in zip(runs[:-1], runs[1:], strict=True):
+    for (low, middle), (_, high) in itertools.pairwise(runs):
         # no run ends earlier than it must
         assert middle - low == fan_in or sum(sizes[low : middle + 1]) > limit
         assert middle < high
@@ -269,30 +270,49 @@ def named_number(message, name):
     return found and float(found[1])
 
 
-@given(tables(), st.one_of(st.none(), st.floats(0, 1.1)), st.integers(2, 7))
-@settings(max_examples=400, deadline=None)
-def test_no_cluster_error_names_a_threshold_that_keeps_one(case, threshold, n_neighbors):
-    error = refused(*case, threshold, n_neighbors)
-    assume(error and error[1])
+@st.composite
+def refusals(draw, large):
+    """Cases that keep no cluster, though some has (`large`) rows enough, or none has."""
+    table, column = draw(tables())
+    most = int(table[:, column].max())
+    if large:
+        assume(most >= 2)
+        n_neighbors = draw(st.integers(2, most))
+        n, m = table.sum(axis=1), table[:, column]
+        best = float(np.max(m[m >= n_neighbors] / n[m >= n_neighbors]))
+        above = st.floats(best, 1.2, exclude_min=True)
+        return table, column, draw(st.one_of(above, above, above, st.none())), n_neighbors
+    return table, column, draw(st.one_of(st.floats(0, 1.1), st.none())), most + draw(few)
+
+
+few = st.integers(1, 5)
+
+
+@given(refusals(large=True))
+@quick
+def test_no_cluster_error_names_a_threshold_that_keeps_one(case):
+    table, column, threshold, n_neighbors = case
+    error = refused(table, column, threshold, n_neighbors)
+    assume(error)
     message, large = error
     best = max(large, key=lambda c: c.class_share)
     assert f"{best.class_share:.6g}" in message
     assert f"{best.n_rows} rows" in message
     lower = named_number(message, "cluster_balance_threshold")
     assert lower is not None, message
-    again = selection.choose_clusters(*case, lower, n_neighbors, compat=False)
+    again = selection.choose_clusters(table, column, lower, n_neighbors, compat=False)
     assert any(not choice.reason for choice in again), message
 
 
-@given(tables(), st.one_of(st.none(), st.floats(0, 1.1)), st.integers(3, 7))
-@settings(max_examples=400, deadline=None)
-def test_no_cluster_error_names_a_k_that_keeps_one(case, threshold, n_neighbors):
-    table, column = case
-    error = refused(table, column, threshold, n_neighbors)
-    assume(error and not error[1] and table[:, column].max() >= 2)
-    message, _ = error
+@given(refusals(large=False))
+@quick
+def test_no_cluster_error_names_a_k_that_keeps_one(case):
+    table, column, threshold, n_neighbors = case
+    assume(table[:, column].max() >= 2)
+    message, _ = refused(table, column, threshold, n_neighbors)
     k = named_number(message, "k_neighbors")
     assert k is not None, message
+    assert 1 <= k < n_neighbors - 1
     # all that the message names together: a threshold too, where k alone is not enough
     lower = named_number(message, "cluster_balance_threshold")
     again = selection.choose_clusters(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from time import time
 
 import dask
 import dask.array as da
@@ -129,20 +130,22 @@ def test_same_bytes_after_a_worker_died(client, expected):
 def test_data_in_memory_stay_in_memory(client):
     # 16 MB: a graph that holds them would warn, and warnings are errors
     X, y = make_imbalanced(n=200_000, n_features=10, minority=0.01)
-    before = count_transitions(client)
+    start = time()
     X_res, y_res = KMeansSMOTE(random_state=0).fit_resample(X, y)
-    assert count_transitions(client) == before
+    assert tasks_since(client, start) == 0
     assert client.submit(sum, [1, 2]).result() == 3
-    assert count_transitions(client) > before
+    assert tasks_since(client, start) == 1
     assert np.bincount(y_res).tolist() == [198_000, 198_000]
     assert X_res[: len(X)].tobytes() == X.tobytes()
     assert get_scheduler() == client.get
 
 
-def count_transitions(client):
-    # of tasks that run: what clients ask of the scheduler itself is not among them
+def tasks_since(client, start):
+    # the log keeps the last 1,000 transitions: key, from, to, what follows, cause, time
     return client.run_on_scheduler(
-        lambda dask_scheduler: sum(log[2] == "processing" for log in dask_scheduler.transition_log)
+        lambda dask_scheduler: sum(
+            log[2] == "processing" and log[-1] > start for log in dask_scheduler.transition_log
+        )
     )
 
 
@@ -170,7 +173,7 @@ class Watch:
     def count(self, *stages):
         return sum(stage in stages for stage, _, _ in self.tasks)
 
-    def keys(self):
+    def names(self):
         return {key for _, key, _ in self.tasks}
 
 
@@ -305,8 +308,9 @@ def test_reads_of_frames(watch, how):
     eager = source.most("frame")
     dask.compute(*result)
     at_last = source.most("frame")
-    # here a read for X is also one for y: one load serves both in each pass
-    assert (eager, at_last - eager) <= (2 + passes, 1), (passes, eager, at_last)
+    # here a read for X is also one for y, and lengths are not known: y is read once to count them
+    assert eager <= 3 + passes, (passes, eager)
+    assert at_last - eager == 1
 
 
 LAZY = ("kmsmote-synthesis", "kmsmote-choose", "kmsmote-pick", "kmsmote-output",
@@ -320,7 +324,7 @@ def test_what_is_lazy_is_not_computed(watch, kind, method):
     X, y = source.arrays("delayed") if kind == "array" else source.frames("delayed")
     sampler = KMeansSMOTE(random_state=0)
     result = getattr(sampler, method)(X, y)
-    assert not [key for key in watch.keys() if key.startswith(LAZY)]
+    assert not [key for key in watch.names() if key.startswith(LAZY)]
     computes = watch.computes
     assert "clusters kept" in str(sampler.plan_)
     assert "GroupPlan" in repr(sampler.plan_)
@@ -339,7 +343,7 @@ def test_what_is_lazy_is_not_computed(watch, kind, method):
             assert y_res.known_divisions
     assert watch.computes == computes
     sampler.provenance_.compute()
-    assert any(key.startswith("kmsmote-provenance") for key in watch.keys())
+    assert any(key.startswith("kmsmote-provenance") for key in watch.names())
 
 
 def tasks_for(n_chunks, n_clusters):
@@ -408,12 +412,11 @@ def test_names_of_tasks(watch, kind, part):
         X = X.map_blocks(sparse.csr_matrix, meta=sparse.csr_matrix((0, 0), dtype=X.dtype))
     if kind == "unknown":
         X, y = (
-            da.Array(a.dask, a.name, ((np.nan,) * 30, *a.chunks[1:]), dtype=a.dtype)
-            for a in (X, y)
+            da.Array(a.dask, a.name, ((np.nan,) * 30, *a.chunks[1:]), dtype=a.dtype) for a in (X, y)
         )
     sampler = KMeansSMOTE(random_state=0)
     result = sampler.fit_resample(X, y)
-    stages = {key.split("-")[1] for key in watch.keys() if str(key).startswith("kmsmote-")}
+    stages = {key.split("-")[1] for key in watch.names() if str(key).startswith("kmsmote-")}
     assert stages >= {"census", "clustering", "survey", "gather", "density"}
     if part == "lazy":
         watch.tasks = []

@@ -19,13 +19,16 @@ from .synthesis import SyntheticBlock
 from .tasks import Tasks
 
 
+def named_array(task: Delayed, shape: tuple[int, ...], meta: Any) -> da.Array:
+    """A task's block as an array whose key starts like the task's."""
+    name = f"{task.key[0]}-{task.key[1]}-block"
+    return da.from_delayed(task, shape, meta.dtype, meta=meta, name=name)
+
+
 def resampled_array(matrix: da.Array, made: Sequence[SyntheticBlock]) -> da.Array:
     """X and its synthetic rows, with known chunks."""
-    shape = matrix.shape[1]
-    blocks = [
-        da.from_delayed(block.rows, (block.n_rows, shape), matrix.dtype, meta=matrix._meta)
-        for block in made
-    ]
+    meta = matrix._meta
+    blocks = [named_array(block.rows, (block.n_rows, matrix.shape[1]), meta) for block in made]
     return da.concatenate([matrix, *blocks]) if blocks else matrix
 
 
@@ -45,7 +48,7 @@ def resampled_labels(
         else:
             label = classes[block.class_code]
             filler = tasks("labels", full_labels, block.n_rows, label, target.dtype)
-        fillers.append(da.from_delayed(filler, (block.n_rows, *width), target.dtype))
+        fillers.append(named_array(filler, (block.n_rows, *width), target._meta))
     known = known_chunks(target, blocks.lengths or ())
     return da.concatenate([known, *fillers]) if fillers else known
 
