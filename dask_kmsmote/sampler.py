@@ -88,7 +88,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
     nn_k_ : estimator
         The neighbours search, unfitted; its `n_neighbors` includes the row itself.
     cluster_balance_threshold_ : float or dict
-        The threshold in force; by class where "auto" gave several.
+        The threshold in force; by class where "auto" gave several; NaN where it had nothing to do.
     plan_ : SamplingPlan
         Who gets how many rows, and why.
     report_ : pandas.DataFrame
@@ -312,13 +312,19 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         self.kmeans_estimator_ = result.clustering.estimator
         k = settings.search.k
         self.nn_k_ = settings.search.estimator or NearestNeighbors(n_neighbors=k + 1)
-        values = list(result.thresholds.values())
-        self.cluster_balance_threshold_: float | dict[Any, float] = (
-            values[0] if len(set(values)) == 1 else result.thresholds
-        )
+        self.cluster_balance_threshold_ = self._threshold_in_force(result.thresholds)
         self.plan_: SamplingPlan = result.plan
         self._made = (result.tasks, result.made)
         return result
+
+    def _threshold_in_force(self, thresholds: dict[Any, float]) -> float | dict[Any, float]:
+        values = set(thresholds.values())
+        if len(values) > 1:
+            return thresholds
+        nothing_to_make = {
+            np.nan if self.cluster_balance_threshold == "auto" else self.cluster_balance_threshold
+        }
+        return float((values or nothing_to_make).pop())
 
     def _settings(self, y: Any, seed: int) -> Settings:
         compat = self.compat is not None

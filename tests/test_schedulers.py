@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from copy import deepcopy
 from time import time
 
 import dask
@@ -451,7 +452,7 @@ def test_no_setting_is_left_behind(scheduler, kind):
     if kind == "array":
         X, y = chunked(X, y, 100)
     with dask.config.set({"scheduler": scheduler} if scheduler else {}):
-        before = {name: dask.config.get(name, "unset") for name in ("scheduler", "pool")}
+        before = deepcopy(dask.config.config)
         sampler = KMeansSMOTE(random_state=0, cluster_balance_threshold=threshold)
         try:
             sampler.fit_resample(X, y)
@@ -459,8 +460,7 @@ def test_no_setting_is_left_behind(scheduler, kind):
             assert kind in ("refused", "late error")
         else:
             assert kind in ("memory", "array")
-        after = {name: dask.config.get(name, "unset") for name in ("scheduler", "pool")}
-        assert after == before
+        assert dask.config.config == before
     assert dask.config.get("scheduler", None) is None
     assert dask.config.get("pool", None) is None
 

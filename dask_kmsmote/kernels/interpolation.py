@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from .blocks import Rows, take
@@ -26,19 +23,19 @@ def interpolate(bases: Rows, neighbors: Rows, choices: Choices) -> Rows:
     Returns
     -------
     Rows
-        Shape (n, n_features); integers rounded to the nearest, ties to even.
+        Shape (n, n_features); integers move a whole number of steps, the nearest.
     """
+    if bases.dtype.kind in "biu":
+        return _interpolate_whole(bases, neighbors, choices)
     if sparse.issparse(bases):
         return _interpolate_sparse(bases, neighbors, choices)
-    shape = (len(choices.base), bases.shape[1])
-    if bases.dtype in (np.float32, np.float64):
-        out = np.empty(shape, dtype=bases.dtype)
-        _write(bases, neighbors, choices.base, choices.neighbor, choices.gap, out)
-        return out
-    new = np.empty(shape)
-    left, right = bases.astype(np.float64), neighbors.astype(np.float64)
-    _write(left, right, choices.base, choices.neighbor, choices.gap, new)
-    return _cast(new, bases.dtype)
+    native = bases.dtype in (np.float32, np.float64)
+    left, right = (
+        (bases, neighbors) if native else (bases.astype(np.float64), neighbors.astype(np.float64))
+    )
+    out = np.empty((len(choices.base), bases.shape[1]), dtype=left.dtype)
+    _write(left, right, choices.base, choices.neighbor, choices.gap, out)
+    return out.astype(bases.dtype, copy=False)
 
 
 def _interpolate_sparse(bases: Rows, neighbors: Rows, choices: Choices) -> Rows:
@@ -46,15 +43,22 @@ def _interpolate_sparse(bases: Rows, neighbors: Rows, choices: Choices) -> Rows:
     right = take(neighbors, choices.neighbor).astype(np.float64)
     # the matrix times its row's gap, kept in the format of the input
     new = (left + (right - left).multiply(choices.gap[:, np.newaxis])).asformat(bases.format)
-    new = type(bases)(new)
-    new.data = _cast(new.data, bases.dtype)
-    return new
+    return type(bases)(new).astype(bases.dtype)
 
 
-def _cast(values: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
-    if dtype.kind in "biu":
-        values = np.rint(values)
-    return values.astype(dtype)
+def _interpolate_whole(bases: Rows, neighbors: Rows, choices: Choices) -> Rows:
+    left, right = take(bases, choices.base), take(neighbors, choices.neighbor)
+    if sparse.issparse(left):
+        left, right = left.toarray(), right.toarray()
+    # 64 bits hold any difference; a float64 does not, so it decides the step alone
+    low, high = left.astype(np.uint64), right.astype(np.uint64)
+    up = right >= left
+    span = np.where(up, high - low, low - high)
+    step = np.rint(choices.gap[:, np.newaxis] * span.astype(np.float64))
+    whole = step >= span.astype(np.float64)
+    step = np.where(whole, span, np.where(whole, 0, step).astype(np.uint64))
+    new = np.where(up, low + step, low - step).astype(bases.dtype)
+    return type(bases)(new) if sparse.issparse(bases) else new
 
 
 @numba.njit(nogil=True, cache=True)
