@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 
 from .errors import InputError, NoClusterError
 from .events import Event, StageFinished, StageStarted
+from .planning.strategy import ByText
 
 USAGE, INPUT, NO_CLUSTER, RESOURCE, INTERRUPTED = 2, 3, 4, 5, 130
 
@@ -41,10 +43,7 @@ def strategy(_: click.Context, __: click.Parameter, value: str) -> Any:
         content = json.loads(value)
     except json.JSONDecodeError:
         return value
-    if isinstance(content, dict):
-        # JSON has only text for keys; classes are mostly integers
-        return {int(k) if k.lstrip("-").isdecimal() else k: n for k, n in content.items()}
-    return content
+    return ByText(content) if isinstance(content, dict) else content
 
 
 @cli.command()
@@ -93,14 +92,19 @@ def resample(source: str, destination: str, target: str, **options: Any) -> None
         "density_exponent": options.pop("exponent"),
         "compat": options.pop("compat"),
     }
+    # batch systems stop a job with SIGTERM: let it clean up as after Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         outcome = run(Job(source, destination, target, parameters, **options), tell)
     except KeyboardInterrupt:
         click.echo("Interrupted: nothing was written.", err=True)
         sys.exit(INTERRUPTED)
-    except (ValueError, RuntimeError, OSError) as error:
+    except Exception as error:
+        code = exit_code(error)
+        if code is None:
+            raise
         click.echo(f"Error: {error}", err=True)
-        sys.exit(exit_code(error))
+        sys.exit(code)
     plan = outcome.plan
     click.echo(str(plan))
     click.echo(
@@ -109,12 +113,13 @@ def resample(source: str, destination: str, target: str, **options: Any) -> None
     )
 
 
-def exit_code(error: Exception) -> int:
-    """The exit code that an error means."""
+def exit_code(error: Exception) -> int | None:
+    """The exit code that an error means; None for one that nobody has thought of."""
     for kind, code in EXIT_CODES:
         if isinstance(error, kind):
             return code
-    return 1
+    # such as KilledWorker, which has no base class of its own
+    return RESOURCE if type(error).__module__.startswith("distributed") else None
 
 
 def tell(event: Event) -> None:

@@ -23,7 +23,7 @@ from .graph.tasks import Tasks
 from .kernels.seeding import sample_rows
 from .kernels.summary import Summary
 from .planning import allocation, checks, selection
-from .planning.layout import block_rows, cut
+from .planning.layout import block_rows
 from .planning.plan import GroupPlan, SamplingPlan, allocate
 from .planning.strategy import Label, Strategy, resolve_strategy
 
@@ -102,7 +102,9 @@ def run(tasks: Tasks, blocks: RowBlocks, settings: Settings) -> Run:
         if blocks.lengths is None:
             blocks = blocks.with_lengths(measure_lengths(tasks, blocks.target))
         n = sum(blocks.lengths or ())
-        sample = sample_rows(n, settings.clusterer.n_sampled(n), settings.seed)
+        sample = sample_rows(
+            n, settings.clusterer.n_sampled(n, blocks.matrix.shape[1]), settings.seed
+        )
         summary, rows = take_census(tasks, blocks, sample)
         counts = _judge(summary, blocks)
         amounts = resolve_strategy(settings.strategy, counts, settings.target)
@@ -112,7 +114,7 @@ def run(tasks: Tasks, blocks: RowBlocks, settings: Settings) -> Run:
         clustering = learn(tasks, settings.clusterer, blocks, rows)
     with stage("survey", settings.callbacks):
         survey = _survey(tasks, blocks, settings, clustering, summary, counts, amounts)
-        if np.isfinite(survey.inertia):
+        if settings.clusterer.kind == "lloyd":
             clustering.estimator.inertia_ = survey.inertia
     choices, thresholds = choose_groups(survey, settings, counts, amounts)
     with stage("density", settings.callbacks):
@@ -226,6 +228,12 @@ def _with_means(
 ) -> list[GroupPlan]:
     measured = list(groups)
     for place, (mean, error) in zip(kept, means, strict=True):
+        if not np.isfinite(mean):
+            raise InputError(
+                f"Squared distances between rows of class {groups[place].class_label!r} in "
+                f"cluster {groups[place].cluster_id} overflow float64: rescale X, e.g. with "
+                "sklearn.preprocessing.StandardScaler."
+            )
         if settings.exponent == "auto":
             length = groups[place].n_class_rows if settings.compat else n_features
             exponent = allocation.size_exponent(length)
@@ -247,10 +255,12 @@ def _synthesize(
     tasks: Tasks, plan: SamplingPlan, kept: dict[int, Group], labels: list[Label], size: int
 ) -> list[SyntheticBlock]:
     made: list[SyntheticBlock] = []
+    sizes_of: dict[int, list[int]] = {place: [] for place in kept}
+    for block in plan.blocks():
+        sizes_of[block.group].append(block.n_rows)
     for place, group in kept.items():
-        spec = plan.groups[place]
+        spec, sizes = plan.groups[place], sizes_of[place]
         code = labels.index(spec.class_label)
-        sizes = [stop - start for start, stop in cut(spec.n_synthetic, plan.block_rows)]
         cells = group.n_rows * plan.k_neighbors if plan.compat else None
         streams = make_streams(plan.seed, (code, spec.cluster_id), sizes, cells)
         made += make_blocks(tasks, group, streams, code, size)

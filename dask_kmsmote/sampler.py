@@ -105,7 +105,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
     -----
     `fit` and `fit_resample` read X once to count and check, once a KMeans pass (5 at most by
     default), and once to find clusters and bring the rows of the classes to oversample into
-    cluster memory. Synthetic rows are made when the result is computed.
+    cluster memory. Where the lengths of chunks are unknown, y alone is read once more to count
+    them. Synthetic rows are made when the result is computed.
 
     References
     ----------
@@ -220,9 +221,9 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         Returns
         -------
         X_resampled, y_resampled
-            The kinds that came in: the originals, untouched and in order, then the synthetic
-            rows by class and cluster. Dask collections are lazy, with known chunks; frames have
-            the new index 0 ... n - 1.
+            The kinds that came in (a series of labels beside an array becomes an array): the
+            originals, untouched and in order, then the synthetic rows by class and cluster. Dask
+            collections are lazy, with known chunks; frames have the new index 0 ... n - 1.
 
         Raises
         ------
@@ -243,9 +244,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         spans = [(block.n_rows, result.classes[block.class_code]) for block in result.made]
         X_resampled = memory.resampled_rows(X, rows, made, self.compat is None)
         if one_vs_all:
-            columns = [list(result.classes).index(label) for _, label in spans]
-            sizes = [n for n, _ in spans]
-            return X_resampled, memory.resampled_one_hot(y, sizes, columns)
+            return X_resampled, memory.resampled_one_hot(y, spans)
         return X_resampled, memory.resampled_labels(y, target, spans)
 
     def _resample_dask(self, X: Any, y: Any) -> tuple[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,14 +23,32 @@ def read_table(source: str) -> Any:
     """
     import dask.dataframe as dd
 
+    require_local(source)
     if not Path(source).exists():
         raise InputError(f"The source {source!r} does not exist: check its path.")
-    return dd.read_parquet(source)
+    try:
+        table = dd.read_parquet(source)
+        index = table.index.name  # the first look at the files
+    except (ValueError, OSError) as error:
+        raise InputError(f"The source {source!r} can't be read as Parquet: {error}") from error
+    if index is not None:
+        raise InputError(
+            f"The source has the index {index!r}, which synthetic rows can't have: "
+            "write it as a column, frame.reset_index(), or leave it out, to_parquet(index=False)."
+        )
+    return table
+
+
+def require_local(path: str) -> None:
+    """Raise `InputError` for a path on a remote store."""
+    if "://" in path:
+        raise InputError(f"{path!r} is not a local path: copy the table here, or mount its store.")
 
 
 def require_absent(destination: str) -> None:
     """Raise `DestinationError` where something is at the destination already."""
-    if Path(destination).exists():
+    require_local(destination)
+    if os.path.lexists(destination):
         raise DestinationError(
             f"The destination {destination!r} exists already: name another, or remove it first."
         )
@@ -44,13 +63,17 @@ def whole_or_absent(destination: str) -> Iterator[Path]:
     require_absent(destination)
     final = Path(destination)
     draft = final.parent / f".{final.name}.kmsmote-{uuid4().hex}"
-    draft.mkdir(parents=True)
+    made = [folder for folder in (final.parent, *final.parent.parents) if not folder.exists()]
     try:
+        draft.mkdir(parents=True)
         yield draft
         require_absent(destination)
         draft.rename(final)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+        for folder in made:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def part_name(number: int) -> str:

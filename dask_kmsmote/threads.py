@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from threading import RLock
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from threading import Lock
+from typing import Any
 
 import dask
 from dask.base import get_scheduler
 from dask.system import CPU_COUNT
 from threadpoolctl import threadpool_limits
 
-# dask.config is one for the process: two overlapping changes would restore each other's values
-_CONFIG = RLock()
-
 
 def count_threads(n_jobs: int | None) -> int:
     """Threads that `n_jobs` means: all cores for None; -1 all, -2 all but one, and so on."""
     if n_jobs is None or n_jobs == 0:
-        return int(dask.config.get("num_workers", CPU_COUNT))
+        return int(dask.config.get("num_workers", None) or CPU_COUNT)
     return n_jobs if n_jobs > 0 else max(1, CPU_COUNT + 1 + n_jobs)
 
 
@@ -29,11 +28,13 @@ def in_this_process(n_jobs: int | None) -> Iterator[None]:
 
     A synchronous scheduler stays in force.
     """
-    if get_scheduler() is dask.get:
-        with _settings({}):
-            yield
-        return
-    with _pool(count_threads(n_jobs)) as pool, _settings({"scheduler": "threads", "pool": pool}):
+    active = get_scheduler()
+    with ExitStack() as stack:
+        stack.enter_context(_UNFUSED)
+        if active is not dask.get:
+            stack.enter_context(_bounded(count_threads(n_jobs)))
+        if active not in (None, dask.get, dask.threaded.get):
+            stack.enter_context(_LOCAL)
         yield
 
 
@@ -41,31 +42,55 @@ def in_this_process(n_jobs: int | None) -> Iterator[None]:
 def on_active_scheduler() -> Iterator[None]:
     """Compute where the user computes; where that is Dask's own threads, bound those in tasks."""
     threaded = get_scheduler() in (None, dask.threaded.get)
-    if not threaded or dask.config.get("pool", None) is not None:
-        with _settings({}):
-            yield
-        return
-    with _pool(count_threads(None)) as pool, _settings({"pool": pool}):
+    with ExitStack() as stack:
+        stack.enter_context(_UNFUSED)
+        if threaded and dask.config.get("pool", None) is None:
+            stack.enter_context(_bounded(count_threads(None)))
         yield
 
 
-@contextmanager
-def _settings(settings: dict[str, object]) -> Iterator[None]:
-    # tasks of arrays that are fused anew for each computation keep their keys with another
-    # content, which a distributed scheduler warns of and may hang on (dask issue 9888)
-    with _CONFIG, dask.config.set({**settings, "optimization.fuse.active": False}):
-        yield
+class _Shared:
+    """A change of the process that overlapping runs make once: the last one out takes it back.
+
+    `dask.config` and BLAS have one state for all threads, so two overlapping changes would
+    restore each other's values; a lock held for a whole run could stop a run inside a task.
+    """
+
+    def __init__(self, n_threads: int | None = None, **settings: Any) -> None:
+        self._n_threads = n_threads
+        self._settings = {key.replace("__", "."): value for key, value in settings.items()}
+        self._users = 0
+        self._undo = ExitStack()
+
+    def __enter__(self) -> None:
+        with _STATE:
+            self._users += 1
+            if self._users == 1:
+                self._undo.enter_context(dask.config.set(self._settings))
+                if self._n_threads is not None:
+                    self._undo.enter_context(threadpool_limits(1, user_api="blas"))
+
+    def __exit__(self, *_: object) -> None:
+        with _STATE:
+            self._users -= 1
+            if self._users == 0:
+                self._undo.close()
 
 
-@contextmanager
-def _pool(n_threads: int) -> Iterator[ThreadPoolExecutor]:
-    with (
-        threadpool_limits(1, user_api="blas"),
-        ThreadPoolExecutor(
-            n_threads, thread_name_prefix="kmsmote", initializer=_one_openmp_thread
-        ) as pool,
-    ):
-        yield pool
+_STATE = Lock()
+_LOCAL = _Shared(scheduler="threads")
+# tasks of arrays that are fused anew for each computation keep their keys with another content,
+# which a distributed scheduler warns of and may hang on (dask issue 9888)
+_UNFUSED = _Shared(optimization__fuse__active=False)
+
+
+@cache
+def _bounded(n_threads: int) -> _Shared:
+    # the pool lives on: other threads may find it in the configuration and use it
+    pool = ThreadPoolExecutor(
+        n_threads, thread_name_prefix="kmsmote", initializer=_one_openmp_thread
+    )
+    return _Shared(n_threads, pool=pool)
 
 
 def _one_openmp_thread() -> None:

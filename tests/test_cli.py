@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import dask
 import pandas as pd
@@ -76,6 +78,54 @@ def test_missing_source(tmp_path):
     done = invoke(tmp_path / "none", tmp_path / "out", "--target", "label")
     assert done.exit_code == 3
     assert "does not exist" in done.stderr
+
+
+def test_sources_that_are_no_tables(table, tmp_path):
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 and then nothing")
+    table[1].set_index("a").to_parquet(tmp_path / "indexed.parquet")
+    for source, word in (("broken", "Parquet"), ("indexed", "index 'a'")):
+        done = invoke(tmp_path / f"{source}.parquet", tmp_path / "out", "--target", "label")
+        assert (done.exit_code, word in done.stderr) == (3, True), done.output
+
+
+def test_remote_paths_are_refused_at_once(table, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = invoke(table[0], "s3://bucket/out", "--target", "label")
+    assert (done.exit_code, "not a local path" in done.stderr) == (3, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def test_made_parents_go_with_a_failure(table, tmp_path):
+    failing = [table[0], tmp_path / "deep/er/out", "--target", "label"]
+    assert invoke(*failing, "--threshold", "0.99").exit_code == 4
+    assert not (tmp_path / "deep").exists()
+    assert invoke(*failing).exit_code == 0
+
+
+def test_strategy_names_labels_by_text(table, tmp_path):
+    frame = table[1].assign(label=table[1]["label"].astype(bool))
+    frame.to_parquet(tmp_path / "bools.parquet")
+    options = ["--target", "label", "--strategy", '{"true": 100}']
+    done = invoke(tmp_path / "bools.parquet", tmp_path / "out", *options)
+    assert done.exit_code == 0, done.output
+    assert pd.read_parquet(tmp_path / "out")["label"].sum() == 100
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_job_leaves_nothing(tmp_path, number):
+    X, y = make_imbalanced(120_000, 8, 0.1, seed=3)
+    frame = pd.DataFrame(X, columns=list("abcdefgh")).assign(label=y)
+    frame.to_parquet(tmp_path / "source.parquet")
+    program = Path(sys.executable).parent / "dask-kmsmote"
+    arguments = ["resample", "source.parquet", "deep/out", "--target", "label", "--workers", "1"]
+    job = subprocess.Popen([program, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    seen = ""
+    while "clustering" not in seen:
+        seen += job.stderr.read(1)
+    job.send_signal(number)
+    job.communicate(timeout=60)
+    assert job.returncode == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["source.parquet"]
 
 
 def test_destination_is_not_overwritten(table, tmp_path):

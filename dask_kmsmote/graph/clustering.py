@@ -60,11 +60,13 @@ class Clusterer:
     learning_rows: int | None
     keep_labels: bool
 
-    def n_sampled(self, n: int) -> int:
+    def n_sampled(self, n: int, n_features: int) -> int:
         """Rows that the census must bring, of n."""
         if self.kind == "frozen":
             return 0
-        bound = start_size(self.n_clusters) if self.kind == "lloyd" else self.learning_rows
+        bound = (
+            start_size(self.n_clusters, n_features) if self.kind == "lloyd" else self.learning_rows
+        )
         return n if bound is None else min(n, bound)
 
 
@@ -114,7 +116,7 @@ def _learn_at_once(
     summary = ClusteringSummary(
         type(learner).__name__,
         clusterer.n_clusters,
-        clusterer.n_sampled(n),
+        clusterer.n_sampled(n, blocks.matrix.shape[1]),
         n_iter=int(getattr(learner, "n_iter_", 0) or 0),
     )
     labeler: NearestCenter | Predictor = Predictor(fitted)
@@ -157,7 +159,7 @@ def _learn_by_passes(
         type(estimator).__name__,
         k,
         n,
-        clusterer.n_sampled(n),
+        clusterer.n_sampled(n, blocks.matrix.shape[1]),
         len(shifts),
         tuple(shifts),
         bool(shifts) and shifts[-1] <= tolerance,
@@ -215,6 +217,7 @@ def resolve_clusterer(
     from sklearn.base import clone
     from sklearn.cluster import MiniBatchKMeans
     from sklearn.frozen import FrozenEstimator
+    from sklearn.utils.validation import check_is_fitted
 
     bound = SINGLE_FIT_ROWS if learning_rows is None else learning_rows
     if setting is None or isinstance(setting, int | np.integer):
@@ -228,6 +231,7 @@ def resolve_clusterer(
         return Clusterer(estimator, "lloyd", n_clusters, seed, learning_rows, False)
     estimator = clone(setting)
     if isinstance(estimator, FrozenEstimator):
+        check_is_fitted(setting.estimator)
         return Clusterer(estimator, "frozen", _n_clusters(setting), seed, 0, False)
     kind = "lloyd" if _is_dask_kmeans(estimator) else "fit"
     return Clusterer(estimator, kind, _n_clusters(estimator), seed, bound, compat)

@@ -73,14 +73,15 @@ def measure_group(tasks: Tasks, blocks: list[Delayed], m: int, size: int, by: Se
     if by.compat and m <= MATRIX_ROWS:
         density = tasks("density", by_matrix, blocks)
     else:
-        density = _from_pairs(tasks, blocks, m, size, by.k if own else 0)
+        density = _from_pairs(tasks, blocks, m, size, by)
     if not own:
         found = tasks("neighbors", searched, by.estimator, blocks, by.compat)
         density = tasks("density-join", with_neighbors, density, found)
     return Group(m, blocks, density)
 
 
-def _from_pairs(tasks: Tasks, blocks: Sequence[Delayed], m: int, size: int, k: int) -> Delayed:
+def _from_pairs(tasks: Tasks, blocks: Sequence[Delayed], m: int, size: int, by: Search) -> Delayed:
+    k = by.k if by.estimator is None else 0
     held = [
         (block, Range(number * size + start, number * size + stop, start))
         for number, block in enumerate(blocks)

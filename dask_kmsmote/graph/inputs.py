@@ -158,7 +158,7 @@ def read_target(tasks: Tasks, y: Any, blocks: RowBlocks) -> Any:
             f"y = y[{y.columns[0]!r}]."
         )
     if not blocks.partitions:
-        return align(matrix, label_array(tasks, y, known=y.npartitions != matrix.numblocks[0]))
+        return align(matrix, label_array(tasks, y, known=lengths is not None))
     if y.npartitions != matrix.numblocks[0]:
         raise misaligned(matrix.numblocks[0], y.npartitions)
     return y

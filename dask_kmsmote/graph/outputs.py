@@ -18,6 +18,8 @@ from .inputs import RowBlocks, known_chunks
 from .synthesis import SyntheticBlock
 from .tasks import Tasks
 
+UNKNOWN_CATEGORIES = "__UNKNOWN_CATEGORIES__"  # Dask's own mark
+
 
 def named_array(task: Delayed, shape: tuple[int, ...], meta: Any) -> da.Array:
     """A task's block as an array whose key starts like the task's."""
@@ -43,10 +45,10 @@ def resampled_labels(
     width = target.shape[1:]
     fillers = []
     for block in made:
+        label = classes[block.class_code]
         if width:
-            filler = tasks("labels", one_hot, block.n_rows, block.class_code, *width, target.dtype)
+            filler = tasks("labels", one_hot, block.n_rows, label, *width, target.dtype)
         else:
-            label = classes[block.class_code]
             filler = tasks("labels", full_labels, block.n_rows, label, target.dtype)
         fillers.append(named_array(filler, (block.n_rows, *width), target._meta))
     known = known_chunks(target, blocks.lengths or ())
@@ -87,6 +89,11 @@ def resampled_frame(
     return from_partitions(parts, sizes, meta)
 
 
+def known_categories(meta: Any) -> bool:
+    """Whether a Dask series of categories knows them before it is computed."""
+    return UNKNOWN_CATEGORIES not in meta.cat.categories
+
+
 def resampled_series(
     tasks: Tasks,
     meta: Any,
@@ -96,6 +103,8 @@ def resampled_series(
 ) -> Any:
     """A Dask series of labels and those of the synthetic rows; `meta` is the empty series."""
     lengths = blocks.lengths or ()
+    unknown = getattr(meta.dtype, "name", "") == "category" and not known_categories(meta)
+    like = blocks.target[0] if unknown else None
     sizes = [*lengths, *(block.n_rows for block in made)]
     starts = offsets(sizes)
     meta = meta.set_axis(pd.RangeIndex(0), axis=0)
@@ -103,7 +112,7 @@ def resampled_series(
         tasks("output", positioned, partition, start)
         for partition, start in zip(blocks.target, starts, strict=False)
     ] + [
-        tasks("labels", series_of, block.n_rows, classes[block.class_code], start, meta)
+        tasks("labels", series_of, block.n_rows, classes[block.class_code], start, meta, like)
         for block, start in zip(made, starts[len(lengths) :], strict=False)
     ]
     return from_partitions(parts, sizes, meta)

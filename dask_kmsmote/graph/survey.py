@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from dask.delayed import Delayed
 
+from ..errors import ParameterError
 from ..kernels.labels import encode
 from ..kernels.pieces import Ints, Piece, extract, merge_pieces, tabulate
 from ..planning.layout import bundle, offsets
@@ -68,6 +69,11 @@ def survey_chunk(rows: Any, target: Any, labels: Any, start: int, model: Model) 
     inertia = math.nan
     if labels is None:
         labels, inertia = model.labeler.label(rows)
+    if len(labels) and labels.max() >= model.n_clusters:
+        raise ParameterError(
+            f"kmeans_estimator labelled a row {labels.max()}, but says that it makes "
+            f"{model.n_clusters} clusters (n_clusters): set it to the number that it finds."
+        )
     codes = encode(target, model.classes)
     shape = (model.n_clusters, len(model.classes))
     return extract(rows, codes, labels, inertia, start, model.wanted, shape)

@@ -104,9 +104,14 @@ def _places(parts: Sequence[Ints]) -> Ints:
     return inverse
 
 
-def trace(choices: Choices, blocks: Sequence[GroupRows]) -> Choices:
-    """The choices with positions in X for rows of the group."""
-    positions = np.concatenate([block.positions for block in blocks])
+def positions_of(block: GroupRows) -> Ints:
+    """Positions in X of a block of a group."""
+    return block.positions
+
+
+def trace(choices: Choices, parts: Sequence[Ints]) -> Choices:
+    """The choices with positions in X, of which each block has a part, for rows of the group."""
+    positions = np.concatenate(parts)
     return choices._replace(base=positions[choices.base], neighbor=positions[choices.neighbor])
 
 
@@ -115,6 +120,7 @@ def make_blocks(
 ) -> list[SyntheticBlock]:
     """The output blocks of a group that is held in blocks of `size`."""
     made = []
+    positions = [tasks("positions", positions_of, block) for block in group.blocks]
     for stream in streams:
         choices = tasks("choose", choose, group.density, stream)
         if len(group.blocks) == 1:
@@ -125,7 +131,7 @@ def make_blocks(
                 for number, block in enumerate(group.blocks)
             ]
             rows = tasks("synthesis", blend, picked, choices, stream)
-        parents = tasks("provenance", trace, choices, group.blocks)
+        parents = tasks("provenance", trace, choices, positions)
         made.append(SyntheticBlock(stream.n, class_code, rows, parents))
     return made
 

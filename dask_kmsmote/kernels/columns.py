@@ -48,10 +48,11 @@ def _numbers(column: pd.Series[Any]) -> bool:
     if types.is_object_dtype(dtype):
         return len(column) > 0 and types.infer_dtype(column) in NUMBERS_IN_OBJECTS
     numeric = types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
-    return bool(numeric) and _numpy_dtype(dtype).kind in "biuf"
+    return bool(numeric) and numpy_dtype(dtype).kind in "biuf"
 
 
-def _numpy_dtype(dtype: Any) -> np.dtype[Any]:
+def numpy_dtype(dtype: Any) -> np.dtype[Any]:
+    """The numpy dtype of the values of a column's dtype."""
     if isinstance(dtype, pd.SparseDtype):
         dtype = dtype.subtype
     plain: np.dtype[Any] = np.dtype(getattr(dtype, "numpy_dtype", dtype))
@@ -60,7 +61,7 @@ def _numpy_dtype(dtype: Any) -> np.dtype[Any]:
 
 def common_dtype(frame: pd.DataFrame) -> np.dtype[Any]:
     """The numpy dtype that holds all columns; booleans count as int8."""
-    found: np.dtype[Any] = np.result_type(np.int8, *(_numpy_dtype(dtype) for dtype in frame.dtypes))
+    found: np.dtype[Any] = np.result_type(np.int8, *(numpy_dtype(dtype) for dtype in frame.dtypes))
     return found
 
 

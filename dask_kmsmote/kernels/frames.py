@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import sparse
 
 from .blocks import Rows, as_dense
-from .columns import is_whole
+from .columns import is_whole, numpy_dtype
 
 
 def frame_of(rows: Rows, start: int, meta: pd.DataFrame, rounded: bool) -> Any:
     """Synthetic rows as a partition with the columns and dtypes of `meta`.
 
-    Integer and boolean columns are rounded to the nearest, or truncated.
+    Integer and boolean columns are rounded to the nearest, or truncated. Beside columns of floats
+    they were computed in float64, exact up to 2**53.
     """
     rows = as_dense(rows) if sparse.issparse(rows) else rows
     index = pd.RangeIndex(start, start + len(rows))
@@ -23,7 +25,7 @@ def frame_of(rows: Rows, start: int, meta: pd.DataFrame, rounded: bool) -> Any:
     for place, dtype in enumerate(meta.dtypes):
         values = rows[:, place]
         if is_whole(dtype) and values.dtype.kind == "f":
-            values = (np.rint(values) if rounded else np.trunc(values)).astype(np.int64)
+            values = _whole(np.rint(values) if rounded else np.trunc(values), numpy_dtype(dtype))
         if pd.api.types.is_bool_dtype(dtype):
             values = values != 0
         columns.append(pd.Series(values, index=index).astype(dtype))
@@ -32,10 +34,25 @@ def frame_of(rows: Rows, start: int, meta: pd.DataFrame, rounded: bool) -> Any:
     return frame
 
 
-def series_of(n: int, label: Any, start: int, meta: Any) -> Any:
-    """Labels of synthetic rows as a partition with the dtype and name of `meta`."""
+def _whole(values: NDArray[np.floating], dtype: np.dtype[Any]) -> NDArray[Any]:
+    # the largest int64 has no float64: its neighbour above would wrap around
+    limits = np.iinfo(np.uint8 if dtype.kind == "b" else dtype)
+    above, below = values >= float(limits.max), values <= float(limits.min)
+    inside = np.where(above | below, 0, values).astype(limits.dtype)
+    return np.where(above, limits.max, np.where(below, limits.min, inside)).astype(limits.dtype)
+
+
+def series_of(n: int, label: Any, start: int, meta: Any, like: Any = None) -> Any:
+    """Labels of synthetic rows as a partition with the dtype and name of `meta`.
+
+    Where that does not know its categories, those of the partition `like` are used.
+    """
     index = pd.RangeIndex(start, start + n)
     if isinstance(meta.dtype, pd.CategoricalDtype):
-        known = meta.dtype if label in meta.dtype.categories else pd.CategoricalDtype([label])
-        return pd.Series(pd.Categorical([label] * n, dtype=known), index=index, name=meta.name)
+        known = (meta if like is None else like).cat.categories
+        if label not in known:
+            known = known.append(pd.Index([label], dtype=known.dtype))
+        codes = np.full(n, known.get_loc(label))
+        dtype = pd.CategoricalDtype(known, ordered=meta.dtype.ordered)
+        return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype), index, name=meta.name)
     return pd.Series([label] * n, index=index, dtype=meta.dtype, name=meta.name)

@@ -105,6 +105,9 @@ def encode(block: Any, classes: pd.Index) -> NDArray[np.int64]:
 
 def full_labels(n: int, label: Any, dtype: Any) -> NDArray[Any]:
     """N rows of one label."""
+    if np.dtype(dtype).kind in "US":
+        # a declared width is no promise: a longer label would be cut
+        return np.full(n, label)
     return np.full(n, label, dtype=dtype)
 
 

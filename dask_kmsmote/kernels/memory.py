@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from ..errors import InputError
 from ..planning import checks
@@ -29,12 +30,12 @@ def check_target(X: Any, y: Any) -> None:
             f"y = y[{y.columns[0]!r}], or a one-vs-all array, y.to_numpy()."
         )
     labels = y if hasattr(y, "ndim") else np.asarray(y, dtype=object)
-    rows = X.shape[0] if hasattr(X, "shape") else len(X)
-    if getattr(labels, "ndim", 0) != 1 or np.iscomplexobj(labels):
+    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    if labels.ndim not in (1, 2) or sparse.issparse(labels) or np.iscomplexobj(labels):
         return
-    checks.check_lengths([rows], [len(labels)])
+    checks.check_lengths([n_rows], [len(labels)])
     found = count_labels(labels)
-    checks.check_labels(found.n_missing, found.n_continuous, 0)
+    checks.check_labels(found.n_missing, found.n_continuous, found.n_not_one_hot)
     checks.sum_counts([found.counts])
 
 
@@ -70,13 +71,10 @@ def resampled_labels(y: Any, target: Any, spans: Sequence[tuple[int, Any]]) -> A
     return labels.tolist() if isinstance(y, list) else labels
 
 
-def resampled_one_hot(y: Any, sizes: Sequence[int], columns: Sequence[int]) -> Any:
-    """One-vs-all y and the rows of the synthetic ones."""
+def resampled_one_hot(y: Any, spans: Sequence[tuple[int, int]]) -> Any:
+    """One-vs-all y and the rows of the synthetic ones; their labels are columns."""
     indicators = np.asarray(y)
     n_classes = indicators.shape[1]
-    parts = [
-        one_hot(n, column, n_classes, indicators.dtype)
-        for n, column in zip(sizes, columns, strict=True)
-    ]
+    parts = [one_hot(n, column, n_classes, indicators.dtype) for n, column in spans]
     resampled = np.concatenate([indicators, *parts])
     return resampled.tolist() if isinstance(y, list) else resampled

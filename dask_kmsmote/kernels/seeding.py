@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-SAMPLE, START, SYNTHESIS, PAIRS = range(4)
+SAMPLE, START, SYNTHESIS = range(3)
 
 
 class Choices(NamedTuple):

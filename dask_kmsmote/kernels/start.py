@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
+from ..planning.layout import block_rows
 from .blocks import Rows, as_dense
 
 Floats = NDArray[np.float64]
@@ -16,11 +17,13 @@ Floats = NDArray[np.float64]
 START_ROWS = 20_000
 START_ROWS_PER_CLUSTER = 100
 START_RUNS = 5
+START_BYTES = 256 * 2**20
 
 
-def start_size(n_clusters: int) -> int:
-    """Rows of the sample that starting centres are found on."""
-    return max(START_ROWS, START_ROWS_PER_CLUSTER * n_clusters)
+def start_size(n_clusters: int, n_features: int) -> int:
+    """Rows of the sample that starting centres are found on; fewer where they are wide."""
+    wished = max(START_ROWS, START_ROWS_PER_CLUSTER * n_clusters)
+    return min(wished, max(block_rows(n_features, START_BYTES), 10 * n_clusters))
 
 
 def find_start(

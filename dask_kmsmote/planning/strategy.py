@@ -6,7 +6,8 @@ already known (from a census), and the labels may be too many for one machine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -17,6 +18,15 @@ Label = Any
 Strategy = Any
 
 STRATEGIES = ("all", "auto", "minority", "not majority", "not minority")
+
+
+class ByText(dict[str, int]):
+    """Final counts by the text of the label: a string as it is, others as JSON writes them."""
+
+    def by_label(self, labels: Iterable[Label]) -> dict[Label, int]:
+        """The counts by label; a text that is no label's stays as it is."""
+        texts = {x if isinstance(x, str) else json.dumps(x, default=str): x for x in labels}
+        return {texts.get(text, text): n for text, n in self.items()}
 
 
 def resolve_strategy(strategy: Strategy, counts: Mapping[Label, int], y: Any) -> dict[Label, int]:
@@ -51,6 +61,8 @@ def resolve_strategy(strategy: Strategy, counts: Mapping[Label, int], y: Any) ->
         strategy = strategy(y)
     if isinstance(strategy, str):
         amounts = _from_name(strategy, counts)
+    elif isinstance(strategy, ByText):
+        amounts = _from_final_counts(strategy.by_label(counts), counts)
     elif isinstance(strategy, Mapping):
         amounts = _from_final_counts(strategy, counts)
     elif isinstance(strategy, Real):
