@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -44,9 +43,13 @@ def on_active_scheduler() -> Iterator[None]:
     threaded = get_scheduler() in (None, dask.threaded.get)
     with ExitStack() as stack:
         stack.enter_context(_UNFUSED)
-        if threaded and dask.config.get("pool", None) is None:
+        if threaded and _is_free(dask.config.get("pool", None)):
             stack.enter_context(_bounded(count_threads(None)))
         yield
+
+
+def _is_free(pool: Any) -> bool:
+    return pool is None or any(shared.settings["pool"] is pool for shared in _BOUNDED.values())
 
 
 class _Shared:
@@ -58,7 +61,7 @@ class _Shared:
 
     def __init__(self, n_threads: int | None = None, **settings: Any) -> None:
         self._n_threads = n_threads
-        self._settings = {key.replace("__", "."): value for key, value in settings.items()}
+        self.settings = {key.replace("__", "."): value for key, value in settings.items()}
         self._users = 0
         self._undo = ExitStack()
 
@@ -66,7 +69,7 @@ class _Shared:
         with _STATE:
             self._users += 1
             if self._users == 1:
-                self._undo.enter_context(dask.config.set(self._settings))
+                self._undo.enter_context(dask.config.set(self.settings))
                 if self._n_threads is not None:
                     self._undo.enter_context(threadpool_limits(1, user_api="blas"))
 
@@ -78,19 +81,22 @@ class _Shared:
 
 
 _STATE = Lock()
+_BOUNDED: dict[int, _Shared] = {}
 _LOCAL = _Shared(scheduler="threads")
 # tasks of arrays that are fused anew for each computation keep their keys with another content,
 # which a distributed scheduler warns of and may hang on (dask issue 9888)
 _UNFUSED = _Shared(optimization__fuse__active=False)
 
 
-@cache
 def _bounded(n_threads: int) -> _Shared:
-    # the pool lives on: other threads may find it in the configuration and use it
-    pool = ThreadPoolExecutor(
-        n_threads, thread_name_prefix="kmsmote", initializer=_one_openmp_thread
-    )
-    return _Shared(n_threads, pool=pool)
+    with _STATE:
+        if n_threads not in _BOUNDED:
+            # the pool lives on: other threads may find it in the configuration and use it
+            pool = ThreadPoolExecutor(
+                n_threads, thread_name_prefix="kmsmote", initializer=_one_openmp_thread
+            )
+            _BOUNDED[n_threads] = _Shared(n_threads, pool=pool)
+        return _BOUNDED[n_threads]
 
 
 def _one_openmp_thread() -> None:

@@ -80,12 +80,13 @@ def test_missing_source(tmp_path):
     assert "does not exist" in done.stderr
 
 
+@pytest.mark.filterwarnings("ignore:.*The inplace keyword")
 def test_sources_that_are_no_tables(table, tmp_path):
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and then nothing")
     table[1].set_index("a").to_parquet(tmp_path / "indexed.parquet")
     for source, word in (("broken", "Parquet"), ("indexed", "index 'a'")):
         done = invoke(tmp_path / f"{source}.parquet", tmp_path / "out", "--target", "label")
-        assert (done.exit_code, word in done.stderr) == (3, True), done.output
+        assert (done.exit_code, word in done.stderr) == (3, True), (done.output, done.exception)
 
 
 def test_remote_paths_are_refused_at_once(table, tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ from ..errors import InputError, UnsupportedDaskError
 from ..kernels.blocks import frame_to_rows
 from ..kernels.columns import check_columns, common_dtype
 from ..kernels.labels import label_values
+from ..planning.checks import check_lengths
 from .private import private_copy
 from .tasks import Tasks
 
@@ -180,6 +181,8 @@ def align(matrix: da.Array, target: da.Array) -> da.Array:
     """The target with the row chunks of the matrix, where both are known; else as it is."""
     n_matrix, n_target = lengths_of(matrix), lengths_of(target)
     if n_matrix is not None and n_target is not None:
+        if len(n_matrix) == len(n_target) and sum(n_matrix) != sum(n_target):
+            check_lengths(n_matrix, n_target)
         if sum(n_matrix) != sum(n_target):
             raise InputError(
                 "X and y have inconsistent numbers of samples: "
