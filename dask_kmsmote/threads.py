@@ -69,9 +69,9 @@ class _Shared:
         with _STATE:
             self._users += 1
             if self._users == 1:
-                self._undo.enter_context(dask.config.set(self.settings))
                 if self._n_threads is not None:
                     self._undo.enter_context(threadpool_limits(1, user_api="blas"))
+                self._undo.enter_context(dask.config.set(self.settings))
 
     def __exit__(self, *_: object) -> None:
         with _STATE:
