@@ -10,7 +10,7 @@ from uuid import uuid4
 import dask
 import numpy as np
 import pandas as pd
-from dask.base import is_dask_collection, tokenize
+from dask.base import is_dask_collection
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_target_type
 from sklearn.base import _fit_context, clone
@@ -289,7 +289,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
 
     def _plan_dask(self, X: Any, y: Any) -> tuple[Run, RowBlocks, Any]:
         seed = root_seed(self.random_state)
-        tasks = Tasks(self._token(X, y, seed))
+        # a new name for each run: data may be persisted between two runs, under the same name
+        tasks = Tasks(uuid4().hex)
         blocks, original, target = from_dask(tasks, X, y)
         self.n_features_in_ = blocks.matrix.shape[1]
         if all(isinstance(name, str) for name in blocks.feature_names):
@@ -298,10 +299,6 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
             del self.feature_names_in_
         with on_active_scheduler():
             return self._plan(tasks, blocks, y, seed), original, target
-
-    def _token(self, X: Any, y: Any, seed: int) -> str:
-        given = self.get_params(deep=False)
-        return str(tokenize(X, y, seed, [given[name] for name in sorted(given)]))
 
     def _plan(self, tasks: Tasks, blocks: RowBlocks, y: Any, seed: int) -> Run:
         settings = self._settings(y, seed)

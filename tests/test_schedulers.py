@@ -128,6 +128,25 @@ def test_same_bytes_after_a_worker_died(client, expected):
 
 
 @pytest.mark.cluster
+@pytest.mark.parametrize("kind", ["arrays", "frames", "half"])
+def test_persisted_data(client, kind, caplog):
+    X, y = make_imbalanced(n=600)
+    expected = bytes_of(*KMeansSMOTE(random_state=0).fit_resample(X, y))
+    if kind == "frames":
+        on_dask = dd.from_pandas(pd.DataFrame(X), npartitions=4), dd.from_pandas(pd.Series(y), 4)
+    else:
+        on_dask = da.from_array(X, chunks=(150, -1)), da.from_array(y, chunks=150)
+    lazily = KMeansSMOTE(random_state=0).fit_resample(*on_dask)
+    on_dask = dask.persist(*on_dask)
+    if kind == "half":
+        on_dask = on_dask[0] + 0.0, on_dask[1]
+    result = KMeansSMOTE(random_state=0).fit_resample(*on_dask)
+    assert bytes_of(*map(np.asarray, dask.compute(*result))) == expected
+    assert bytes_of(*map(np.asarray, dask.compute(*lazily))) == expected
+    assert "run_spec" not in caplog.text
+
+
+@pytest.mark.cluster
 def test_data_in_memory_stay_in_memory(client):
     # 16 MB: a graph that holds them would warn, and warnings are errors
     X, y = make_imbalanced(n=200_000, n_features=10, minority=0.01)

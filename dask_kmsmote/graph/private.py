@@ -11,18 +11,24 @@ from __future__ import annotations
 from typing import Any
 
 import dask.array as da
-from dask._task_spec import GraphNode, convert_legacy_graph
+from dask._task_spec import Alias, GraphNode, TaskRef, convert_legacy_graph
 from dask.base import tokenize
 from dask.core import flatten
 
 
 def private_copy(array: da.Array, token: str) -> da.Array:
     """The same array, each key of its graph renamed to ``kmsmote-input-…``."""
-    keys = list(flatten(array.__dask_keys__()))
+    keys, given = list(flatten(array.__dask_keys__())), dict(array.__dask_graph__())
+    # futures: what a cluster holds is known to it by its key alone; optimizing leaves them out
+    held = {key: node for key, node in given.items() if isinstance(node, TaskRef)}
     graph = convert_legacy_graph(dict(array.__dask_optimize__(array.__dask_graph__(), keys)))
     names: dict[str, str] = {}
-    renamed = {key: _rename(key, token, names) for key in graph}
-    copy = {renamed[key]: _substitute(node, renamed, renamed[key]) for key, node in graph.items()}
+    renamed = {key: _rename(key, token, names) for key in (*held, *graph)}
+    copy: dict[Any, Any] = dict(held)
+    copy |= {renamed[key]: Alias(renamed[key], key) for key in held}
+    for key, node in graph.items():
+        if key not in held:
+            copy[renamed[key]] = _substitute(node, renamed, renamed[key])
     name = _name(array.name, token, names)
     return da.Array(copy, name, array.chunks, dtype=array.dtype, meta=array._meta)
 
