@@ -202,7 +202,7 @@ def measure(name: str, scale: float) -> list[Figure]:
         }[name]
         return against_imbalanced_learn(name, int(n * scale), n_features, k, target)
     if name == "S8":
-        return [graph_size(int(n * scale)) for n in (100, 1_000, 10_000)]
+        return [graph_size(max(50, int(n * scale))) for n in (100, 1_000, 10_000)]
     return {
         "S4": lambda: small_set(scale),
         "S6": lambda: rows_up(scale),
