@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dask.array as da
@@ -71,22 +71,39 @@ def from_partitions(parts: list[Delayed], sizes: Sequence[int], meta: Any) -> An
     return dd.from_delayed(parts, meta=meta, divisions=divisions, verify_meta=False)
 
 
-def resampled_frame(
-    tasks: Tasks, meta: Any, blocks: RowBlocks, made: Sequence[SyntheticBlock], rounded: bool
+def appended(
+    tasks: Tasks,
+    originals: Sequence[Delayed],
+    blocks: RowBlocks,
+    made: Sequence[SyntheticBlock],
+    meta: Any,
+    synthetic: Callable[[SyntheticBlock, int, Any], Delayed],
 ) -> Any:
-    """A Dask frame and its synthetic rows; `meta` is the empty frame."""
+    """Original partitions, then those that `synthetic` makes of a block, its start and `meta`."""
     lengths = blocks.lengths or ()
     sizes = [*lengths, *(block.n_rows for block in made)]
     starts = offsets(sizes)
     meta = meta.set_axis(pd.RangeIndex(0), axis=0)
-    parts = [
+    kept = [
         tasks("output", positioned, partition, start)
-        for partition, start in zip(blocks.partitions, starts, strict=False)
-    ] + [
-        tasks("output", frame_of, block.rows, start, meta, rounded)
+        for partition, start in zip(originals, starts, strict=False)
+    ]
+    new = [
+        synthetic(block, start, meta)
         for block, start in zip(made, starts[len(lengths) :], strict=False)
     ]
-    return from_partitions(parts, sizes, meta)
+    return from_partitions(kept + new, sizes, meta)
+
+
+def resampled_frame(
+    tasks: Tasks, meta: Any, blocks: RowBlocks, made: Sequence[SyntheticBlock], rounded: bool
+) -> Any:
+    """A Dask frame and its synthetic rows; `meta` is the empty frame."""
+
+    def synthetic(block: SyntheticBlock, start: int, meta: Any) -> Delayed:
+        return tasks("output", frame_of, block.rows, start, meta, rounded)
+
+    return appended(tasks, blocks.partitions, blocks, made, meta, synthetic)
 
 
 def known_categories(meta: Any) -> bool:
@@ -102,20 +119,14 @@ def resampled_series(
     classes: Sequence[Any],
 ) -> Any:
     """A Dask series of labels and those of the synthetic rows; `meta` is the empty series."""
-    lengths = blocks.lengths or ()
     unknown = getattr(meta.dtype, "name", "") == "category" and not known_categories(meta)
     like = blocks.target[0] if unknown else None
-    sizes = [*lengths, *(block.n_rows for block in made)]
-    starts = offsets(sizes)
-    meta = meta.set_axis(pd.RangeIndex(0), axis=0)
-    parts = [
-        tasks("output", positioned, partition, start)
-        for partition, start in zip(blocks.target, starts, strict=False)
-    ] + [
-        tasks("labels", series_of, block.n_rows, classes[block.class_code], start, meta, like)
-        for block, start in zip(made, starts[len(lengths) :], strict=False)
-    ]
-    return from_partitions(parts, sizes, meta)
+
+    def synthetic(block: SyntheticBlock, start: int, meta: Any) -> Delayed:
+        label = classes[block.class_code]
+        return tasks("labels", series_of, block.n_rows, label, start, meta, like)
+
+    return appended(tasks, blocks.target, blocks, made, meta, synthetic)
 
 
 def parents_frame(choices: Choices, start: int) -> pd.DataFrame:
