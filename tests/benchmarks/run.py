@@ -1,7 +1,7 @@
 """Measure, and print a table: each figure a ratio to a reference run beside it.
 
-python tests/benchmarks/run.py             # what fits in memory: S1-S4, S8, S9
-python tests/benchmarks/run.py S6 S7       # on a LocalCluster, minutes each
+python tests/benchmarks/run.py                # what fits in memory: S1-S4, S8-S10
+python tests/benchmarks/run.py S5 S6 S7       # on a LocalCluster, many minutes
 python tests/benchmarks/run.py --scale 0.01 S1 S4   # a smoke test
 """
 
@@ -14,42 +14,23 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import dask
 import dask.array as da
 import numpy as np
+import on_cluster
 from data import mixture
 from imblearn.over_sampling import KMeansSMOTE as Reference
 from sklearn.cluster import KMeans
+from sklearn.frozen import FrozenEstimator
+from table import REPEATS, Figure, median_seconds
 from threadpoolctl import threadpool_limits
 
 from dask_kmsmote import KMeansSMOTE
+from dask_kmsmote.events import StageFinished
 
-REPEATS = 3
 MODULES = "dask_kmsmote", "dask.array"
-
-
-class Figure(NamedTuple):
-    """One line of the table."""
-
-    name: str
-    what: str
-    ours: str
-    reference: str
-    ratio: float
-    target: float
-
-
-def median_seconds(function: Callable[[], Any], repeats: int = REPEATS) -> float:
-    """Median wall time, after one run to warm up."""
-    function()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 def peak_bytes(function: Callable[[], Any]) -> int:
@@ -117,27 +98,35 @@ def small_set(scale: float) -> list[Figure]:
                    seconds / 0.3, 1.0)]  # fmt: skip
 
 
-def graph_size(n_chunks: int) -> Figure:
+def graph_size(n_chunks: int) -> list[Figure]:
     """Tasks of the eager stages after KMeans, on chunks of ten rows."""
-    from sklearn.frozen import FrozenEstimator
-
     X, y = mixture(10 * n_chunks, 4)
     clusterer = FrozenEstimator(KMeans(8, n_init=1, random_state=0).fit(X[:1000]))
     on_dask = da.from_array(X, chunks=(10, 4)), da.from_array(y, chunks=10)
     counts: list[int] = []
+    computing: list[float] = []
 
     def counting(graph: Any, keys: Any, **options: Any) -> Any:
         graph = graph.__dask_graph__() if hasattr(graph, "__dask_graph__") else graph
         counts.append(len(graph))
-        return dask.get(graph, keys, **options)
+        start = time.perf_counter()
+        result = dask.get(graph, keys, **options)
+        computing.append(time.perf_counter() - start)
+        return result
 
     sampler = KMeansSMOTE(random_state=0, kmeans_estimator=clusterer)
     with dask.config.set(scheduler=counting):
+        start = time.perf_counter()
         sampler.fit(*on_dask)
+        seconds = time.perf_counter() - start - sum(computing)
     n_tasks, kept = sum(counts[2:]), sum(group.kept for group in sampler.plan_.groups)
     allowed = 6 * n_chunks + 20 * kept
-    return Figure("S8", f"{n_chunks:,} chunks: tasks after KMeans / (6 a chunk + 20 a group)",
-                  f"{n_tasks:,}", f"{allowed:,}", n_tasks / allowed, 1.0)  # fmt: skip
+    return [
+        Figure("S8", f"{n_chunks:,} chunks: tasks after KMeans / (6 a chunk + 20 a group)",
+               f"{n_tasks:,}", f"{allowed:,}", n_tasks / allowed, 1.0),
+        Figure("S8", f"{n_chunks:,} chunks: all but computing / 5 s", f"{seconds:.1f} s", "5 s",
+               seconds / 5, 1.0),
+    ]  # fmt: skip
 
 
 def import_anew(module: str) -> None:
@@ -152,44 +141,33 @@ def import_time() -> list[Figure]:
                    f"{reference:.2f} s", ours / reference, 1.5)]  # fmt: skip
 
 
-def chunked_mixture(n: int, n_features: int, chunk: int) -> tuple[da.Array, da.Array]:
-    """The mixture as Dask arrays that are made anew at each read."""
-    parts = [dask.delayed(mixture, nout=2)(chunk, n_features, part=p) for p in range(n // chunk)]
-    X = [da.from_delayed(x, (chunk, n_features), float) for x, _ in parts]
-    y = [da.from_delayed(labels, (chunk,), np.int8) for _, labels in parts]
-    return da.concatenate(X), da.concatenate(y)
+def group_seconds(m: int, exact_rows: int | None) -> float:
+    """Seconds of the density stage for one group of one Gaussian."""
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(size=(m, 18)), rng.normal(9, 1, (m + 1000, 18))])
+    y = np.repeat([1, 0], [m, m + 1000])
+    clusterer = FrozenEstimator(KMeans(2, n_init=1, init=X[[0, -1]], max_iter=1).fit(X[[0, -1]]))
+    seconds = []
+
+    def tell(event: Any) -> None:
+        if isinstance(event, StageFinished) and event.stage == "density":
+            seconds.append(event.seconds)
+
+    for _ in range(REPEATS):
+        sampler = KMeansSMOTE(
+            random_state=0, kmeans_estimator=clusterer, exact_rows=exact_rows, callbacks=[tell]
+        )
+        sampler.fit(X, y)
+    return statistics.median(seconds)
 
 
-def on_cluster(n: int, workers: int) -> float:
-    """Seconds of all stages on a LocalCluster; the result is summed, block by block."""
-    from distributed import Client, LocalCluster
-
-    with (
-        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster),
-    ):
-        X, y = dask.persist(*chunked_mixture(n, 18, 125_000))
-
-        def job() -> None:
-            sampler = KMeansSMOTE(random_state=0, kmeans_estimator=50)
-            X_resampled, y_resampled = sampler.fit_resample(X, y)
-            dask.compute(X_resampled.sum(), y_resampled.sum())
-
-        return median_seconds(job)
-
-
-def rows_up(scale: float) -> list[Figure]:
-    """Eight times the rows."""
-    small, large = (on_cluster(int(n * scale), 2) for n in (2_000_000, 16_000_000))
-    return [Figure("S6", "16M rows / 2M rows, 50 clusters, 2 workers", f"{large:.1f} s",
-                   f"{small:.1f} s", large / small, 9.0)]  # fmt: skip
-
-
-def workers_up(scale: float) -> list[Figure]:
-    """Twice the workers; the ratio is that of the times."""
-    one, two = (on_cluster(int(4_000_000 * scale), workers) for workers in (1, 2))
-    return [Figure("S7", "4M rows: 2 workers / 1 worker", f"{two:.1f} s", f"{one:.1f} s",
-                   two / one, 1 / 1.7)]  # fmt: skip
+def large_group(scale: float) -> list[Figure]:
+    """Ten times the rows by the approximate path, against all pairs of a hundred times as many."""
+    m = int(500_000 * scale)
+    group_seconds(m // 10, None)
+    exact, approximate = group_seconds(m // 10, None) * 100, group_seconds(m, m // 20)
+    return [Figure("S10", f"group of {m:,} x 18 / all pairs, from those of {m // 10:,} x 100",
+                   f"{approximate:.1f} s", f"{exact:.0f} s", approximate / exact, 0.1)]  # fmt: skip
 
 
 def measure(name: str, scale: float) -> list[Figure]:
@@ -202,19 +180,22 @@ def measure(name: str, scale: float) -> list[Figure]:
         }[name]
         return against_imbalanced_learn(name, int(n * scale), n_features, k, target)
     if name == "S8":
-        return [graph_size(max(50, int(n * scale))) for n in (100, 1_000, 10_000)]
+        sizes = [max(50, int(n * scale)) for n in (100, 1_000, 10_000)]
+        return [figure for n in sizes for figure in graph_size(n)]
     return {
         "S4": lambda: small_set(scale),
-        "S6": lambda: rows_up(scale),
-        "S7": lambda: workers_up(scale),
+        "S5": lambda: on_cluster.parquet_job(scale),
+        "S6": lambda: on_cluster.rows_up(scale),
+        "S7": lambda: on_cluster.workers_up(scale),
         "S9": import_time,
+        "S10": lambda: large_group(scale),
     }[name]()
 
 
 def main() -> None:
     """Measure what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", default=["S1", "S2", "S3", "S4", "S8", "S9"])
+    parser.add_argument("names", nargs="*", default=["S1", "S2", "S3", "S4", "S8", "S9", "S10"])
     parser.add_argument("--scale", type=float, default=1.0, help="of the rows")
     arguments = parser.parse_args()
     print("| | what | ours | reference | ratio | target |\n|---|---|---|---|---|---|")
