@@ -31,3 +31,7 @@ class DestinationError(OSError):
 
 class ClusterError(OSError):
     """The cluster of a job can't be reached."""
+
+
+class LowRecallWarning(UserWarning):
+    """An approximate search found fewer of the nearest rows than it should."""

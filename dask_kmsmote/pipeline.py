@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,12 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import DTypeLike
 
-from .errors import InputError
+from .errors import InputError, LowRecallWarning
 from .events import Callback, stage
+from .graph.approximate import RECALL
 from .graph.census import take_census
 from .graph.clustering import Clusterer, Clustering, learn
-from .graph.density import Group, Search, measure, measure_group
-from .graph.gather import gather_group
+from .graph.density import Group, Measure, Search, measure
+from .graph.gather import gather
 from .graph.inputs import RowBlocks, measure_lengths
 from .graph.survey import Model, Survey, take_survey
 from .graph.synthesis import SyntheticBlock, make_blocks, make_streams
@@ -118,15 +120,11 @@ def run(tasks: Tasks, blocks: RowBlocks, settings: Settings) -> Run:
             clustering.estimator.inertia_ = survey.inertia
     choices, thresholds = choose_groups(survey, settings, counts, amounts)
     with stage("density", settings.callbacks):
-        size = block_rows(blocks.matrix.shape[1], GROUP_BYTES)
-        kept = {
-            place: _gather(tasks, survey, place, settings.search, size)
-            for place, group in enumerate(choices)
-            if group.kept
-        }
-        groups, means = measure(tasks, list(kept.values()))
+        kept = [place for place, group in enumerate(choices) if group.kept]
+        gathered = _gather(tasks, survey, choices, kept, list(counts), blocks.matrix.shape[1])
+        groups, measures = measure(tasks, gathered, settings.search)
     precision = _precision(blocks.matrix.dtype) if settings.compat else None
-    measured = _with_means(choices, list(kept), means, settings, blocks.matrix.shape[1])
+    measured = _with_measures(choices, kept, measures, settings, blocks.matrix.shape[1])
     plan = SamplingPlan(
         class_counts=tuple(counts.items()),
         amounts=tuple(amounts.items()),
@@ -138,7 +136,7 @@ def run(tasks: Tasks, blocks: RowBlocks, settings: Settings) -> Run:
         block_rows=block_rows(blocks.matrix.shape[1], OUTPUT_BYTES),
         clustering=clustering.summary,
     )
-    made = _synthesize(tasks, plan, dict(zip(kept, groups, strict=True)), list(counts), size)
+    made = _synthesize(tasks, plan, dict(zip(kept, groups, strict=True)))
     return Run(blocks, tuple(counts), amounts, thresholds, clustering, plan, made, tasks)
 
 
@@ -213,55 +211,81 @@ def choose_groups(
     return groups, thresholds
 
 
-def _gather(tasks: Tasks, survey: Survey, place: int, search: Search, size: int) -> Group:
-    m = int(survey.group_counts[:, place].sum())
-    blocks = gather_group(tasks, survey.pieces, survey.group_counts, place, size)
-    return measure_group(tasks, blocks, m, size, search)
+def _gather(
+    tasks: Tasks,
+    survey: Survey,
+    choices: Sequence[GroupPlan],
+    kept: Sequence[int],
+    labels: list[Label],
+    n_features: int,
+) -> list[Group]:
+    size = block_rows(n_features, GROUP_BYTES)
+    n_rows = survey.group_counts.sum(axis=0).tolist()
+    blocks = gather(tasks, survey.pieces, survey.group_counts, kept, size)
+    keys = [(labels.index(choices[place].class_label), choices[place].cluster_id) for place in kept]
+    return [
+        Group(key, n_rows[place], size, n_features, held)
+        for place, key, held in zip(kept, keys, blocks, strict=True)
+    ]
 
 
-def _with_means(
+def _with_measures(
     groups: Sequence[GroupPlan],
     kept: Sequence[int],
-    means: Sequence[tuple[float, float]],
+    measures: Sequence[Measure],
     settings: Settings,
     n_features: int,
 ) -> list[GroupPlan]:
     measured = list(groups)
-    for place, (mean, error) in zip(kept, means, strict=True):
-        if not np.isfinite(mean):
-            raise InputError(
-                f"Squared distances between rows of class {groups[place].class_label!r} in "
-                f"cluster {groups[place].cluster_id} overflow float64: rescale X, e.g. with "
-                "sklearn.preprocessing.StandardScaler."
-            )
+    for place, found in zip(kept, measures, strict=True):
+        group = groups[place]
+        check_measure(group, found)
         if settings.exponent == "auto":
-            length = groups[place].n_class_rows if settings.compat else n_features
+            length = group.n_class_rows if settings.compat else n_features
             exponent = allocation.size_exponent(length)
         elif settings.exponent == "n_features":
             exponent = float(n_features)
         else:
             exponent = float(settings.exponent)
         measured[place] = replace(
-            groups[place], mean_distance=mean, mean_distance_se=error, exponent=exponent
+            group,
+            mean_distance=found.mean,
+            mean_distance_se=found.error,
+            neighbor_recall=found.recall,
+            exponent=exponent,
         )
     return measured
+
+
+def check_measure(group: GroupPlan, found: Measure) -> None:
+    """Refuse a mean distance that is no number, and warn of neighbours that were not found."""
+    where = f"class {group.class_label!r} in cluster {group.cluster_id}"
+    if not np.isfinite(found.mean):
+        raise InputError(
+            f"Squared distances between rows of {where} overflow float64: rescale X, e.g. with "
+            "sklearn.preprocessing.StandardScaler."
+        )
+    if found.recall < RECALL:
+        warnings.warn(
+            f"The approximate search found {found.recall:.1%} of the nearest rows of {where}, "
+            f"which has {group.n_class_rows} rows. For all of them pass exact_rows=None (all "
+            "pairs), more clusters, or a search of your own as k_neighbors.",
+            LowRecallWarning,
+            stacklevel=2,
+        )
 
 
 def _precision(dtype: np.dtype[Any]) -> DTypeLike:
     return np.float32 if dtype == np.float32 else np.float64
 
 
-def _synthesize(
-    tasks: Tasks, plan: SamplingPlan, kept: dict[int, Group], labels: list[Label], size: int
-) -> list[SyntheticBlock]:
+def _synthesize(tasks: Tasks, plan: SamplingPlan, kept: dict[int, Group]) -> list[SyntheticBlock]:
     made: list[SyntheticBlock] = []
     sizes_of: dict[int, list[int]] = {place: [] for place in kept}
     for block in plan.blocks():
         sizes_of[block.group].append(block.n_rows)
     for place, group in kept.items():
-        spec, sizes = plan.groups[place], sizes_of[place]
-        code = labels.index(spec.class_label)
         cells = group.n_rows * plan.k_neighbors if plan.compat else None
-        streams = make_streams(plan.seed, (code, spec.cluster_id), sizes, cells)
-        made += make_blocks(tasks, group, streams, code, size)
+        streams = make_streams(plan.seed, group.key, sizes_of[place], cells)
+        made += make_blocks(tasks, group, streams)
     return made

@@ -119,7 +119,14 @@ def test_stopped_job_leaves_nothing(tmp_path, number):
     frame.to_parquet(tmp_path / "source.parquet")
     program = Path(sys.executable).parent / "dask-kmsmote"
     arguments = ["resample", "source.parquet", "deep/out", "--target", "label", "--workers", "1"]
-    job = subprocess.Popen([program, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    job = subprocess.Popen(
+        [program, *arguments],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a suite that a shell runs in the background passes on that it ignores SIGINT
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
     seen = ""
     while "clustering" not in seen:
         seen += job.stderr.read(1)

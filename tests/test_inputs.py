@@ -639,7 +639,7 @@ def test_report(data, given):
     sampler = KMeansSMOTE(random_state=0).fit(*given)
     report = sampler.report_
     assert isinstance(report, pd.DataFrame)
-    assert list(report.columns) == REPORT_COLUMNS
+    assert list(report.columns) == [*REPORT_COLUMNS, "neighbor_recall"]
     assert report["cluster_id"].tolist() == list(range(8))
     assert set(report["class_label"]) == {1}
     centers = np.asarray(sampler.kmeans_estimator_.cluster_centers_)
@@ -952,6 +952,29 @@ def test_learning_rows_bound_the_single_fit_whatever_the_chunks(data):
     # a sample, not the first rows
     first = KMeans(3, n_init=1, random_state=5).fit(X[:100])
     assert not np.allclose(first.cluster_centers_, centers[0].cluster_centers_)
+
+
+@pytest.mark.parametrize("clusterer", [3, DaskKMeans(3, random_state=1)])
+def test_learning_rows_bound_global_kmeans_whatever_the_chunks(data, clusterer):
+    X, y = data
+    fitted = [
+        make_sampler(kmeans_estimator=clusterer, learning_rows=100).fit(*pair)
+        for pair in (
+            (X, y),
+            (as_array(X), as_array(y)),
+            (da.from_array(X, chunks=(33, 1)), da.from_array(y, chunks=33)),
+        )
+    ]
+    centers = [sampler.kmeans_estimator_.cluster_centers_ for sampler in fitted]
+    assert same_bytes(centers[0], centers[1])
+    assert same_bytes(centers[0], centers[2])
+    assert {sampler.plan_.clustering.n_learning_rows for sampler in fitted} == {100}
+    # learned from a sample: not the means of all rows
+    labels = fitted[0].kmeans_estimator_.predict(X)
+    means = np.array([X[labels == cluster].mean(axis=0) for cluster in range(3)])
+    assert not np.allclose(centers[0], means, rtol=1e-6)
+    everything = make_sampler(kmeans_estimator=clusterer, learning_rows=len(X)).fit(X, y)
+    assert everything.plan_.clustering.n_learning_rows == len(X)
 
 
 @pytest.mark.parametrize("exponent", ["auto", "n_features", 0, 2.5])

@@ -21,7 +21,8 @@ from sklearn.datasets import make_classification
 from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE, pipeline
 from dask_kmsmote.errors import NoClusterError
-from dask_kmsmote.graph import clustering, density
+from dask_kmsmote.graph import clustering, density, gather
+from dask_kmsmote.graph.tasks import Tasks
 
 examples = settings(
     max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
@@ -309,12 +310,22 @@ def test_same_bytes_for_sparse_blocks(make, case, data):
     assert sampler.plan_.to_json() == expected.plan
 
 
+def test_gather_tasks_grow_with_pieces_and_not_with_groups():
+    # 400 pieces and 400 groups: one by one they would be 160,000 tasks
+    tasks = Tasks("test")
+    pieces = [tasks("piece", int, number) for number in range(400)]
+    blocks = gather.gather(tasks, pieces, np.full((400, 400), 5), range(400), 2000)
+    assert [len(parts) for parts in blocks] == [1] * 400
+    assert len(dict(dask.delayed(blocks).__dask_graph__())) < 400 * 2 * 16 + 400 * 20
+
+
 @pytest.mark.parametrize("kind", ["clouds", "grid"])
 def test_groups_and_outputs_of_many_blocks(monkeypatch, kind):
     # bounds that real data reach by their size: here a few rows
     monkeypatch.setattr(pipeline, "GROUP_BYTES", 2048)
     monkeypatch.setattr(pipeline, "OUTPUT_BYTES", 1500)
     monkeypatch.setattr(density, "QUERY_ROWS", 13)
+    monkeypatch.setattr(gather, "PARTS", 2)
     monkeypatch.setattr(clustering, "BLOCK_BYTES", (1024, 2048))
     rng = np.random.default_rng(3)
     X = random_rows(rng, kind, 600, 4)

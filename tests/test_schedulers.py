@@ -278,16 +278,18 @@ class Source:
 
 
 @pytest.mark.parametrize("how", ["delayed", "map_blocks", "column chunks"])
-@pytest.mark.parametrize("clusterer", ["default", "many passes", "one fit", "frozen"])
+@pytest.mark.parametrize("clusterer", ["default", "bounded", "many passes", "one fit", "frozen"])
 def test_reads_of_arrays(watch, how, clusterer):
     X, y = make_imbalanced(n=600)
     estimator = {
         "default": lambda: 4,
+        "bounded": lambda: 4,
         "many passes": lambda: DaskKMeans(4, init=X[:4], max_iter=3, tol=0),
         "one fit": lambda: KMeans(4, n_init=1, random_state=0),
         "frozen": lambda: FrozenEstimator(KMeans(4, n_init=1, random_state=0).fit(X)),
     }[clusterer]()
-    sampler = KMeansSMOTE(random_state=0, kmeans_estimator=estimator)
+    bound = 100 if clusterer == "bounded" else "auto"
+    sampler = KMeansSMOTE(random_state=0, kmeans_estimator=estimator, learning_rows=bound)
     source = Source(X, y, 6)
     result = sampler.fit_resample(*source.arrays(how))
     learns_by_passes = clusterer in ("default", "many passes")

@@ -17,7 +17,7 @@ from ..kernels.seeding import Ints
 from ..kernels.summary import Summary, merge_summaries, sampled, summarize
 from ..planning.layout import offsets
 from .inputs import RowBlocks
-from .tasks import Tasks
+from .tasks import Tasks, in_one_layer
 
 
 def take_census(tasks: Tasks, blocks: RowBlocks, sample: Ints) -> tuple[Summary, Delayed]:
@@ -40,7 +40,7 @@ def take_census(tasks: Tasks, blocks: RowBlocks, sample: Ints) -> tuple[Summary,
     rows = blocks.rows()
     notes = [tasks("census", summarize, *pair) for pair in zip(rows, blocks.target, strict=True)]
     summary = tasks.tree("census-merge", merge_summaries, notes)
-    summary, kept = dask.persist(summary, _sampled(tasks, blocks, rows, sample))
+    summary, kept = dask.persist(*in_one_layer(summary, _sampled(tasks, blocks, rows, sample)))
     return dask.compute(summary)[0], kept
 
 

@@ -20,14 +20,24 @@ from dask.delayed import Delayed
 
 from ..errors import ParameterError
 from ..kernels.assignment import NearestCenter, Predictor
-from ..kernels.seeding import START, root_seed, small_seed
-from ..kernels.start import Floats, find_start, fit_clusterer, shifted, start_size
+from ..kernels.blocks import take
+from ..kernels.seeding import START, root_seed, sample_rows, small_seed
+from ..kernels.start import (
+    Floats,
+    best_start,
+    find_start,
+    fit_clusterer,
+    measure_spread,
+    shifted,
+    start_size,
+)
 from ..planning.layout import block_rows, offsets
 from ..planning.plan import ClusteringSummary
 from .inputs import RowBlocks
 from .tasks import Tasks
 
-PASSES = 5  # from a good start, scikit-learn's inertia is reached in 2
+RUNS = 8  # of KMeans on the sample, each a task
+PASSES = 2  # from a good start, scikit-learn's inertia is reached in 2
 BLOCK_BYTES = 16 * 2**20, 128 * 2**20  # of a Lloyd block, least and most
 BLOCKS = 64  # of Lloyd blocks, wished for between those bounds
 SINGLE_FIT_ROWS = 1_000_000
@@ -64,10 +74,13 @@ class Clusterer:
         """Rows that the census must bring, of n."""
         if self.kind == "frozen":
             return 0
-        bound = (
-            start_size(self.n_clusters, n_features) if self.kind == "lloyd" else self.learning_rows
-        )
-        return n if bound is None else min(n, bound)
+        if self.kind == "lloyd" and not self.is_bounded(n):
+            return min(n, start_size(self.n_clusters, n_features))
+        return n if self.learning_rows is None else min(n, self.learning_rows)
+
+    def is_bounded(self, n: int) -> bool:
+        """Whether it learns from fewer than n rows."""
+        return self.learning_rows is not None and self.learning_rows < n
 
 
 @dataclass(frozen=True)
@@ -147,9 +160,19 @@ def _learn_by_passes(
             f"{blocks.matrix.shape[1]} features need {(k, blocks.matrix.shape[1])}."
         )
     seed = clusterer.seed if estimator.random_state is None else estimator.random_state
-    task = tasks("clustering-start", find_start, rows, k, small_seed(root_seed(seed), START), start)
-    centers, offset, variance = dask.compute(task)[0]
-    parts = _lloyd_blocks(tasks, blocks, offset)
+    seed = root_seed(seed)
+    matrix, n_start = blocks.matrix, clusterer.n_sampled(n, blocks.matrix.shape[1])
+    sample = rows
+    if clusterer.is_bounded(n):
+        n, n_start = n_start, min(n_start, start_size(k, matrix.shape[1]))
+        matrix = da.from_delayed(rows, (n, matrix.shape[1]), meta=matrix._meta)
+        sample = tasks("start-sample", take, rows, sample_rows(n, n_start, seed))
+    spread = tasks("clustering-spread", measure_spread, sample)
+    seeds = [small_seed(seed, START, run) for run in range(RUNS)]
+    runs = [tasks("clustering-start", find_start, sample, k, seed) for seed in seeds]
+    best = tasks("clustering-start-best", best_start, runs) if start is None else start
+    (offset, variance), centers = dask.compute(spread, best)
+    parts = _lloyd_blocks(tasks, matrix, offset)
     tolerance = float(estimator.tol) * variance
     centers, shifts = _lloyd(parts, centers - offset, int(estimator.max_iter), tolerance)
     estimator.cluster_centers_ = centers + offset
@@ -159,7 +182,7 @@ def _learn_by_passes(
         type(estimator).__name__,
         k,
         n,
-        clusterer.n_sampled(n, blocks.matrix.shape[1]),
+        n_start,
         len(shifts),
         tuple(shifts),
         bool(shifts) and shifts[-1] <= tolerance,
@@ -167,15 +190,15 @@ def _learn_by_passes(
     return Clustering(estimator, NearestCenter(estimator.cluster_centers_), None, summary)
 
 
-def _lloyd_blocks(tasks: Tasks, blocks: RowBlocks, offset: Floats) -> da.Array:
-    n, n_features = sum(blocks.lengths or ()), len(offset)
+def _lloyd_blocks(tasks: Tasks, matrix: da.Array, offset: Floats) -> da.Array:
+    n, n_features = sum(matrix.chunks[0]), len(offset)
     low, high = (block_rows(n_features + 1, size) for size in BLOCK_BYTES)
     rows = min(max(low, -(-n // BLOCKS)), high)
-    parts = blocks.matrix.map_blocks(
+    parts = matrix.map_blocks(
         shifted,
         offset=offset,
         dtype=np.float64,
-        chunks=(blocks.matrix.chunks[0], (n_features + 1,)),
+        chunks=(matrix.chunks[0], (n_features + 1,)),
         meta=np.empty((0, 0)),
         name=f"kmsmote-shifted-{tasks.token}",
     )
@@ -212,7 +235,8 @@ def resolve_clusterer(
     seed
         Root seed; in compat also the seed of the clusterer.
     learning_rows
-        Most rows for one fit; None means `SINGLE_FIT_ROWS`.
+        Most rows to learn from; None means all for dask-ml's KMeans, `SINGLE_FIT_ROWS` for one
+        fit.
     """
     from sklearn.base import clone
     from sklearn.cluster import MiniBatchKMeans
@@ -233,8 +257,9 @@ def resolve_clusterer(
     if isinstance(estimator, FrozenEstimator):
         check_is_fitted(setting.estimator)
         return Clusterer(estimator, "frozen", _n_clusters(setting), seed, 0, False)
-    kind = "lloyd" if _is_dask_kmeans(estimator) else "fit"
-    return Clusterer(estimator, kind, _n_clusters(estimator), seed, bound, compat)
+    if _is_dask_kmeans(estimator):
+        return Clusterer(estimator, "lloyd", _n_clusters(estimator), seed, learning_rows, False)
+    return Clusterer(estimator, "fit", _n_clusters(estimator), seed, bound, compat)
 
 
 def _is_dask_kmeans(estimator: Any) -> bool:

@@ -1,33 +1,36 @@
 """Density: mean distance and neighbours of each kept group, computed where its rows are.
 
-A group is cut into query ranges; every two of them are one task, so a large group spreads over
-all workers and no task holds more than two ranges.
+Up to `exact_rows`, both come from all pairs of the rows: a group is cut into query ranges, and
+every two of them are one task. Beyond, the mean comes from sampled pairs, and the neighbours from
+an approximate search.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
 import dask
+import numpy as np
 from dask.delayed import Delayed
 
+from ..kernels import density as kernel
 from ..kernels.compat import MATRIX_ROWS
-from ..kernels.density import (
-    Range,
-    by_matrix,
-    join_pairs,
-    mean_distance,
-    measure_pairs,
-    searched,
-    with_neighbors,
-)
-from ..planning.layout import cut
+from ..kernels.density import Range
+from ..kernels.moments import Moments, draw_pairs, measure_moments
+from ..kernels.parents import Picked, pick, together
+from ..kernels.pieces import GroupRows
+from ..kernels.seeding import PAIRS, Choices, stream
+from ..planning.layout import FAN_IN, block_rows, cut
+from .approximate import LargeGroup, search
 from .tasks import Tasks
 
-QUERY_ROWS = 16_384  # a pair of ranges is half a second of work
+QUERY_ROWS = 8192  # a pair of ranges is a quarter of a second of work
+SAMPLED_PAIRS = 2**21  # the standard error of the mean is about 1e-4 of it
+PAIR_BYTES = 16 * 2**20  # of the rows on each side of a task
+PAIR_TASKS = 32  # at most, so that wide rows are sampled less
 
 
 class Search(NamedTuple):
@@ -38,14 +41,20 @@ class Search(NamedTuple):
     k
         Neighbours of each row.
     estimator
-        The user's search object, or None for the exact kernel.
+        The user's search object, or None for the package's own search.
     compat
         Round mean distances and choose neighbours as imbalanced-learn does.
+    exact_rows
+        Largest group whose pairs are all looked at; None where all groups are such.
+    seed
+        Root seed.
     """
 
     k: int
     estimator: Any
     compat: bool
+    exact_rows: int | None
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -54,52 +63,139 @@ class Group:
 
     Attributes
     ----------
-    n_rows
-        Its rows.
+    key
+        Class and cluster.
+    n_rows, size, n_features
+        Its rows, the rows of a block, and the columns.
     blocks
-        A task for each block of them.
+        A task for each block.
     density
         A task: mean distance, standard error, neighbours.
     """
 
+    key: tuple[int, int]
     n_rows: int
+    size: int
+    n_features: int
     blocks: list[Delayed]
-    density: Delayed
+    density: Delayed | None = None
 
 
-def measure_group(tasks: Tasks, blocks: list[Delayed], m: int, size: int, by: Search) -> Group:
-    """Plan the density of a group of m rows, held in blocks of `size`."""
-    own = by.estimator is None
-    if by.compat and m <= MATRIX_ROWS:
-        density = tasks("density", by_matrix, blocks)
+class Measure(NamedTuple):
+    """What the client learns of a group's density.
+
+    Attributes
+    ----------
+    mean, error
+        Mean distance of two rows, and its standard error; 0 where all pairs were looked at.
+    recall
+        Share of the nearest rows that are among the neighbours, as measured on a sample; 1 where
+        all pairs were looked at, NaN where the user's own object searched.
+    """
+
+    mean: float
+    error: float
+    recall: float
+
+
+def measure(tasks: Tasks, groups: Sequence[Group], by: Search) -> tuple[list[Group], list[Measure]]:
+    """Keep the groups and their densities in cluster memory, and bring the measures here."""
+    kept = dask.persist(*[group.blocks for group in groups])
+    held = [replace(group, blocks=blocks) for group, blocks in zip(groups, kept, strict=True)]
+    large = {
+        group.key: LargeGroup(
+            group.blocks, group.n_rows, group.size, group.n_features, by.k, by.seed, group.key
+        )
+        for group in held
+        if by.exact_rows is not None and group.n_rows > by.exact_rows
+    }
+    if by.estimator is None:
+        search(tasks, list(large.values()))
+    densities = [_density(tasks, group, large.get(group.key), by) for group in held]
+    densities = list(dask.persist(*densities))
+    held = [replace(group, density=task) for group, task in zip(held, densities, strict=True)]
+    means = dask.compute(*[tasks("density-mean", kernel.mean_distance, d) for d in densities])
+    measures = [
+        Measure(mean, error, _recall(large.get(group.key), by))
+        for group, (mean, error) in zip(held, means, strict=True)
+    ]
+    return held, measures
+
+
+def _recall(large: LargeGroup | None, by: Search) -> float:
+    if by.estimator is not None:
+        return np.nan
+    return 1.0 if large is None or large.better_exact else large.recall
+
+
+def _density(tasks: Tasks, group: Group, large: LargeGroup | None, by: Search) -> Delayed:
+    if by.estimator is None and large is not None and not large.better_exact:
+        return tasks("density-join", kernel.from_sample, _sampled(tasks, group, by), large.nearest)
+    if by.estimator is None:
+        return _from_pairs(tasks, group, by.k)
+    found = tasks("neighbors", kernel.searched, by.estimator, group.blocks, by.compat)
+    if by.compat and group.n_rows <= MATRIX_ROWS:
+        mean = tasks("density", kernel.by_matrix, group.blocks)
+    elif large is None:
+        mean = _from_pairs(tasks, group, 0)
     else:
-        density = _from_pairs(tasks, blocks, m, size, by)
-    if not own:
-        found = tasks("neighbors", searched, by.estimator, blocks, by.compat)
-        density = tasks("density-join", with_neighbors, density, found)
-    return Group(m, blocks, density)
+        mean = tasks("density-join", kernel.from_sample, _sampled(tasks, group, by), [])
+    return tasks("density-join", kernel.with_neighbors, mean, found)
 
 
-def _from_pairs(tasks: Tasks, blocks: Sequence[Delayed], m: int, size: int, by: Search) -> Delayed:
-    k = by.k if by.estimator is None else 0
+def _from_pairs(tasks: Tasks, group: Group, k: int) -> Delayed:
     held = [
-        (block, Range(number * size + start, number * size + stop, start))
-        for number, block in enumerate(blocks)
-        for start, stop in cut(min(size, m - number * size), QUERY_ROWS)
+        (block, Range(start + low, start + high, low))
+        for block, (start, stop) in zip(group.blocks, cut(group.n_rows, group.size), strict=True)
+        for low, high in cut(stop - start, QUERY_ROWS)
     ]
-    pairs = [
-        tasks("density", measure_pairs, left, right, a, b, k)
-        for (left, a), (right, b) in combinations_with_replacement(held, 2)
-    ]
-    return tasks("density-join", join_pairs, pairs, m)
+    pairs: dict[Range, list[Delayed]] = {own: [] for _, own in held}
+    for (left, a), (right, b) in combinations_with_replacement(held, 2):
+        pair = tasks("density", kernel.measure_pairs, left, right, a, b, k)
+        for own in dict.fromkeys((a, b)):
+            pairs[own].append(pair)
+    ranges = [_gather_range(tasks, own, mine) for own, mine in pairs.items()]
+    return tasks("density-join", kernel.from_pairs, ranges, group.n_rows)
 
 
-def measure(tasks: Tasks, groups: list[Group]) -> tuple[list[Group], list[tuple[float, float]]]:
-    """Keep the groups and their densities in cluster memory, and bring the means here."""
-    kept = dask.persist(*[(group.blocks, group.density) for group in groups])
-    held = [
-        Group(group.n_rows, blocks, density)
-        for group, (blocks, density) in zip(groups, kept, strict=True)
+def _gather_range(tasks: Tasks, own: Range, pairs: list[Delayed]) -> Delayed:
+    parts = [
+        tasks("density-range", kernel.gather_range, own, pairs[low:high])
+        for low, high in cut(len(pairs), FAN_IN)
     ]
-    means = dask.compute(*[tasks("density-mean", mean_distance, group.density) for group in held])
-    return held, list(means)
+    return parts[0] if len(parts) == 1 else tasks.tree("density-range", kernel.merge_range, parts)
+
+
+def _sampled(tasks: Tasks, group: Group, by: Search) -> list[Delayed]:
+    m = group.n_rows
+    size = block_rows(group.n_features, PAIR_BYTES)
+    n = min(SAMPLED_PAIRS, m * (m - 1) // 2, size * PAIR_TASKS)
+    parts = []
+    for number, (start, stop) in enumerate(cut(n, size)):
+        key = (PAIRS, *group.key, number)
+        if len(group.blocks) == 1:
+            args = group.blocks[0], m, stop - start, by.seed, key
+            parts.append(tasks("pairs", measure_own_pairs, *args))
+            continue
+        pairs = tasks("pairs-drawn", draw, m, stop - start, by.seed, key)
+        picked = [
+            tasks("pick", pick, block, pairs, start)
+            for block, (start, _) in zip(group.blocks, cut(m, group.size), strict=True)
+        ]
+        parts.append(tasks("pairs", measure_picked_pairs, picked, pairs))
+    return parts
+
+
+def draw(m: int, n: int, seed: int, key: tuple[int, ...]) -> Choices:
+    """Pairs of a group of m rows, from their own stream."""
+    return draw_pairs(m, n, stream(seed, *key))
+
+
+def measure_own_pairs(block: GroupRows, m: int, n: int, seed: int, key: tuple[int, ...]) -> Moments:
+    """Moments of sampled pairs of a group that is held in one block."""
+    return measure_moments(block.rows, block.rows, draw(m, n, seed, key))
+
+
+def measure_picked_pairs(picked: Sequence[Picked], pairs: Choices) -> Moments:
+    """Moments of sampled pairs from their rows in all blocks."""
+    return measure_moments(*together(picked, pairs))

@@ -1,7 +1,8 @@
 """Gather: the rows of each kept group together, in the order of the data.
 
-A group is kept in blocks of bounded size; each is sliced from the few merged pieces that hold
-some of its rows.
+A group is kept in blocks of bounded size, each sliced from the pieces that hold some of its rows.
+Where there are many pieces, the groups are parted first into `PARTS` runs, and the pieces of each
+run merged, and so on: tasks grow as pieces * log(groups), not as pieces * groups.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from dask.delayed import Delayed
 
-from ..kernels.pieces import Ints, join_groups, slice_group
-from ..planning.layout import cut
+from ..kernels.pieces import Ints, join_groups, merge_pieces, select_groups, slice_group
+from ..planning.layout import bundle, cut
 from .tasks import Tasks
+
+PARTS = 16
 
 
 class Segment(NamedTuple):
@@ -48,20 +51,42 @@ def segments(group_counts: Ints, group: int, start: int, stop: int) -> list[Segm
     return found
 
 
-def gather_group(
-    tasks: Tasks, pieces: Sequence[Delayed], group_counts: Ints, group: int, block_rows: int
-) -> list[Delayed]:
-    """A task for each block of a group's rows.
+def gather(
+    tasks: Tasks,
+    pieces: Sequence[Delayed],
+    group_counts: Ints,
+    groups: Sequence[int],
+    block_rows: int,
+) -> list[list[Delayed]]:
+    """A task for each block of rows, for each of some groups.
 
     Parameters
     ----------
     tasks, pieces, group_counts
         The run and what its survey found.
-    group
-        Number of the group.
+    groups
+        Their numbers.
     block_rows
         Most rows of a block.
     """
+    if len(pieces) <= PARTS or len(groups) == 1:
+        return [_blocks(tasks, pieces, group_counts, group, block_rows) for group in groups]
+    blocks = []
+    for low, high in cut(len(groups), -(-len(groups) // PARTS)):
+        own = list(groups[low:high])
+        counts = group_counts[:, own]
+        places = np.flatnonzero(counts.any(axis=1)).tolist()
+        parts = [tasks("gather-part", select_groups, pieces[place], own) for place in places]
+        runs = bundle(counts[places].sum(axis=1).tolist(), block_rows)
+        merged = [tasks("gather-merge", merge_pieces, parts[start:stop]) for start, stop in runs]
+        counts = np.array([counts[places[start:stop]].sum(axis=0) for start, stop in runs])
+        blocks += gather(tasks, merged, counts, range(len(own)), block_rows)
+    return blocks
+
+
+def _blocks(
+    tasks: Tasks, pieces: Sequence[Delayed], group_counts: Ints, group: int, block_rows: int
+) -> list[Delayed]:
     blocks = []
     for start, stop in cut(int(group_counts[:, group].sum()), block_rows):
         parts = [

@@ -20,7 +20,7 @@ from ..kernels.labels import encode
 from ..kernels.pieces import Ints, Piece, extract, merge_pieces, tabulate
 from ..planning.layout import bundle, offsets
 from .inputs import RowBlocks
-from .tasks import Tasks
+from .tasks import Tasks, in_one_layer
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def take_survey(
         for x, y, label, start in zip(blocks.rows(), blocks.target, known, starts[:-1], strict=True)
     ]
     pieces = _merge(tasks, pieces, wanted_by_chunk, piece_rows)
-    pieces = list(dask.persist(*pieces))
+    pieces = list(dask.persist(*in_one_layer(*pieces)))
     tables = dask.compute(*[tasks("survey-table", tabulate, piece) for piece in pieces])
     return Survey(
         pieces,

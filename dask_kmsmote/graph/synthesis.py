@@ -10,8 +10,9 @@ import numpy as np
 from dask.delayed import Delayed
 
 from ..kernels import compat, interpolation, seeding
-from ..kernels.blocks import Rows, stack, take
+from ..kernels.blocks import Rows
 from ..kernels.density import Density
+from ..kernels.parents import Picked, pick, together
 from ..kernels.pieces import GroupRows
 from ..kernels.seeding import Choices, Ints
 from .density import Group
@@ -64,44 +65,9 @@ def _interpolate(bases: Rows, neighbors: Rows, choices: Choices, stream: Stream)
     return method.interpolate(bases, neighbors, choices)
 
 
-class Picked(NamedTuple):
-    """Parents of an output block that one block of a large group holds."""
-
-    at_base: Ints
-    bases: Rows
-    at_neighbor: Ints
-    neighbors: Rows
-
-
-def pick(block: GroupRows, choices: Choices, start: int) -> Picked:
-    """Those parents; the block begins at row `start` of the group."""
-    stop = start + block.rows.shape[0]
-    at_base = np.flatnonzero((choices.base >= start) & (choices.base < stop))
-    at_neighbor = np.flatnonzero((choices.neighbor >= start) & (choices.neighbor < stop))
-    return Picked(
-        at_base,
-        take(block.rows, choices.base[at_base] - start),
-        at_neighbor,
-        take(block.rows, choices.neighbor[at_neighbor] - start),
-    )
-
-
 def blend(picked: Sequence[Picked], choices: Choices, stream: Stream) -> Rows:
     """Rows of an output block from the parents of all blocks of a large group."""
-    own = choices._replace(
-        base=_places([part.at_base for part in picked]),
-        neighbor=_places([part.at_neighbor for part in picked]),
-    )
-    bases = stack([part.bases for part in picked])
-    neighbors = stack([part.neighbors for part in picked])
-    return _interpolate(bases, neighbors, own, stream)
-
-
-def _places(parts: Sequence[Ints]) -> Ints:
-    places = np.concatenate(parts)
-    inverse = np.empty_like(places)
-    inverse[places] = np.arange(len(places))
-    return inverse
+    return _interpolate(*together(picked, choices), stream)
 
 
 def positions_of(block: GroupRows) -> Ints:
@@ -115,10 +81,8 @@ def trace(choices: Choices, parts: Sequence[Ints]) -> Choices:
     return choices._replace(base=positions[choices.base], neighbor=positions[choices.neighbor])
 
 
-def make_blocks(
-    tasks: Tasks, group: Group, streams: Sequence[Stream], class_code: int, size: int
-) -> list[SyntheticBlock]:
-    """The output blocks of a group that is held in blocks of `size`."""
+def make_blocks(tasks: Tasks, group: Group, streams: Sequence[Stream]) -> list[SyntheticBlock]:
+    """The output blocks of a group."""
     made = []
     positions = [tasks("positions", positions_of, block) for block in group.blocks]
     for stream in streams:
@@ -127,12 +91,12 @@ def make_blocks(
             rows = tasks("synthesis", synthesize, group.blocks[0], group.density, stream)
         else:
             picked = [
-                tasks("pick", pick, block, choices, number * size)
+                tasks("pick", pick, block, choices, number * group.size)
                 for number, block in enumerate(group.blocks)
             ]
             rows = tasks("synthesis", blend, picked, choices, stream)
         parents = tasks("provenance", trace, choices, positions)
-        made.append(SyntheticBlock(stream.n, class_code, rows, parents))
+        made.append(SyntheticBlock(stream.n, group.key[0], rows, parents))
     return made
 
 

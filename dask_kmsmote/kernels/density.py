@@ -7,12 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import InputError
 from . import compat
 from .blocks import Rows, as_dense, stack
 from .distances import Nearest, merge_nearest, pairs_block, pairs_diag
+from .moments import Moments, join_moments
 from .neighbors import drop_self, search
 from .pieces import GroupRows
 from .seeding import Ints
+
+NO_NEIGHBORS = np.empty((0, 0), dtype=np.int64)
 
 
 class Density(NamedTuple):
@@ -63,17 +67,48 @@ def measure_pairs(left: GroupRows, right: GroupRows, a: Range, b: Range, k: int)
     return Pairs(a, b, total, near_left, near_right)
 
 
-def join_pairs(pairs: Sequence[Pairs], m: int) -> Density:
+class RangeNearest(NamedTuple):
+    """Nearest rows of a range by some of its pairs, and the sum of those it is the left of."""
+
+    total: float
+    nearest: Nearest
+
+
+def gather_range(own: Range, pairs: Sequence[Pairs]) -> RangeNearest:
+    """What some pairs of ranges, all with this one, say of it."""
+    total = float(np.sum([part.total for part in pairs if part.left == own]))
+    near = [part.near_left if part.left == own else part.near_right for part in pairs]
+    return RangeNearest(total, merge_nearest(near))
+
+
+def merge_range(parts: Sequence[RangeNearest]) -> RangeNearest:
+    """The same from all pairs, given parts of them."""
+    total = float(np.sum([part.total for part in parts]))
+    return RangeNearest(total, merge_nearest([part.nearest for part in parts]))
+
+
+def from_pairs(ranges: Sequence[RangeNearest], m: int) -> Density:
     """Density of a group of m rows from all pairs of its ranges."""
-    total = float(np.sum([part.total for part in pairs]))
-    ranges = sorted({part.left for part in pairs})
-    neighbors = [merge_nearest(_nearest_of(r, pairs)).indices for r in ranges]
-    return Density(total / (m * (m - 1) / 2), 0.0, np.concatenate(neighbors))
+    total = float(np.sum([part.total for part in ranges]))
+    neighbors = np.concatenate([part.nearest.indices for part in ranges])
+    return Density(total / (m * (m - 1) / 2), 0.0, neighbors)
 
 
-def _nearest_of(r: Range, pairs: Sequence[Pairs]) -> list[Nearest]:
-    left = [part.near_left for part in pairs if part.left == r]
-    return left + [part.near_right for part in pairs if part.right == r and part.left != r]
+def from_sample(moments: Sequence[Moments], nearest: Sequence[Nearest]) -> Density:
+    """Density from sampled pairs, and from the neighbours found in each block, if any.
+
+    Raises
+    ------
+    InputError
+        A row has fewer neighbours than wanted, as distances to it are not finite.
+    """
+    found = np.concatenate([part.indices for part in nearest] or [NO_NEIGHBORS])
+    if (found < 0).any():
+        raise InputError(
+            "Squared distances between some rows overflow float64: rescale X, e.g. with "
+            "sklearn.preprocessing.StandardScaler."
+        )
+    return Density(*join_moments(moments), found)
 
 
 def with_neighbors(density: Density, neighbors: Ints) -> Density:
@@ -93,7 +128,7 @@ def searched(estimator: Any, blocks: Sequence[GroupRows], drop_first: bool) -> I
 def by_matrix(blocks: Sequence[GroupRows]) -> Density:
     """Mean distance as imbalanced-learn rounds it, without neighbours."""
     rows = stack([block.rows for block in blocks])
-    return Density(compat.matrix_mean_distance(rows), 0.0, np.empty((0, 0), dtype=np.int64))
+    return Density(compat.matrix_mean_distance(rows), 0.0, NO_NEIGHBORS)
 
 
 def mean_distance(density: Density) -> tuple[float, float]:

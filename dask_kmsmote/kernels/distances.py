@@ -11,13 +11,14 @@ offered to both of its rows. Equal distances are kept in row order.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Reals = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
 
 TILE = 1024
@@ -51,18 +52,18 @@ def pairs_diag(rows: Floats, k: int, first: int = 0) -> tuple[float, Nearest]:
     first
         Number of the first row.
     """
-    squared, indices = _unknown(len(rows), k)
-    total = _scan(rows, rows, squared, indices, squared, indices, first, first, True)
-    return total, Nearest(squared, indices)
+    nearest = nothing_found(len(rows), k)
+    total = _scan(rows, rows, *nearest, *nearest, first, first, True)
+    return total, nearest
 
 
 def pairs_block(
     left: Floats, right: Floats, k: int, first_left: int, first_right: int
 ) -> tuple[float, Nearest, Nearest]:
     """Sum of the distances between two blocks, and the k nearest of each in the other."""
-    near_left, near_right = _unknown(len(left), k), _unknown(len(right), k)
+    near_left, near_right = nothing_found(len(left), k), nothing_found(len(right), k)
     total = _scan(left, right, *near_left, *near_right, first_left, first_right, False)
-    return total, Nearest(*near_left), Nearest(*near_right)
+    return total, near_left, near_right
 
 
 def merge_nearest(parts: list[Nearest]) -> Nearest:
@@ -76,12 +77,14 @@ def merge_nearest(parts: list[Nearest]) -> Nearest:
     )
 
 
-def _unknown(m: int, k: int) -> tuple[Floats, Ints]:
-    return np.full((m, k), np.inf), np.full((m, k), -1, dtype=np.int64)
+def nothing_found(m: int, k: int) -> Nearest:
+    """Lists of k rows that none is in yet."""
+    return Nearest(np.full((m, k), np.inf), np.full((m, k), -1, dtype=np.int64))
 
 
 @numba.njit(nogil=True, cache=True)
-def _insert(squared: Floats, indices: Ints, distance: float, index: int) -> None:
+def insert(squared: Floats, indices: Ints, distance: float, index: int) -> None:
+    """Put a row into a list of nearest rows, in place of its last."""
     place = len(squared) - 1
     while place > 0 and squared[place - 1] > distance:
         squared[place] = squared[place - 1]
@@ -92,10 +95,11 @@ def _insert(squared: Floats, indices: Ints, distance: float, index: int) -> None
 
 
 @numba.njit(nogil=True, cache=True)
-def _squared_to_tile(row: Floats, tile: Floats, low: int, high: int, out: Floats) -> None:
+def squared_to_tile(row: Reals, tile: Reals, low: int, high: int, out: Reals) -> None:
+    """Squared distances of a row to the columns [low, high) of a tile."""
     # loops over contiguous slices: an index that might be negative would keep them scalar;
     # four features at a time: the sum stays in a register, in the same order
-    out[:] = 0.0
+    out[:] = 0
     n_features = row.shape[0]
     whole = n_features - n_features % 4
     for feature in range(0, whole, 4):
@@ -120,7 +124,8 @@ def _add_roots(squared: Floats, sums: Floats) -> None:
 
 
 @numba.njit(nogil=True, cache=True)
-def _count_below(squared: Floats, worst: float, worst_of: Floats) -> int:
+def count_below(squared: Reals, worst: float, worst_of: Reals) -> int:
+    """Pairs that are nearer than the worst neighbour of either row."""
     hits = 0
     for place in range(squared.shape[0]):
         hits += (squared[place] < worst) | (squared[place] < worst_of[place])
@@ -133,14 +138,14 @@ def _offer(near, worst_of, i, j, sq_left, at_left, sq_right, at_right, left_name
     for at in range(0, near.shape[0], STRIP):
         strip, limits = near[at : at + STRIP], worst_of[at : at + STRIP]
         # a vectorised look first: few strips have anything to insert
-        if _count_below(strip, sq_left[i, last], limits) == 0:
+        if count_below(strip, sq_left[i, last], limits) == 0:
             continue
         for place in range(strip.shape[0]):
             distance, other = strip[place], j + at + place
             if distance < sq_left[i, last]:
-                _insert(sq_left[i], at_left[i], distance, right_name + other)
+                insert(sq_left[i], at_left[i], distance, right_name + other)
             if distance < limits[place]:
-                _insert(sq_right[other], at_right[other], distance, left_name + i)
+                insert(sq_right[other], at_right[other], distance, left_name + i)
                 limits[place] = sq_right[other, last]
 
 
@@ -155,7 +160,7 @@ def _scan(left, right, sq_left, at_left, sq_right, at_right, first_left, first_r
         for i in range(min(start + width, len(left)) if diagonal else len(left)):
             low = max(i + 1 - start, 0) if diagonal else 0
             near = squared[low:width]
-            _squared_to_tile(left[i], tile, low, width, near)
+            squared_to_tile(left[i], tile, low, width, near)
             _add_roots(near, sums[low:width])
             if sq_left.shape[1] > 0:
                 j = start + low

@@ -123,6 +123,15 @@ def slice_group(piece: Piece, group: int, start: int, stop: int) -> GroupRows:
     return GroupRows(piece.rows[chosen], piece.positions[chosen])
 
 
+def select_groups(piece: Piece, groups: Sequence[int]) -> Piece:
+    """The rows of some groups, which get the numbers 0, 1, ... in their order."""
+    spans = [np.arange(piece.starts[group], piece.starts[group + 1]) for group in groups]
+    chosen = np.concatenate(spans)
+    starts = np.concatenate([[0], np.cumsum([len(span) for span in spans])])
+    none = np.empty((0, 0), dtype=np.int64)
+    return Piece(take(piece.rows, chosen), piece.positions[chosen], starts, none, 0.0)
+
+
 def join_groups(parts: Sequence[GroupRows]) -> GroupRows:
     """Parts of one group in the order of the data."""
     return GroupRows(

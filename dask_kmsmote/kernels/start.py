@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,6 @@ Floats = NDArray[np.float64]
 
 START_ROWS = 20_000
 START_ROWS_PER_CLUSTER = 100
-START_RUNS = 5
 START_BYTES = 256 * 2**20
 
 
@@ -26,33 +26,44 @@ def start_size(n_clusters: int, n_features: int) -> int:
     return min(wished, max(block_rows(n_features, START_BYTES), 10 * n_clusters))
 
 
-def find_start(
-    rows: Rows, n_clusters: int, seed: int, given: Floats | None
-) -> tuple[Floats, Floats, float]:
-    """Centres to start from, and the mean and variance of a sample of rows.
+class Spread(NamedTuple):
+    """Mean of some rows, shape (n_features,), and variance, its mean over the features."""
 
-    The centres are those given, or scikit-learn's KMeans of the sample. Where that has fewer
-    distinct rows than clusters, the last centre is repeated; the repeats stay empty.
+    mean: Floats
+    variance: float
 
-    Returns
-    -------
-    centers
-        Shape (n_clusters, n_features).
-    mean
-        Shape (n_features,).
-    variance
-        Mean over the features, in squared units of the rows.
+
+def measure_spread(rows: Rows) -> Spread:
+    """Mean and variance of a sample."""
+    dense = as_dense(rows)
+    return Spread(dense.mean(axis=0), float(dense.var(axis=0).mean()))
+
+
+class Start(NamedTuple):
+    """Centres to start from, shape (n_clusters, n_features), and their inertia on the sample."""
+
+    centers: Floats
+    inertia: float
+
+
+def find_start(rows: Rows, n_clusters: int, seed: int) -> Start:
+    """Centres that one run of scikit-learn's KMeans finds on a sample.
+
+    Where the sample has fewer distinct rows than clusters, the last centre is repeated; the
+    repeats stay empty.
     """
     dense = as_dense(rows)
-    mean, variance = dense.mean(axis=0), float(dense.var(axis=0).mean())
-    if given is not None:
-        return given, mean, variance
     found = min(n_clusters, _count_distinct(dense, n_clusters))
     with threadpool_limits(1):
-        kmeans = KMeans(found, n_init=START_RUNS, random_state=seed).fit(dense)
+        kmeans = KMeans(found, n_init=1, random_state=seed).fit(dense)
     centers = kmeans.cluster_centers_
     repeats = np.repeat(centers[-1:], n_clusters - found, axis=0)
-    return np.vstack([centers, repeats]), mean, variance
+    return Start(np.vstack([centers, repeats]), float(kmeans.inertia_))
+
+
+def best_start(starts: Sequence[Start]) -> Floats:
+    """Centres of the run with the least inertia, the first of equals."""
+    return min(starts, key=lambda start: start.inertia).centers
 
 
 def _count_distinct(rows: Floats, enough: int) -> int:

@@ -15,7 +15,7 @@ from . import allocation
 from .layout import cut
 from .strategy import Label
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,10 @@ class GroupPlan:
         Exponent of the mean distance in the sparsity, and share of the class's new rows.
     n_synthetic
         Rows to make.
+    neighbor_recall
+        Share of the nearest rows that are among the neighbours: 1 where all pairs were looked at;
+        as measured on a sample where the search was approximate; NaN where not kept, and where
+        the user's own object searched.
     """
 
     class_label: Label
@@ -85,6 +89,7 @@ class GroupPlan:
     exponent: float = math.nan
     weight: float = 0.0
     n_synthetic: int = 0
+    neighbor_recall: float = math.nan
 
 
 class SynthesisBlock(NamedTuple):
@@ -207,7 +212,7 @@ class SamplingPlan:
         return "\n".join(lines)
 
 
-_MISSING = ("class_share", "mean_distance", "mean_distance_se", "exponent")
+_MISSING = ("class_share", "mean_distance", "mean_distance_se", "exponent", "neighbor_recall")
 
 
 def _group_from_dict(content: dict[str, Any]) -> GroupPlan:
@@ -237,9 +242,12 @@ def _describe(group: GroupPlan) -> str:
     )
     if not group.kept:
         return f"{head}: {group.reason}"
+    approximate = f" +- {group.mean_distance_se:.2g}" if group.mean_distance_se > 0 else ""
+    if group.neighbor_recall < 1:
+        approximate += f", neighbors' recall {group.neighbor_recall:.3g}"
     return (
-        f"{head}: mean distance {group.mean_distance:.6g}, weight {group.weight:.4g}, "
-        f"{group.n_synthetic} rows"
+        f"{head}: mean distance {group.mean_distance:.6g}{approximate}, "
+        f"weight {group.weight:.4g}, {group.n_synthetic} rows"
     )
 
 

@@ -1,0 +1,115 @@
+"""Cells: a group larger than a block, cut along random directions so that near rows stay together.
+
+They are the upper levels of a random projection tree, learned on a sample of the group. A block
+is routed to the cells; a cell takes its rows from all blocks, and what is found there goes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from .blocks import as_dense, stack
+from .distances import Floats, Ints, Nearest, nothing_found
+from .forest import halve, near_rows, project
+from .pieces import GroupRows
+
+
+class Cells(NamedTuple):
+    """A complete binary tree: node i has the children 2 i + 1 and 2 i + 2.
+
+    Attributes
+    ----------
+    directions
+        Of the inner nodes, shape (n_cells - 1, n_features).
+    cuts
+        Projections up to which rows go to the first child, shape (n_cells - 1,).
+    """
+
+    directions: Floats
+    cuts: Floats
+
+
+class Found(NamedTuple):
+    """What a search found for some rows of a block: their numbers in the group, and rows near."""
+
+    numbers: Ints
+    nearest: Nearest
+
+
+def learn_cells(sample: Floats, n_cells: int, rng: np.random.Generator) -> Cells:
+    """Cells of equal shares of a sample; n_cells is a power of two, the sample four times it."""
+    directions, cuts = [], []
+    level = [np.arange(len(sample))]
+    while len(level) < n_cells:
+        children = []
+        for node in level:
+            left, right = rng.choice(node, 2, replace=False)
+            directions.append(sample[right] - sample[left])
+            along = project(sample, node, directions[-1])
+            cuts.append(np.median(along))
+            children += halve(node, along)
+        level = children
+    return Cells(np.array(directions), np.array(cuts))
+
+
+def route(block: GroupRows, start: int, cells: Cells) -> list[GroupRows]:
+    """Rows of a block by cell, with their numbers in the group; the block begins at `start`."""
+    rows = as_dense(block.rows)
+    cell_of = _descend(rows, start, cells.directions, cells.cuts)
+    places = [np.flatnonzero(cell_of == cell) for cell in range(len(cells.cuts) + 1)]
+    return [GroupRows(rows[at], at + start) for at in places]
+
+
+@numba.njit(nogil=True, cache=True)
+def _descend(rows: Floats, start: int, directions: Floats, cuts: Floats) -> Ints:
+    cell_of = np.empty(len(rows), dtype=np.int64)
+    for i in range(len(rows)):
+        node, depth = 0, 0
+        while node < len(cuts):
+            along = 0.0
+            for feature in range(rows.shape[1]):
+                along += rows[i, feature] * directions[node, feature]
+            second = along > cuts[node]
+            if along == cuts[node]:  # duplicates are spread over both
+                second = ((start + i) >> depth) % 2 == 1
+            node = 2 * node + 1 + int(second)
+            depth += 1
+        cell_of[i] = node - len(cuts)
+    return cell_of
+
+
+def search_cell(
+    parts: Sequence[GroupRows], edges: Sequence[int], k: int, n_trees: int, rng: np.random.Generator
+) -> list[Found]:
+    """Search a cell.
+
+    Parameters
+    ----------
+    parts
+        Its rows from each block.
+    edges
+        Where the blocks start in the group, and its end.
+    k, n_trees, rng
+        As for `forest.near_rows`.
+
+    Returns
+    -------
+    list of Found
+        One for each block.
+    """
+    rows = stack([as_dense(part.rows) for part in parts])
+    numbers = np.concatenate([part.positions for part in parts])
+    squared, indices = nothing_found(len(rows), k)
+    known = min(k, len(rows) - 1)
+    if known > 0:
+        near = near_rows(rows, known, n_trees, rng)
+        squared[:, :known] = near.squared
+        indices[:, :known] = np.where(near.indices < 0, -1, numbers[near.indices])
+    cuts = np.searchsorted(numbers, edges)
+    spans = [slice(low, high) for low, high in pairwise(cuts)]
+    return [Found(numbers[s], Nearest(squared[s], indices[s])) for s in spans]

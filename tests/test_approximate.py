@@ -1,0 +1,283 @@
+"""Groups beyond `exact_rows`: sampled means and approximate neighbours, against exact searches."""
+
+from __future__ import annotations
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from scipy.spatial.distance import pdist
+from sklearn.cluster import KMeans
+from sklearn.frozen import FrozenEstimator
+from sklearn.neighbors import NearestNeighbors
+
+from dask_kmsmote import KMeansSMOTE, pipeline
+from dask_kmsmote.errors import LowRecallWarning
+from dask_kmsmote.graph import approximate
+from dask_kmsmote.kernels import cells, forest, moments, recall
+from dask_kmsmote.kernels.distances import nothing_found
+from dask_kmsmote.kernels.pieces import GroupRows
+from dask_kmsmote.planning.plan import SamplingPlan
+
+
+def true_squared(rows, k):
+    return NearestNeighbors(n_neighbors=k, algorithm="kd_tree").fit(rows).kneighbors()[0] ** 2
+
+
+def rows_of(kind, m, n_features, seed=0):
+    rng = np.random.default_rng(seed)
+    if kind == "grid":
+        return rng.integers(0, 3, (m, n_features)).astype(float)
+    rows = rng.normal(size=(m, n_features))
+    return rows * 1e-3 + 1e6 if kind == "far" else rows
+
+
+def check_lists(rows, near, k):
+    """Every list has k other rows, once each, nearest first, with their true distances."""
+    own = np.arange(len(rows))[:, np.newaxis]
+    assert near.indices.shape == (len(rows), k)
+    assert ((near.indices >= 0) & (near.indices < len(rows)) & (near.indices != own)).all()
+    assert all(len(set(row)) == k for row in near.indices.tolist())
+    squared = ((rows[:, np.newaxis] - rows[near.indices]) ** 2).sum(axis=2)
+    np.testing.assert_allclose(near.squared, squared, rtol=1e-12)
+    assert (np.diff(near.squared, axis=1) >= 0).all()
+
+
+def found_share(near, limits):
+    return np.mean(near.squared <= limits[:, -1:] * (1 + 1e-9))
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+@pytest.mark.parametrize("n_features", [1, 4, 5, 18])
+@pytest.mark.parametrize("kind", ["normal", "grid", "far"])
+def test_near_rows(kind, n_features, k):
+    rows = rows_of(kind, 5000, n_features)
+    near = forest.near_rows(rows, k, 8, np.random.default_rng(1))
+    check_lists(rows, near, k)
+    share = found_share(near, true_squared(rows, k))
+    assert share == 1 if n_features <= forest.EXACT_FEATURES else share > 0.9
+
+
+def test_more_trees_find_more():
+    rows = rows_of("normal", 10_000, 18)
+    limits = true_squared(rows, 2)
+    shares = [
+        found_share(forest.near_rows(rows, 2, n, np.random.default_rng(0)), limits)
+        for n in (1, 4, 12)
+    ]
+    assert shares[0] < shares[1] < shares[2]
+    assert shares[2] > 0.95
+
+
+def test_leaves_are_halves():
+    leaves = forest.grow(rows_of("grid", 5000, 2), 700, np.random.default_rng(0))
+    assert sorted(np.concatenate(leaves).tolist()) == list(range(5000))
+    assert {len(leaf) for leaf in leaves} == {625}
+
+
+def test_improve_keeps_each_row_once():
+    nearest = nothing_found(3, 2)
+    for squared, indices in (([4.0, 9.0], [7, 8]), ([4.0, 5.0], [7, 6]), ([1.0, np.inf], [5, -1])):
+        found = type(nearest)(np.array([squared]), np.array([indices]))
+        forest.improve(nearest, found, np.array([1]))
+    assert nearest.indices.tolist() == [[-1, -1], [5, 7], [-1, -1]]
+    assert nearest.squared[1].tolist() == [1.0, 4.0]
+
+
+@pytest.mark.parametrize("kind", ["normal", "grid", "same"])
+def test_cells_take_every_row_and_about_as_many(kind):
+    rows = np.ones((4000, 3)) if kind == "same" else rows_of(kind, 4000, 3)
+    found = cells.learn_cells(rows[::10], 8, np.random.default_rng(0))
+    parts = [
+        cells.route(GroupRows(rows[a : a + 1000], None), a, found) for a in (0, 1000, 2000, 3000)
+    ]
+    numbers = [np.concatenate([part[cell].positions for part in parts]) for cell in range(8)]
+    assert sorted(np.concatenate(numbers).tolist()) == list(range(4000))
+    assert min(map(len, numbers)) > 100
+    for part in parts:
+        for cell in part:
+            np.testing.assert_array_equal(cell.rows, rows[cell.positions])
+
+
+def test_recall_counts_what_is_near_enough():
+    rows = rows_of("grid", 3000, 3)
+    halves = [GroupRows(rows[:1400], None), GroupRows(rows[1400:], None)]
+    chosen = np.array([2900, 3, 1500])
+    limits = recall.true_limits([recall.squared_to_nearest(rows[chosen], b, 2) for b in halves])
+    np.testing.assert_allclose(limits, true_squared(rows, 2)[chosen, 1])
+    near = nothing_found(3000, 2)
+    near.squared[3] = limits[1], limits[1] * 1.001 + 0.001
+    assert recall.count_found(near, chosen, limits) == 1
+
+
+@given(st.integers(2, 40), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_pairs_are_of_different_rows_and_all_drawn(m, seed):
+    pairs = moments.draw_pairs(m, 40 * m * m, np.random.default_rng(seed))
+    counts = np.bincount(pairs.base * m + pairs.neighbor, minlength=m * m).reshape(m, m)
+    assert (np.diag(counts) == 0).all()
+    assert (counts[~np.eye(m, dtype=bool)] > 0).all()
+
+
+def test_moments_of_parts():
+    rows = rows_of("normal", 500, 6)
+    rng = np.random.default_rng(0)
+    drawn = [moments.draw_pairs(500, n, rng) for n in (1, 700, 4000)]
+    mean, error = moments.join_moments([moments.measure_moments(rows, rows, p) for p in drawn])
+    distances = np.concatenate(
+        [np.linalg.norm(rows[p.base] - rows[p.neighbor], axis=1) for p in drawn]
+    )
+    assert mean == pytest.approx(distances.mean())
+    assert error == pytest.approx(distances.std(ddof=1) / np.sqrt(4701))
+
+
+def two_classes(m, n_features, seed=0):
+    rng = np.random.default_rng(seed)
+    X = np.concatenate([rng.normal(size=(m, n_features)), rng.normal(9, 1, (m + 999, n_features))])
+    y = np.repeat([1, 0], [m, m + 999])
+    order = rng.permutation(len(X))
+    return X[order], y[order]
+
+
+def check_against_exact(X, y, sampler, k=2):
+    """The report's mean and recall are true, and parents are near rows."""
+    (group,) = sampler.report_[sampler.report_.kept].to_dict("records")
+    own = np.flatnonzero(y == 1)
+    mean = pdist(X[own]).mean()
+    assert group["mean_distance_se"] > 0
+    assert abs(group["mean_distance"] - mean) < 5 * group["mean_distance_se"]
+    assert group["mean_distance_se"] < 0.01 * mean
+    assert 0.95 <= group["neighbor_recall"] <= 1
+    limits = dict(zip(own.tolist(), true_squared(X[own], k)[:, -1].tolist(), strict=True))
+    parents = sampler.provenance_.compute()
+    assert (y[parents.base_row] == 1).all()
+    squared = ((X[parents.base_row] - X[parents.neighbor_row]) ** 2).sum(axis=1)
+    limit = np.array([limits[row] for row in parents.base_row.tolist()])
+    assert np.mean(squared <= limit * (1 + 1e-9)) > 0.94
+
+
+SMALL_BLOCKS = pytest.mark.parametrize("small_blocks", [False, True])
+
+
+@SMALL_BLOCKS
+@pytest.mark.parametrize("n_features", [3, 12])
+def test_sampler(monkeypatch, n_features, small_blocks):
+    if small_blocks:
+        monkeypatch.setattr(pipeline, "GROUP_BYTES", 900 * n_features * 8)
+        monkeypatch.setattr(forest, "LEAF_ROWS", 300)
+        monkeypatch.setattr(approximate, "LEAF_ROWS", 1)  # never all pairs instead
+    X, y = two_classes(6000, n_features)
+    params = {"random_state": 3, "kmeans_estimator": 2, "exact_rows": 1000}
+    sampler = KMeansSMOTE(**params)
+    expected = [part.tobytes() for part in sampler.fit_resample(X, y)]
+    check_against_exact(X, y, sampler)
+    report = sampler.report_.to_csv()
+    for chunks, scheduler in ((7000, "threads"), (999, "synchronous"), (13_000, "threads")):
+        again = KMeansSMOTE(**params)
+        with dask.config.set(scheduler=scheduler):
+            on_dask = da.from_array(X, chunks=(chunks, -1)), da.from_array(y, chunks=chunks)
+            result = dask.compute(*again.fit_resample(*on_dask))
+        assert [part.tobytes() for part in result] == expected
+        assert again.report_.to_csv() == report
+    assert SamplingPlan.from_json(sampler.plan_.to_json()) == sampler.plan_
+    assert "+-" in str(sampler.plan_)
+
+
+@SMALL_BLOCKS
+def test_sparse(monkeypatch, small_blocks):
+    if small_blocks:
+        monkeypatch.setattr(pipeline, "GROUP_BYTES", 900 * 6 * 8)
+    X, y = two_classes(3000, 6)
+    params = {"random_state": 0, "kmeans_estimator": 2, "exact_rows": 500}
+    sampler = KMeansSMOTE(**params)
+    X_resampled, _ = sampler.fit_resample(sparse.csr_matrix(X), y)
+    check_against_exact(X, y, sampler)
+    assert X_resampled.shape == (7998, 6)
+
+
+@pytest.mark.parametrize("kind", ["same", "grid"])
+@SMALL_BLOCKS
+def test_duplicates(monkeypatch, kind, small_blocks):
+    if small_blocks:
+        monkeypatch.setattr(pipeline, "GROUP_BYTES", 900 * 6 * 8)
+    X, y = two_classes(3000, 6)
+    X[y == 1] = 1.0 if kind == "same" else np.round(X[y == 1])
+    sampler = KMeansSMOTE(random_state=0, kmeans_estimator=2, exact_rows=500)
+    X_resampled, y_resampled = sampler.fit_resample(X, y)
+    assert np.bincount(y_resampled).tolist() == [3999, 3999]
+    assert np.isfinite(X_resampled).all()
+    (recall_found,) = sampler.report_[sampler.report_.kept].neighbor_recall
+    assert recall_found >= 0.95
+
+
+def test_exact_up_to_the_limit_and_with_none():
+    X, y = two_classes(1000, 6)
+    for exact_rows in (1000, None):
+        sampler = KMeansSMOTE(random_state=0, kmeans_estimator=2, exact_rows=exact_rows)
+        (group,) = sampler.fit(X, y).report_.query("kept").to_dict("records")
+        assert (group["mean_distance_se"], group["neighbor_recall"]) == (0, 1)
+        assert group["mean_distance"] == pytest.approx(pdist(X[y == 1]).mean(), rel=1e-12)
+    sampler = KMeansSMOTE(random_state=0, kmeans_estimator=2, exact_rows=999).fit(X, y)
+    assert sampler.report_.query("kept").mean_distance_se.iloc[0] > 0
+
+
+def test_always_exact_with_compat():
+    X, y = two_classes(1000, 6)
+    sampler = KMeansSMOTE(
+        random_state=0, kmeans_estimator=2, exact_rows=10, compat="imbalanced-learn"
+    )
+    assert sampler.fit(X, y).report_.query("kept").mean_distance_se.iloc[0] == 0
+
+
+def test_own_search_keeps_its_neighbors():
+    X, y = two_classes(1000, 6)
+    sampler = KMeansSMOTE(
+        random_state=0,
+        kmeans_estimator=2,
+        exact_rows=10,
+        k_neighbors=NearestNeighbors(n_neighbors=3),
+    )
+    sampler.fit_resample(X, y)
+    (group,) = sampler.report_.query("kept").to_dict("records")
+    assert group["mean_distance_se"] > 0
+    assert np.isnan(group["neighbor_recall"])
+
+
+def test_warns_where_trees_find_too_little(monkeypatch):
+    monkeypatch.setattr(approximate, "MAX_TREES", 4)
+    monkeypatch.setattr(approximate, "LEAF_ROWS", 1)
+    monkeypatch.setattr(forest, "LEAF_ROWS", 30)
+    X, y = two_classes(3000, 12)
+    sampler = KMeansSMOTE(random_state=0, kmeans_estimator=2, exact_rows=500)
+    with pytest.warns(LowRecallWarning, match=r"class 1 in cluster \d, which has 3000 rows"):
+        sampler.fit(X, y)
+    assert sampler.report_.query("kept").neighbor_recall.iloc[0] < 0.95
+
+
+def test_all_pairs_where_trees_would_cost_more(monkeypatch):
+    monkeypatch.setattr(forest, "LEAF_ROWS", 60)
+    monkeypatch.setattr(approximate, "LEAF_ROWS", 10**6)
+    X, y = two_classes(3000, 60)
+    sampler = KMeansSMOTE(random_state=0, kmeans_estimator=2, exact_rows=500).fit(X, y)
+    (group,) = sampler.report_.query("kept").to_dict("records")
+    assert (group["mean_distance_se"], group["neighbor_recall"]) == (0, 1)
+
+
+@pytest.mark.parametrize("n_features", [3, 6])
+@pytest.mark.parametrize("n_huge", [1, 1500])
+def test_overflow_is_refused(n_features, n_huge):
+    X, y = two_classes(1500, n_features)
+    X[np.flatnonzero(y == 1)[:n_huge]] *= 1e200
+    one = FrozenEstimator(KMeans(1, n_init=1).fit(np.zeros((2, n_features))))
+    sampler = KMeansSMOTE(random_state=0, kmeans_estimator=one, exact_rows=500)
+    with pytest.raises(ValueError, match="overflow float64"):
+        sampler.fit(X, y)
+
+
+@pytest.mark.parametrize("exact_rows", [0, -1, 2.5, "auto"])
+def test_bad_limit(exact_rows, imbalanced):
+    with pytest.raises(ValueError, match="exact_rows"):
+        KMeansSMOTE(exact_rows=exact_rows).fit(*imbalanced)
