@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
@@ -17,13 +18,20 @@ Floats = NDArray[np.float64]
 
 START_ROWS = 20_000
 START_ROWS_PER_CLUSTER = 100
-START_BYTES = 256 * 2**20
+REFINING_FACTOR = 10
+REFINING_BYTES = 128 * 2**20
+REFINING_PASSES = 10
 
 
-def start_size(n_clusters: int, n_features: int) -> int:
-    """Rows of the sample that starting centres are found on; fewer where they are wide."""
-    wished = max(START_ROWS, START_ROWS_PER_CLUSTER * n_clusters)
-    return min(wished, max(block_rows(n_features, START_BYTES), 10 * n_clusters))
+def start_size(n_clusters: int) -> int:
+    """Rows of the sample that starting centres are found on."""
+    return max(START_ROWS, START_ROWS_PER_CLUSTER * n_clusters)
+
+
+def refining_size(n_clusters: int, n_features: int) -> int:
+    """Rows of the sample that starting centres are refined on; fewer where they are wide."""
+    fitting = max(block_rows(n_features, REFINING_BYTES), 10 * n_clusters)
+    return min(REFINING_FACTOR * start_size(n_clusters), fitting)
 
 
 class Spread(NamedTuple):
@@ -61,9 +69,14 @@ def find_start(rows: Rows, n_clusters: int, seed: int) -> Start:
     return Start(np.vstack([centers, repeats]), float(kmeans.inertia_))
 
 
-def best_start(starts: Sequence[Start]) -> Floats:
-    """Centres of the run with the least inertia, the first of equals."""
-    return min(starts, key=lambda start: start.inertia).centers
+def refine_best(starts: Sequence[Start], rows: Rows) -> Floats:
+    """Centres of the run with the least inertia (the first of equals), refined on more rows."""
+    centers = min(starts, key=lambda start: start.inertia).centers
+    if len(np.unique(centers, axis=0)) < len(centers):
+        return centers
+    with threadpool_limits(1):
+        kmeans = KMeans(len(centers), init=centers, n_init=1, max_iter=REFINING_PASSES)
+        return np.asarray(kmeans.fit(as_dense(rows)).cluster_centers_)
 
 
 def _count_distinct(rows: Floats, enough: int) -> int:
@@ -78,13 +91,17 @@ def fit_clusterer(estimator: Any, rows: Rows) -> Any:
         return estimator.fit(rows)
 
 
-def shifted(rows: Rows, offset: Floats) -> Floats:
-    """The rows minus an offset, and a column of ones, shape (m, n_features + 1).
+def shifted(parts: Sequence[Rows], offset: Floats) -> Floats:
+    """The rows of all parts minus an offset, and a column of ones, shape (m, n_features + 1).
 
     The ones change no distance; in a mean of rows, they tell an empty cluster (0) from one whose
     mean is the origin (1).
     """
-    dense = as_dense(rows)
-    out = np.ones((len(dense), dense.shape[1] + 1))
-    np.subtract(dense, offset, out=out[:, :-1])
+    out = np.ones((sum(part.shape[0] for part in parts), len(offset) + 1))
+    start = 0
+    for part in parts:
+        stop = start + part.shape[0]
+        dense = part.toarray() if sparse.issparse(part) else part
+        np.subtract(dense, offset, out=out[start:stop, :-1])
+        start = stop
     return out
