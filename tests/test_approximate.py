@@ -6,6 +6,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
+from distributed import Client, LocalCluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -16,7 +17,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from dask_kmsmote import KMeansSMOTE, pipeline
 from dask_kmsmote.errors import LowRecallWarning
-from dask_kmsmote.graph import approximate
+from dask_kmsmote.graph import approximate, chain
+from dask_kmsmote.graph.tasks import Tasks, _flat_graph
 from dask_kmsmote.kernels import cells, forest, moments, recall
 from dask_kmsmote.kernels.distances import nothing_found
 from dask_kmsmote.kernels.pieces import GroupRows
@@ -91,9 +93,8 @@ def test_improve_keeps_each_row_once():
 def test_cells_take_every_row_and_about_as_many(kind):
     rows = np.ones((4000, 3)) if kind == "same" else rows_of(kind, 4000, 3)
     found = cells.learn_cells(rows[::10], 8, np.random.default_rng(0))
-    parts = [
-        cells.route(GroupRows(rows[a : a + 1000], None), a, found) for a in (0, 1000, 2000, 3000)
-    ]
+    ranges = [np.arange(a, a + 1000) for a in (0, 1000, 2000, 3000)]
+    parts = [cells.route(GroupRows(rows[at], at), found, range(8)) for at in ranges]
     numbers = [np.concatenate([part[cell].positions for part in parts]) for cell in range(8)]
     assert sorted(np.concatenate(numbers).tolist()) == list(range(4000))
     assert min(map(len, numbers)) > 100
@@ -184,6 +185,79 @@ def test_sampler(monkeypatch, n_features, small_blocks):
         assert again.report_.to_csv() == report
     assert SamplingPlan.from_json(sampler.plan_.to_json()) == sampler.plan_
     assert "+-" in str(sampler.plan_)
+
+
+def to_float32(X):
+    return X.astype(np.float32)
+
+
+def to_integers(X):
+    return np.round(100 * X).astype(np.int32)
+
+
+@pytest.mark.parametrize("convert", [to_float32, to_integers, sparse.csc_matrix])
+def test_many_blocks_of_any_type_by_levels_or_not(monkeypatch, convert):
+    monkeypatch.setattr(pipeline, "GROUP_BYTES", 300 * 8 * 8)
+    monkeypatch.setattr(forest, "LEAF_ROWS", 100)
+    monkeypatch.setattr(approximate, "LEAF_ROWS", 1)
+    X, y = two_classes(6000, 8)
+    X = convert(X)
+    dense = X.toarray() if sparse.issparse(X) else X
+    results = []
+    for parts in (16, 2):
+        monkeypatch.setattr(chain, "PARTS", parts)
+        sampler = KMeansSMOTE(random_state=0, kmeans_estimator=2, k_neighbors=7, exact_rows=1000)
+        made, _ = sampler.fit_resample(X, y)
+        check_against_exact(dense.astype(float), y, sampler, k=7)
+        results.append((made.toarray() if sparse.issparse(made) else made).tobytes())
+    assert results[0] == results[1]
+
+
+def tasks_of_a_chain(n_blocks):
+    tasks = Tasks("test")
+    blocks = [tasks("block", abs, 0) for _ in range(n_blocks)]
+    group = approximate.LargeGroup(blocks, 1000 * n_blocks, 1000, 8, 5, 0, (1, 0))
+    approximate._probe(tasks, group)
+    founds = approximate._chain(tasks, group, (0,))
+    return len(_flat_graph([part for found in founds for part in found]))
+
+
+def test_tasks_of_a_chain_grow_with_the_blocks():
+    counts = [tasks_of_a_chain(n) for n in (16, 256, 1024)]
+    assert counts[1] < 110 * 256
+    assert counts[2] < 160 * 1024
+
+
+def test_many_blocks_on_a_cluster(monkeypatch):
+    X, y = two_classes(3000, 8)
+    params = {"random_state": 0, "kmeans_estimator": 2, "exact_rows": 500}
+    expected = [part.tobytes() for part in KMeansSMOTE(**params).fit_resample(X, y)]
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        Client(cluster),
+    ):
+        on_dask = da.from_array(X, chunks=(999, -1)), da.from_array(y, chunks=999)
+        alone = dask.compute(*KMeansSMOTE(**params).fit_resample(*on_dask))
+        monkeypatch.setattr(pipeline, "GROUP_BYTES", 300 * 8 * 8)
+        monkeypatch.setattr(approximate, "LEAF_ROWS", 1)
+        sampler = KMeansSMOTE(**params)
+        dask.compute(*sampler.fit_resample(*on_dask))
+        check_against_exact(X, y, sampler)
+    assert [part.tobytes() for part in alone] == expected
+
+
+def test_equal_rows_of_few_features_take_no_quadratic_time(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("k-d tree")
+
+    monkeypatch.setattr(forest, "KDTree", refuse)
+    X, y = two_classes(20_000, 4)
+    X = np.round(X)
+    sampler = KMeansSMOTE(random_state=0, kmeans_estimator=2, exact_rows=1000)
+    sampler.fit_resample(X, y)
+    assert sampler.report_[sampler.report_.kept].neighbor_recall.min() >= 0.95
 
 
 @SMALL_BLOCKS

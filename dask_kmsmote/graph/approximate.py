@@ -8,16 +8,14 @@ whose nearest are known exactly.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import dask
 import numpy as np
 from dask.delayed import Delayed
 
 from ..kernels.blocks import as_dense, take
-from ..kernels.cells import Cells, Found, learn_cells, route, search_cell
+from ..kernels.cells import Cells, Found, learn_cells
 from ..kernels.distances import Floats, Nearest, nothing_found
 from ..kernels.forest import EXACT_FEATURES, LEAF_ROWS, improve
 from ..kernels.parents import Picked, pick, together
@@ -25,7 +23,8 @@ from ..kernels.pieces import GroupRows
 from ..kernels.recall import count_found, squared_to_nearest, true_limits
 from ..kernels.seeding import PROBES, TREES, Choices, Ints, stream
 from ..planning.layout import cut
-from .tasks import Tasks
+from .chain import Chain
+from .tasks import Tasks, compute, persist
 
 RECALL = 0.95  # wanted of the k nearest
 MARGIN = 0.01  # above it, as it is measured on a sample: two standard errors
@@ -68,6 +67,15 @@ class LargeGroup:
     limits: Delayed | None = None
     n_trees: int = 0
     recall: float = 0.0
+
+    @property
+    def held(self) -> list[Delayed]:
+        """What stays in cluster memory between rounds."""
+        return [*self.nearest, self.sample, self.limits]
+
+    @held.setter
+    def held(self, parts: Sequence[Delayed]) -> None:
+        *self.nearest, self.sample, self.limits = parts
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
@@ -123,12 +131,12 @@ def search(tasks: Tasks, groups: Sequence[LargeGroup]) -> None:
     while growing := [group for group in groups if not (group.done or group.better_exact)]:
         for group in growing:
             _grow(tasks, group)
-        kept = dask.persist(*[(group.nearest, group.sample, group.limits) for group in growing])
-        for group, (nearest, sample, limits) in zip(growing, kept, strict=True):
-            group.nearest, group.sample, group.limits = nearest, sample, limits
-        found = dask.compute(*[_count(tasks, group) for group in growing])
-        for group, counts in zip(growing, found, strict=True):
-            group.recall = sum(counts) / (group.k * min(PROBE_ROWS, len(group.probes)))
+        kept = iter(persist(*[part for group in growing for part in group.held]))
+        for group in growing:
+            group.held = [next(kept) for _ in group.held]
+        found = compute(*[_count(tasks, group) for group in growing])
+        for group, count in zip(growing, found, strict=True):
+            group.recall = count / (group.k * min(PROBE_ROWS, len(group.probes)))
 
 
 def _probe(tasks: Tasks, group: LargeGroup) -> None:
@@ -172,48 +180,26 @@ def _grow(tasks: Tasks, group: LargeGroup) -> None:
 
 def _chain(tasks: Tasks, group: LargeGroup, key: tuple[int, ...]) -> list[list[Delayed]]:
     edges = [start for start, _ in group.ranges] + [group.m]
+    parts = [
+        tasks("cell-part", number_rows, block, start)
+        for block, start in zip(group.blocks, edges[:-1], strict=True)
+    ]
+    chain = Chain(tasks, group.k, CHAIN_TREES, group.seed, key)
     if group.n_cells == 1:
-        parts = [
-            [
-                tasks("cell-part", number_rows, block, start)
-                for block, start in zip(group.blocks, edges[:-1], strict=True)
-            ]
-        ]
-    else:
-        cells = tasks("cells", cut_cells, group.sample, group.n_cells, group.seed, key)
-        routed = [
-            tasks("route", route, block, start, cells)
-            for block, start in zip(group.blocks, edges[:-1], strict=True)
-        ]
-        parts = [
-            [tasks("cell-part", operator.getitem, block, cell) for block in routed]
-            for cell in range(group.n_cells)
-        ]
-    found = [
-        tasks("trees", grow_in_cell, part, edges, group.k, group.seed, (*key, cell))
-        for cell, part in enumerate(parts)
-    ]
-    return [
-        [tasks("found", operator.getitem, of_cell, place) for of_cell in found]
-        for place in range(len(group.blocks))
-    ]
+        return chain.search(parts, edges, 0, 1, None)
+    cells = tasks("cells", cut_cells, group.sample, group.n_cells, group.seed, key)
+    return chain.search(parts, edges, 0, group.n_cells, cells)
 
 
 def number_rows(block: GroupRows, start: int) -> GroupRows:
-    """The block with numbers in the group in place of positions in X."""
-    return block._replace(positions=np.arange(len(block.positions)) + start)
+    """The block, dense, with numbers in the group in place of positions in X."""
+    numbers = np.arange(start, start + len(block.positions))
+    return GroupRows(as_dense(block.rows), numbers)
 
 
 def cut_cells(sample: Floats, n_cells: int, seed: int, key: tuple[int, ...]) -> Cells:
     """Cells of a chain."""
     return learn_cells(sample, n_cells, stream(seed, *key))
-
-
-def grow_in_cell(
-    parts: Sequence[GroupRows], edges: Sequence[int], k: int, seed: int, key: tuple[int, ...]
-) -> list[Found]:
-    """Trees of a chain in one cell; what was found by block."""
-    return search_cell(parts, edges, k, CHAIN_TREES, stream(seed, *key))
 
 
 def merge_found(
@@ -228,12 +214,13 @@ def merge_found(
     return nearest
 
 
-def _count(tasks: Tasks, group: LargeGroup) -> list[Delayed]:
+def _count(tasks: Tasks, group: LargeGroup) -> Delayed:
     probes = group.probes[:PROBE_ROWS]
-    return [
+    counts = [
         tasks("recall", count_in_block, nearest, start, probes, group.limits)
         for nearest, (start, _) in zip(group.nearest, group.ranges, strict=True)
     ]
+    return tasks("recall-sum", sum, counts)
 
 
 def count_in_block(nearest: Nearest, start: int, probes: Ints, limits: Floats) -> int:

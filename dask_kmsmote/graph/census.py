@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import dask
 import numpy as np
 from dask.delayed import Delayed
 
@@ -17,7 +16,7 @@ from ..kernels.seeding import Ints
 from ..kernels.summary import Summary, merge_summaries, sampled, summarize
 from ..planning.layout import offsets
 from .inputs import RowBlocks
-from .tasks import Tasks, in_one_layer
+from .tasks import Tasks, compute, persist
 
 
 def take_census(tasks: Tasks, blocks: RowBlocks, sample: Ints) -> tuple[Summary, Delayed]:
@@ -40,8 +39,8 @@ def take_census(tasks: Tasks, blocks: RowBlocks, sample: Ints) -> tuple[Summary,
     rows = blocks.rows()
     notes = [tasks("census", summarize, *pair) for pair in zip(rows, blocks.target, strict=True)]
     summary = tasks.tree("census-merge", merge_summaries, notes)
-    summary, kept = dask.persist(*in_one_layer(summary, _sampled(tasks, blocks, rows, sample)))
-    return dask.compute(summary)[0], kept
+    summary, kept = persist(summary, _sampled(tasks, blocks, rows, sample))
+    return compute(summary)[0], kept
 
 
 def _sampled(tasks: Tasks, blocks: RowBlocks, rows: list[Delayed], sample: Ints) -> Delayed:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import dask
 import dask.array as da
 import numpy as np
 from dask.delayed import Delayed
@@ -32,7 +31,7 @@ from ..planning.layout import offsets
 from ..planning.plan import ClusteringSummary
 from .inputs import RowBlocks
 from .lloyd import lloyd, lloyd_blocks
-from .tasks import Tasks
+from .tasks import Tasks, compute, persist
 
 RUNS = 8  # of KMeans on the smaller sample, each a task
 PASSES = 1  # from a refined start, a second one lowers the inertia by 0.02 % or less
@@ -71,8 +70,14 @@ class Clusterer:
         if self.kind == "frozen":
             return 0
         if self.kind == "lloyd" and not self.is_bounded(n):
-            return min(n, refining_size(self.n_clusters, n_features))
+            return min(n, self.start_rows(n_features))
         return n if self.learning_rows is None else min(n, self.learning_rows)
+
+    def start_rows(self, n_features: int) -> int:
+        """Rows that the start of KMeans, and the variance of the data, are found on."""
+        if isinstance(self.estimator.init, str):
+            return refining_size(self.n_clusters, n_features)
+        return start_size(self.n_clusters)
 
     def is_bounded(self, n: int) -> bool:
         """Whether it learns from fewer than n rows."""
@@ -114,8 +119,8 @@ def _learn_at_once(
     labels: list[Delayed] | None = None
     fitted = clusterer.estimator
     if clusterer.kind == "fit":
-        (task,) = dask.persist(tasks("clustering", fit_clusterer, clusterer.estimator, rows))
-        fitted = dask.compute(task)[0]
+        (task,) = persist(tasks("clustering", fit_clusterer, clusterer.estimator, rows))
+        (fitted,) = compute(task)
         if clusterer.keep_labels and len(getattr(fitted, "labels_", ())) == n:
             labels = [
                 tasks("labels-learned", labels_between, task, start, stop)
@@ -160,15 +165,17 @@ def _learn_by_passes(
     matrix, n_sampled = blocks.matrix, clusterer.n_sampled(n, blocks.matrix.shape[1])
     sample = rows
     if clusterer.is_bounded(n):
-        n, n_sampled = n_sampled, min(n_sampled, refining_size(k, matrix.shape[1]))
+        n, n_sampled = n_sampled, min(n_sampled, clusterer.start_rows(matrix.shape[1]))
         matrix = da.from_delayed(rows, (n, matrix.shape[1]), meta=matrix._meta)
         sample = tasks("start-sample", take, rows, sample_rows(n, n_sampled, seed))
     spread = tasks("clustering-spread", measure_spread, sample)
-    best = _start(tasks, sample, n_sampled, k, seed) if start is None else start
-    (offset, variance), centers = dask.compute(spread, best)
+    if start is None:
+        (offset, variance), start = compute(spread, _start(tasks, sample, n_sampled, k, seed))
+    else:
+        ((offset, variance),) = compute(spread)
     parts = lloyd_blocks(tasks, matrix, offset)
     tolerance = float(estimator.tol) * variance
-    centers, shifts = lloyd(parts, centers - offset, int(estimator.max_iter), tolerance)
+    centers, shifts = lloyd(parts, start - offset, int(estimator.max_iter), tolerance)
     estimator.cluster_centers_ = centers + offset
     estimator.n_iter_ = len(shifts)
     estimator.n_features_in_ = blocks.matrix.shape[1]

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
-import dask
 import numpy as np
 from dask.delayed import Delayed
 
@@ -25,7 +24,7 @@ from ..kernels.pieces import GroupRows
 from ..kernels.seeding import PAIRS, Choices, stream
 from ..planning.layout import FAN_IN, block_rows, cut
 from .approximate import LargeGroup, search
-from .tasks import Tasks
+from .tasks import Tasks, compute, persist
 
 QUERY_ROWS = 8192  # a pair of ranges is a quarter of a second of work
 SAMPLED_PAIRS = 2**21  # the standard error of the mean is about 1e-4 of it
@@ -100,8 +99,8 @@ class Measure(NamedTuple):
 
 def measure(tasks: Tasks, groups: Sequence[Group], by: Search) -> tuple[list[Group], list[Measure]]:
     """Keep the groups and their densities in cluster memory, and bring the measures here."""
-    kept = dask.persist(*[group.blocks for group in groups])
-    held = [replace(group, blocks=blocks) for group, blocks in zip(groups, kept, strict=True)]
+    kept = iter(persist(*[block for group in groups for block in group.blocks]))
+    held = [replace(group, blocks=[next(kept) for _ in group.blocks]) for group in groups]
     large = {
         group.key: LargeGroup(
             group.blocks, group.n_rows, group.size, group.n_features, by.k, by.seed, group.key
@@ -112,9 +111,9 @@ def measure(tasks: Tasks, groups: Sequence[Group], by: Search) -> tuple[list[Gro
     if by.estimator is None:
         search(tasks, list(large.values()))
     densities = [_density(tasks, group, large.get(group.key), by) for group in held]
-    densities = list(dask.persist(*densities))
+    densities = persist(*densities)
     held = [replace(group, density=task) for group, task in zip(held, densities, strict=True)]
-    means = dask.compute(*[tasks("density-mean", kernel.mean_distance, d) for d in densities])
+    means = compute(*[tasks("density-mean", kernel.mean_distance, d) for d in densities])
     measures = [
         Measure(mean, error, _recall(large.get(group.key), by))
         for group, (mean, error) in zip(held, means, strict=True)

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import dask
 import dask.array as da
 import numpy as np
 from dask.base import is_dask_collection
@@ -18,7 +17,7 @@ from ..kernels.columns import check_columns, common_dtype
 from ..kernels.labels import label_values
 from ..planning.checks import check_lengths
 from .private import private_copy
-from .tasks import Tasks
+from .tasks import Tasks, compute
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def lengths_of(array: da.Array) -> tuple[int, ...] | None:
 def measure_lengths(tasks: Tasks, target: list[Delayed]) -> tuple[int, ...]:
     """Rows of each chunk, counted on the labels alone."""
     sizes = [tasks("lengths", len, block) for block in target]
-    return tuple(int(n) for n in dask.compute(*sizes))
+    return tuple(int(n) for n in compute(*sizes))
 
 
 def check_dask() -> None:

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import dask
 import numpy as np
 import pandas as pd
 from dask.delayed import Delayed
@@ -20,7 +19,7 @@ from ..kernels.labels import encode
 from ..kernels.pieces import Ints, Piece, extract, merge_pieces, tabulate
 from ..planning.layout import bundle, offsets
 from .inputs import RowBlocks
-from .tasks import Tasks, in_one_layer
+from .tasks import Tasks, compute, persist
 
 
 @dataclass(frozen=True)
@@ -108,8 +107,8 @@ def take_survey(
         for x, y, label, start in zip(blocks.rows(), blocks.target, known, starts[:-1], strict=True)
     ]
     pieces = _merge(tasks, pieces, wanted_by_chunk, piece_rows)
-    pieces = list(dask.persist(*in_one_layer(*pieces)))
-    tables = dask.compute(*[tasks("survey-table", tabulate, piece) for piece in pieces])
+    pieces = persist(*pieces)
+    tables = compute(*[tasks("survey-table", tabulate, piece) for piece in pieces])
     return Survey(
         pieces,
         np.sum([table for table, _, _ in tables], axis=0),

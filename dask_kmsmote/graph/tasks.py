@@ -9,11 +9,32 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import dask
 from dask._task_spec import List, Task, TaskRef
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
+from dask.utils import ensure_dict
 
 from ..planning.layout import FAN_IN, cut
+
+
+class Pending(Delayed):  # type: ignore[misc] # Dask has no types
+    """A task that knows the tasks it needs; its graph is put together when asked for.
+
+    A `Delayed` holds a table of all the tasks before it: in long chains, their square.
+    """
+
+    __slots__ = ("needed", "task")
+
+    def __init__(self, key: Any, task: Task, needed: list[Delayed]) -> None:
+        super().__init__(key, None)
+        self.task = task
+        self.needed = needed
+
+    @property
+    def dask(self) -> HighLevelGraph:
+        """The graph of this task."""
+        return HighLevelGraph({self.key: _flat_graph([self])}, {self.key: set()})
 
 
 class Tasks:
@@ -37,8 +58,7 @@ class Tasks:
             for part in (arg if isinstance(arg, list) else [arg])
             if isinstance(part, Delayed)
         ]
-        task = Task(key, function, *[_reference(arg) for arg in args])
-        return Delayed(key, HighLevelGraph.from_collections(key, {key: task}, needed))
+        return Pending(key, Task(key, function, *[_reference(arg) for arg in args]), needed)
 
     def tree(
         self, stage: str, function: Callable[[Sequence[Any]], Any], parts: list[Delayed]
@@ -52,10 +72,36 @@ class Tasks:
                 return parts[0]
 
 
-def in_one_layer(*parts: Delayed) -> list[Delayed]:
-    """The same tasks over one plain graph: Dask culls a layer at a time, by the keys of all."""
-    graph = HighLevelGraph.merge(*[part.dask for part in parts]).to_dict()
-    return [Delayed(part.key, graph) for part in parts]
+def persist(*parts: Delayed) -> list[Delayed]:
+    """The tasks, computed and kept in cluster memory."""
+    return list(dask.persist(*_in_one_layer(parts)))
+
+
+def compute(*parts: Delayed) -> list[Any]:
+    """The values of the tasks."""
+    return list(dask.compute(*_in_one_layer(parts)))
+
+
+def _in_one_layer(parts: Sequence[Delayed]) -> list[Delayed]:
+    # Dask culls a layer at a time, by the keys of all
+    name = "kmsmote-tasks"
+    graph = HighLevelGraph({name: _flat_graph(parts)}, {name: set()})
+    return [Delayed(part.key, graph, layer=name) for part in parts]
+
+
+def _flat_graph(parts: Sequence[Delayed]) -> dict[Any, Any]:
+    graph: dict[Any, Any] = {}
+    waiting, merged = list(parts), set()
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Pending):
+            if part.key not in graph:
+                graph[part.key] = part.task
+                waiting.extend(part.needed)
+        elif id(part.dask) not in merged:
+            merged.add(id(part.dask))
+            graph.update(ensure_dict(part.dask))
+    return graph
 
 
 def _reference(arg: Any) -> Any:

@@ -13,10 +13,9 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from .blocks import as_dense, stack
 from .distances import Floats, Ints, Nearest, nothing_found
 from .forest import halve, near_rows, project
-from .pieces import GroupRows
+from .pieces import GroupRows, join_groups
 
 
 class Cells(NamedTuple):
@@ -35,7 +34,7 @@ class Cells(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a search found for some rows of a block: their numbers in the group, and rows near."""
+    """What was found for some rows: their numbers in the group, ascending, and the rows near."""
 
     numbers: Ints
     nearest: Nearest
@@ -57,16 +56,26 @@ def learn_cells(sample: Floats, n_cells: int, rng: np.random.Generator) -> Cells
     return Cells(np.array(directions), np.array(cuts))
 
 
-def route(block: GroupRows, start: int, cells: Cells) -> list[GroupRows]:
-    """Rows of a block by cell, with their numbers in the group; the block begins at `start`."""
-    rows = as_dense(block.rows)
-    cell_of = _descend(rows, start, cells.directions, cells.cuts)
-    places = [np.flatnonzero(cell_of == cell) for cell in range(len(cells.cuts) + 1)]
-    return [GroupRows(rows[at], at + start) for at in places]
+def route(part: GroupRows, cells: Cells, firsts: Sequence[int]) -> list[GroupRows]:
+    """Rows, with their numbers in the group, by run of cells.
+
+    Parameters
+    ----------
+    part
+        Dense rows, of cells from the first run to the last.
+    cells
+        All cells.
+    firsts
+        The first cell of each run.
+    """
+    cell_of = _descend(part.rows, part.positions, cells.directions, cells.cuts)
+    run_of = np.searchsorted(firsts, cell_of, side="right") - 1
+    places = [np.flatnonzero(run_of == run) for run in range(len(firsts))]
+    return [GroupRows(part.rows[at], part.positions[at]) for at in places]
 
 
 @numba.njit(nogil=True, cache=True)
-def _descend(rows: Floats, start: int, directions: Floats, cuts: Floats) -> Ints:
+def _descend(rows: Floats, numbers: Ints, directions: Floats, cuts: Floats) -> Ints:
     cell_of = np.empty(len(rows), dtype=np.int64)
     for i in range(len(rows)):
         node, depth = 0, 0
@@ -76,7 +85,7 @@ def _descend(rows: Floats, start: int, directions: Floats, cuts: Floats) -> Ints
                 along += rows[i, feature] * directions[node, feature]
             second = along > cuts[node]
             if along == cuts[node]:  # duplicates are spread over both
-                second = ((start + i) >> depth) % 2 == 1
+                second = (numbers[i] >> depth) % 2 == 1
             node = 2 * node + 1 + int(second)
             depth += 1
         cell_of[i] = node - len(cuts)
@@ -102,14 +111,31 @@ def search_cell(
     list of Found
         One for each block.
     """
-    rows = stack([as_dense(part.rows) for part in parts])
-    numbers = np.concatenate([part.positions for part in parts])
+    rows, numbers = join_groups(parts)
     squared, indices = nothing_found(len(rows), k)
     known = min(k, len(rows) - 1)
     if known > 0:
         near = near_rows(rows, known, n_trees, rng)
         squared[:, :known] = near.squared
         indices[:, :known] = np.where(near.indices < 0, -1, numbers[near.indices])
-    cuts = np.searchsorted(numbers, edges)
-    spans = [slice(low, high) for low, high in pairwise(cuts)]
-    return [Found(numbers[s], Nearest(squared[s], indices[s])) for s in spans]
+    return split_found([Found(numbers, Nearest(squared, indices))], edges)
+
+
+def split_found(found: Sequence[Found], edges: Sequence[int]) -> list[Found]:
+    """What was found for rows in each of the ranges of numbers that `edges` bound."""
+    parts: list[list[Found]] = [[] for _ in edges[1:]]
+    for numbers, (squared, indices) in found:
+        cuts = np.searchsorted(numbers, edges)
+        for part, (low, high) in zip(parts, pairwise(cuts), strict=True):
+            near = Nearest(squared[low:high], indices[low:high])
+            part.append(Found(numbers[low:high], near))
+    return [_join_found(part) for part in parts]
+
+
+def _join_found(parts: Sequence[Found]) -> Found:
+    if len(parts) == 1:
+        return parts[0]
+    numbers = np.concatenate([part.numbers for part in parts])
+    order = np.argsort(numbers)
+    lists = zip(*(part.nearest for part in parts), strict=True)
+    return Found(numbers[order], Nearest(*(np.concatenate(parts)[order] for parts in lists)))

@@ -8,7 +8,8 @@ little. The result depends on the rows, their order and the seed alone.
 
 With few features a k-d tree finds the nearest exactly in less time. Measured on one core, 100,000
 rows of one Gaussian, to a recall of 0.96 (k-d tree / forest, s): 2 features 0.14 / 0.1,
-4 features 0.31 / 0.1, 6 features 1.4 / 0.35, 8 features 5.3 / 0.4, 12 features 48 / 1.1.
+4 features 0.31 / 0.1, 6 features 1.4 / 0.35, 8 features 5.3 / 0.4, 12 features 48 / 1.1. Its time
+is quadratic in equal rows.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from .neighbors import drop_self
 LEAF_ROWS = 2048  # fewer pairs a tree, but more trees, below; measured best of 512-4,096
 VECTOR = 16  # float32 numbers in the widest registers
 EXACT_FEATURES = 4  # up to so many, a k-d tree
+DISTINCT_SHARE = 0.9  # of sampled rows, below which a k-d tree's leaves are too full of equal rows
+DISTINCT_SAMPLE = 4096
 
 
 def near_rows(rows: Floats, k: int, n_trees: int, rng: np.random.Generator) -> Nearest:
@@ -44,12 +47,13 @@ def near_rows(rows: Floats, k: int, n_trees: int, rng: np.random.Generator) -> N
     k
         Rows to find, in [1, m).
     n_trees
-        More find nearer rows. Without effect up to `EXACT_FEATURES` features.
+        More find nearer rows. Without effect up to `EXACT_FEATURES` features, unless many rows
+        are equal.
     rng
         Draws the directions.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        if rows.shape[1] <= EXACT_FEATURES:
+        if rows.shape[1] <= EXACT_FEATURES and _mostly_distinct(rows):
             return _by_kd_tree(rows, k)
         nearest = nothing_found(len(rows), k)
         for _ in range(n_trees):
@@ -74,6 +78,11 @@ def _improve(squared, indices, found_squared, found_indices, at):  # type: ignor
                 found_squared[place, rank],
                 found_indices[place, rank],
             )
+
+
+def _mostly_distinct(rows: Floats) -> bool:
+    sample = rows[:: max(1, len(rows) // DISTINCT_SAMPLE)]
+    return len(np.unique(sample, axis=0)) >= DISTINCT_SHARE * len(sample)
 
 
 def _by_kd_tree(rows: Floats, k: int) -> Nearest:
