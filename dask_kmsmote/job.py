@@ -1,16 +1,30 @@
-"""A job: a table in, the resampled table out, and what was done."""
+"""A job: a table in, the resampled table out, and a manifest of what was done."""
 
 from __future__ import annotations
 
+import json
+import platform
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
 from time import perf_counter
 from typing import Any
 
-from . import cluster, storage
-from .errors import InputError
-from .events import Event, stage
+from . import cluster
+from .columns import Columns, result_frame
+from .errors import DestinationError, ParameterError
+from .events import Event, StageFinished, stage
+from .planning.layout import block_rows
 from .planning.plan import SamplingPlan
+from .storage import tables
+from .storage.destination import whole_or_absent
+from .storage.location import Location, contains
+from .storage.tables import Source
+
+PACKAGES = ("dask-kmsmote", "dask", "distributed", "dask-ml", "numpy", "pandas", "scikit-learn")
+ZARR_CHUNK_BYTES = 64 * 2**20
+Callback = Callable[[Event], None]
 
 
 @dataclass(frozen=True)
@@ -20,72 +34,209 @@ class Job:
     Attributes
     ----------
     source, destination
-        Paths of Parquet tables.
-    target
-        Column that holds the classes.
+        Places of tables; no destination for a dry run.
+    columns
+        What is done with the columns.
     parameters
         Of `KMeansSMOTE`.
-    scheduler
-        Address of a Dask scheduler; None starts a local cluster.
-    workers, threads_per_worker, memory_limit
-        Of the local cluster; None workers means one for each core.
+    cluster
+        Where it runs.
+    format
+        A key of `storage.tables.FORMATS`; None guesses it from the path.
+    partition_size
+        Bytes that a partition is read by, such as "64MiB"; None leaves it to the reader.
+    overwrite
+        Replace a finished destination.
     """
 
-    source: str
-    destination: str
-    target: str
+    source: Location
+    destination: Location | None
+    columns: Columns
     parameters: dict[str, Any] = field(default_factory=dict)
-    scheduler: str | None = None
-    workers: int | None = None
-    threads_per_worker: int = 1
-    memory_limit: str = "auto"
+    cluster: cluster.ClusterChoice = field(default_factory=cluster.ClusterChoice)
+    format: str | None = None
+    partition_size: str | None = None
+    overwrite: bool = False
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What was done: the plan, the bytes that were written, and the seconds it took."""
+class Projection:
+    """What a dry run tells: the plan, and rows and about as many bytes as would be written."""
 
     plan: SamplingPlan
+    n_rows: int
     n_bytes: int
-    seconds: float
 
 
-def run(job: Job, callback: Callable[[Event], None]) -> Outcome:
+def project(job: Job, callback: Callback) -> Projection:
+    """Plan a job, and write nothing.
+
+    Raises
+    ------
+    InputError, ParameterError, NoClusterError, ClusterError
+        As the messages say.
+    """
+    source = tables.open_source(job.source, job.format)
+    X, y, _, _ = _read(source, job)
+    with cluster.connect(job.cluster):
+        plan = _sampler(job, [callback]).fit(X, y).plan_
+    made = 0 if not job.columns.only_synthetic else plan.n_rows
+    n_rows = plan.n_rows + plan.n_synthetic - made
+    return Projection(plan, n_rows, source.n_bytes * n_rows // max(1, plan.n_rows))
+
+
+def run(job: Job, callback: Callback) -> dict[str, Any]:
     """Resample the source to the destination, which appears whole or not at all.
+
+    Returns
+    -------
+    dict
+        The manifest.
 
     Raises
     ------
     DestinationError
-        The destination exists already, or what was written is not whole.
+        The destination is taken, or what was written is not whole.
     InputError, ParameterError, NoClusterError, ClusterError
-        As the messages say; the destination is absent.
+        As the messages say; the destination is as it was.
     """
+    if job.destination is None:
+        raise ParameterError("The job has no destination: name one, or make a plan alone.")
+    started, start = datetime.now(UTC), perf_counter()
+    _require_apart(job.source, job.destination)
+    seconds: dict[str, float] = {}
+
+    def note(event: Event) -> None:
+        if isinstance(event, StageFinished):
+            seconds[event.stage] = event.seconds
+        callback(event)
+
+    with whole_or_absent(job.destination, job.overwrite) as draft:
+        source = tables.open_source(job.source, job.format)
+        _require_format(source, job.destination)
+        X, y, table, columns = _read(source, job)
+        with cluster.connect(job.cluster):
+            sampler = _sampler(job, [note])
+            sampled = sampler.fit_resample(X, y)
+            n_made = sampler.provenance_.npartitions if sampler.plan_.n_synthetic else 0
+            with stage("write", [note]):
+                if table is None:
+                    files = _write_arrays(sampled, sampler.plan_, columns, draft.location)
+                else:
+                    frame = result_frame(table, sampled, n_made, columns)
+                    files = _write_frame(frame, source, sampler.plan_, columns, draft.location)
+        if tables.open_source(job.source, job.format).fingerprint != source.fingerprint:
+            raise DestinationError(
+                f"The source {job.source.url!r} changed meanwhile: run the job again when it is at "
+                "rest."
+            )
+        manifest = {
+            **_describe(job, source, columns, sampler.plan_, files),
+            "started": started.isoformat(timespec="seconds"),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(perf_counter() - start, 3),
+            "stages": {name: round(value, 3) for name, value in seconds.items()},
+        }
+        draft.finish(manifest)
+    return manifest
+
+
+def _sampler(job: Job, callbacks: list[Callback]) -> Any:
     from .sampler import KMeansSMOTE
 
-    start = perf_counter()
-    storage.require_absent(job.destination)
-    table = storage.read_table(job.source)
-    if job.target not in table.columns:
-        raise InputError(
-            f"The source has no column {job.target!r}: it has {list(table.columns)}. "
-            "Name one of them with --target."
-        )
-    features = [column for column in table.columns if column != job.target]
-    with (
-        cluster.connect(job.scheduler, job.workers, job.threads_per_worker, job.memory_limit),
-        storage.whole_or_absent(job.destination) as folder,
-    ):
-        sampler = KMeansSMOTE(**job.parameters, callbacks=[callback])
-        X, y = sampler.fit_resample(table[features], table[job.target])
-        result = X.map_partitions(
-            joined, y, job.target, list(table.columns), meta=table._meta, align_dataframes=False
-        )
-        plan = sampler.plan_
-        with stage("write", [callback]):
-            n_bytes = storage.write_table(result, folder, plan.n_rows + plan.n_synthetic)
-    return Outcome(plan, n_bytes, perf_counter() - start)
+    return KMeansSMOTE(**job.parameters, callbacks=callbacks)
 
 
-def joined(X: Any, y: Any, target: str, columns: list[str]) -> Any:
-    """A partition of features and one of labels as one, in the order of the columns."""
-    return X.assign(**{target: y})[columns]
+def _require_apart(source: Location, destination: Location) -> None:
+    if contains(source, destination) or contains(destination, source):
+        raise ParameterError(
+            f"The destination {destination.url!r} and the source {source.url!r} lie within each "
+            "other: name a destination beside it."
+        )
+
+
+def _require_format(source: Source, destination: Location) -> None:
+    kind = "zarr" if source.format == "zarr" else "parquet"
+    if tables.guess_format(destination, None) not in {kind, "parquet"}:
+        raise ParameterError(
+            f"From {source.format} files, {kind} is written, and {destination.url!r} says "
+            f"otherwise: name a destination that ends in .{kind}, or in nothing."
+        )
+
+
+def _read(source: Source, job: Job) -> tuple[Any, Any, Any, Columns]:
+    columns = job.columns
+    if source.format == "zarr":
+        if columns.drop or columns.keep or columns.mark or len(columns.features or ()) > 1:
+            raise ParameterError(
+                "A Zarr group has no columns to --drop, --keep or mark: --features names its one "
+                "array of features, --target that of labels."
+            )
+        X, y = tables.read_arrays(source, (columns.features or ("X",))[0], columns.target)
+        return X, y, None, columns
+    table = tables.read_table(source, job.partition_size)
+    columns = columns.resolved(list(table.columns))
+    return table[list(columns.features or ())], table[columns.target], table, columns
+
+
+def _write_frame(
+    frame: Any, source: Source, plan: SamplingPlan, columns: Columns, location: Location
+) -> list[dict[str, Any]]:
+    schema: dict[str, Any] | str = "infer"
+    if source.format == "parquet":
+        import pyarrow as pa
+
+        # the source's own types: those of pandas do not tell a date from an object
+        schema = {
+            column.name: column.type
+            for column in tables.read_schema(source)
+            if column.name in frame.columns and not pa.types.is_dictionary(column.type)
+        }
+    files = tables.write_table(frame, location, schema)
+    n_rows = plan.n_synthetic + (0 if columns.only_synthetic else plan.n_rows)
+    tables.require_rows(sum(file["rows"] for file in files), n_rows)
+    return files
+
+
+def _write_arrays(
+    sampled: tuple[Any, Any], plan: SamplingPlan, columns: Columns, location: Location
+) -> list[dict[str, Any]]:
+    X, y = sampled
+    if columns.only_synthetic:
+        X, y = X[plan.n_rows :], y[plan.n_rows :]
+    names = ((columns.features or ("X",))[0], columns.target)
+    rows = block_rows(X.shape[1], ZARR_CHUNK_BYTES)
+    return tables.write_arrays(dict(zip(names, (X, y), strict=True)), location, rows)
+
+
+def _describe(
+    job: Job, source: Source, columns: Columns, plan: SamplingPlan, files: list[dict[str, Any]]
+) -> dict[str, Any]:
+    amounts = dict(plan.amounts)
+    before = 0 if columns.only_synthetic else 1
+    return {
+        "source": {
+            "url": job.source.url,
+            "format": source.format,
+            "files": len(source.files),
+            "bytes": source.n_bytes,
+            "fingerprint": source.fingerprint,
+        },
+        "destination": job.destination.url if job.destination else None,
+        "columns": asdict(columns),
+        "parameters": {
+            name: value if isinstance(value, str | int | float | None) else str(value)
+            for name, value in job.parameters.items()
+        },
+        "seed": plan.seed,
+        "classes": {
+            str(label): {"before": count, "after": before * count + amounts.get(label, 0)}
+            for label, count in plan.class_counts
+        },
+        "rows": plan.n_rows,
+        "synthetic_rows": plan.n_synthetic,
+        "bytes": sum(file["bytes"] for file in files),
+        "files": files,
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+        "plan": json.loads(plan.to_json()),
+    }

@@ -1,0 +1,46 @@
+"""Settings of a job from a TOML file: the defaults of the options of the same names."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from .errors import ParameterError
+
+ENVIRONMENT = "DASK_KMSMOTE__"
+
+
+def load(path: str, known: Iterable[str]) -> dict[str, Any]:
+    """Settings by option name.
+
+    Raises
+    ------
+    ParameterError
+        The file can't be read, or has a key that no option has.
+    """
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ParameterError(f"The configuration {path!r} can't be read: {error}") from error
+    settings = {key.replace("-", "_"): value for key, value in content.items()}
+    require_known(settings, known, f"The configuration {path!r}")
+    return settings
+
+
+def require_known(names: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Raise `ParameterError` for a name that no option has, with the nearest that one has."""
+    known = list(known)
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it may have {', '.join(known)}."
+            raise ParameterError(f"{where} has the unknown key {name!r}: {hint}")
+
+
+def require_known_environment(environment: Iterable[str], known: Iterable[str]) -> None:
+    """The same for the variables that begin with `ENVIRONMENT`."""
+    names = [key[len(ENVIRONMENT) :].lower() for key in environment if key.startswith(ENVIRONMENT)]
+    require_known(names, known, f"The environment ({ENVIRONMENT}...)")

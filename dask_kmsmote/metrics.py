@@ -1,0 +1,54 @@
+"""Metrics of the last run as a Prometheus textfile, as node_exporter's textfile collector reads."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from time import time
+from typing import Any
+
+PREFIX = "dask_kmsmote_"
+SUCCESS = f"{PREFIX}last_success_timestamp_seconds"
+
+
+def write_metrics(
+    path: str, destination: str, exit_code: int, seconds: float, manifest: dict[str, Any] | None
+) -> None:
+    """Replace the file in one step; the time of the last success outlives a failure."""
+    label = destination.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    now = time()
+    lines = [
+        _line("last_run_success", label, int(exit_code == 0)),
+        _line("last_run_exit_code", label, exit_code),
+        _line("last_run_timestamp_seconds", label, round(now, 3)),
+        _line("last_run_duration_seconds", label, round(seconds, 3)),
+    ]
+    success = now if exit_code == 0 else _last_success(Path(path))
+    if success is not None:
+        lines.append(_line("last_success_timestamp_seconds", label, round(success, 3)))
+    if manifest is not None:
+        for kind, key in (("source", "rows"), ("synthetic", "synthetic_rows")):
+            lines.append(f'{PREFIX}rows{{destination="{label}",kind="{kind}"}} {manifest[key]}')
+        lines.append(_line("bytes_written", label, manifest["bytes"]))
+    _replace(Path(path), "\n".join(lines) + "\n")
+
+
+def _line(name: str, label: str, value: float) -> str:
+    return f'{PREFIX}{name}{{destination="{label}"}} {value}'
+
+
+def _last_success(path: Path) -> float | None:
+    if not path.exists():
+        return None
+    found = re.search(rf"^{SUCCESS}\{{.*\}} (\S+)$", path.read_text(), re.MULTILINE)
+    return float(found.group(1)) if found else None
+
+
+def _replace(path: Path, text: str) -> None:
+    # another ending, so that a collector of *.prom does not read it half written
+    with NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
+        file.write(text)
+    os.chmod(file.name, 0o644)  # noqa: PTH101
+    Path(file.name).replace(path)

@@ -1,0 +1,253 @@
+"""Options of the command line, and what they mean to a job."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from . import config
+from .cluster import ClusterChoice
+from .columns import Columns
+from .errors import ParameterError
+from .planning.strategy import ByText
+
+
+class Names(click.ParamType):  # type: ignore[type-arg] # a generic only of late
+    """Column names, separated by commas."""
+
+    name = "a,b"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:  # noqa: ARG002
+        """A tuple of the names."""
+        if isinstance(value, str):
+            value = [name.strip() for name in value.split(",") if name.strip()]
+        return tuple(value)
+
+
+class Json(click.ParamType):  # type: ignore[type-arg] # a generic only of late
+    """A JSON object; a configuration file may have it as a table."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> dict[str, Any]:
+        """The object as a dict."""
+        try:
+            content = json.loads(value) if isinstance(value, str) else value
+        except json.JSONDecodeError as error:
+            self.fail(f"is no JSON: {error}", param, ctx)
+        if not isinstance(content, dict):
+            self.fail("must be a JSON object", param, ctx)
+        return content
+
+
+class Strategy(click.ParamType):  # type: ignore[type-arg] # a generic only of late
+    """A ratio, a name, or final counts by class as JSON."""
+
+    name = "strategy"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:  # noqa: ARG002
+        """What the sampler takes."""
+        content = value
+        if isinstance(value, str):
+            try:
+                content = json.loads(value)
+            except json.JSONDecodeError:
+                return value
+        return ByText(content) if isinstance(content, dict) else content
+
+
+class NumberOr(click.ParamType):  # type: ignore[type-arg] # a generic only of late
+    """A number, or one of some words."""
+
+    def __init__(self, kind: type, *words: str) -> None:
+        self.kind, self.words = kind, words
+        self.name = "|".join(["number", *words])
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The number or the word."""
+        if value in self.words:
+            return value
+        try:
+            return self.kind(value)
+        except (TypeError, ValueError):
+            self.fail(f"{value!r} is neither a number nor one of {list(self.words)}", param, ctx)
+
+
+def load_config(ctx: click.Context, _: click.Parameter, path: str | None) -> str | None:
+    """Take the file's settings as defaults; they and the environment have only known names."""
+    try:
+        config.require_known_environment(os.environ, [*_all_names(ctx), "config"])
+        if path is not None:
+            ctx.default_map = config.load(path, _all_names(ctx))
+    except ParameterError as error:
+        raise click.UsageError(str(error)) from error
+    return path
+
+
+def _all_names(ctx: click.Context) -> list[str]:
+    # a file may serve several commands: what one of them does not have is no mistake
+    group = ctx.parent.command if ctx.parent else ctx.command
+    commands = getattr(group, "commands", {}).values()
+    names = {str(param.name) for command in commands for param in command.params}
+    return sorted(names - {"config"})
+
+
+def option(*names: str, **settings: Any) -> Callable[[Any], Any]:
+    """An option that may also stand in the environment."""
+    name = names[0].lstrip("-").replace("-", "_").upper()
+    return click.option(*names, envvar=f"{config.ENVIRONMENT}{name}", **settings)
+
+
+def together(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Several decorators as one, the first on top."""
+
+    def decorate(function: Any) -> Any:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+SHOWN = {"show_default": True}
+POSITIVE = click.IntRange(1)
+
+sampler_options = together(
+    option("--target", required=True, help="Column that holds the classes."),
+    option("--seed", type=click.IntRange(0, 2**32 - 1), help="Same seed, same result."),
+    option("--clusters", type=POSITIVE, help="Clusters to look for (8)."),
+    option("--k-neighbors", type=POSITIVE, default=2, **SHOWN, help="Neighbours of a row."),
+    option(
+        "--strategy",
+        type=Strategy(),
+        default="auto",
+        **SHOWN,
+        help="A ratio, a name, or final counts as JSON, e.g. '{\"1\": 5000}'.",
+    ),
+    option(
+        "--threshold",
+        type=NumberOr(float, "auto"),
+        default="auto",
+        **SHOWN,
+        help="Least share of the class in a kept cluster.",
+    ),
+    option(
+        "--exponent",
+        type=NumberOr(float, "auto", "n_features"),
+        default="auto",
+        **SHOWN,
+        help="Of the mean distance.",
+    ),
+    option("--compat", type=click.Choice(["imbalanced-learn"]), help="Its result, row for row."),
+    option(
+        "--exact-rows",
+        type=NumberOr(int, "none"),
+        default=16384,
+        **SHOWN,
+        help="Largest group whose pairs are all looked at.",
+    ),
+    option(
+        "--learning-rows",
+        type=NumberOr(int, "auto"),
+        default="auto",
+        **SHOWN,
+        help="Most rows that clusters are learned from.",
+    ),
+)
+
+column_options = together(
+    option("--features", type=Names(), help="Columns to cluster and interpolate (all others)."),
+    option("--drop", type=Names(), default=(), help="Columns to leave out."),
+    option("--keep", type=Names(), default=(), help="Columns to take along, null in new rows."),
+    option("--only-synthetic", is_flag=True, help="Leave out the originals."),
+    option("--mark-synthetic", metavar="COLUMN", help="Add a column, true in new rows."),
+)
+
+storage_options = together(
+    option(
+        "--format",
+        type=click.Choice(["parquet", "zarr", "csv"]),
+        help="Of the source (guessed from its path). CSV is written as Parquet.",
+    ),
+    option("--partition-size", help="Bytes to read at once, e.g. 64MiB."),
+    option("--storage-options", type=Json(), default="{}", help="Of fsspec, as JSON."),
+)
+
+cluster_options = together(
+    option("--scheduler", help="Address of a Dask scheduler; without it, a local cluster."),
+    option("--scheduler-file", help="File that a Dask scheduler wrote its address to."),
+    option("--workers", type=POSITIVE, help="Local processes (one for each core)."),
+    option("--threads-per-worker", type=POSITIVE, default=1, **SHOWN, help="Of a local process."),
+    option("--memory-limit", default="auto", **SHOWN, help="Of a local process."),
+)
+
+run_options = together(
+    click.option(
+        "--config",
+        is_eager=True,
+        callback=load_config,
+        envvar=f"{config.ENVIRONMENT}CONFIG",
+        metavar="FILE",
+        help="TOML file with any of these options; flags and environment go before it.",
+    ),
+    option("--json", "json", is_flag=True, help="Print one JSON summary on stdout."),
+    option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        **SHOWN,
+        help="Of the log on stderr.",
+    ),
+    option("--quiet", is_flag=True, help="Log errors only."),
+    option("--verbose", is_flag=True, help="Log tracebacks, and what the cluster logs."),
+)
+
+
+def sampler_parameters(options: dict[str, Any]) -> dict[str, Any]:
+    """Parameters of `KMeansSMOTE`."""
+    exact = options["exact_rows"]
+    return {
+        "random_state": options["seed"],
+        "kmeans_estimator": options["clusters"],
+        "k_neighbors": options["k_neighbors"],
+        "sampling_strategy": options["strategy"],
+        "cluster_balance_threshold": options["threshold"],
+        "density_exponent": options["exponent"],
+        "compat": options["compat"],
+        "exact_rows": None if exact == "none" else exact,
+        "learning_rows": options["learning_rows"],
+    }
+
+
+def column_parts(options: dict[str, Any]) -> Columns:
+    """What is done with the columns."""
+    return Columns(
+        options["target"],
+        options["features"],
+        options["drop"],
+        options["keep"],
+        options["only_synthetic"],
+        options["mark_synthetic"],
+    )
+
+
+def cluster_choice(options: dict[str, Any]) -> ClusterChoice:
+    """Where a job runs."""
+    remote = options["scheduler"] or options["scheduler_file"]
+    if remote and options["workers"]:
+        raise ParameterError(
+            "--scheduler and --workers exclude each other: the first names a cluster that runs, "
+            "the second starts one."
+        )
+    return ClusterChoice(
+        options["scheduler"],
+        options["scheduler_file"],
+        options["workers"],
+        options["threads_per_worker"],
+        options["memory_limit"],
+        options["verbose"],
+    )

@@ -1,0 +1,251 @@
+"""A destination that is whole or absent.
+
+A run writes to a draft, its manifest last, and then publishes the draft. On a local disk the draft
+is a hidden folder beside the destination, and is published by a rename. An object store has no
+rename: there the draft lies below the destination, under a name that readers of tables skip
+(``_kmsmote-…``), and is published by copies within the store, the manifest last. A draft with a
+manifest whose run died while publishing is published by the next run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ..errors import DestinationError
+from .location import Location
+from .manifest import MANIFEST, read_manifest, write_manifest
+
+DRAFT = "_kmsmote-"
+
+
+@contextmanager
+def whole_or_absent(destination: Location, overwrite: bool) -> Iterator[Draft]:
+    """A draft of the destination, published when the body is done.
+
+    Where the body fails, the draft is removed and the destination stays as it was.
+
+    Raises
+    ------
+    DestinationError
+        It is finished already and `overwrite` is off, or is nothing that a run has made, or
+        another run writes or wrote there meanwhile.
+    """
+    kind = LocalDraft if destination.is_local else StoreDraft
+    draft = kind(destination)
+    with draft.alone():
+        draft.recover()
+        before = _require_free(destination, overwrite)
+        try:
+            draft.open()
+            yield draft
+            _require_first(destination, before)
+        except BaseException:
+            draft.clear()
+            raise
+        # from here on the draft is whole: what interrupts is mended by the next run
+        draft.publish(draft.location)
+        draft.clear()
+
+
+def _run_of(destination: Location) -> str | None:
+    manifest = read_manifest(destination)
+    return None if manifest is None else str(manifest.get("run"))
+
+
+def _require_first(destination: Location, before: str | None) -> None:
+    if _run_of(destination) != before:
+        raise DestinationError(
+            f"Another run finished {destination.url!r} meanwhile: its result stays."
+        )
+
+
+def _require_free(destination: Location, overwrite: bool) -> str | None:
+    manifest = read_manifest(destination)
+    if manifest is not None and not overwrite:
+        raise DestinationError(
+            f"The destination {destination.url!r} exists already, finished at "
+            f"{manifest.get('finished', '?')}: name another, or replace it with --overwrite."
+        )
+    if manifest is None and destination.exists():
+        raise DestinationError(
+            f"The destination {destination.url!r} exists already and is no result of dask-kmsmote: "
+            "name another, or remove it yourself."
+        )
+    return None if manifest is None else str(manifest.get("run"))
+
+
+class Draft:
+    """What a run writes.
+
+    Attributes
+    ----------
+    destination
+        Where it is published.
+    run
+        Name of the run.
+    location
+        Where it is until then.
+    """
+
+    def __init__(self, destination: Location) -> None:
+        self.destination = destination
+        self.run = uuid4().hex
+        self.location = self._place()
+
+    def _place(self) -> Location:
+        raise NotImplementedError
+
+    def finish(self, manifest: dict[str, Any]) -> None:
+        """Write the manifest: the draft is whole."""
+        write_manifest(self.location, {"run": self.run, **manifest})
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other runs from the destination, where the store can."""
+        yield
+
+    def open(self) -> None:
+        """Make the place of the draft."""
+
+    def recover(self) -> None:
+        """Publish a whole draft of a dead run, and remove its other drafts where that is safe."""
+        raise NotImplementedError
+
+    def publish(self, draft: Location) -> None:
+        """Put a whole draft in the destination's place."""
+        raise NotImplementedError
+
+    def clear(self) -> None:
+        """Remove what is left of the draft."""
+        raise NotImplementedError
+
+
+class LocalDraft(Draft):
+    """A folder beside the destination."""
+
+    def _place(self) -> Location:
+        self.final = Path(self.destination.path)
+        self.folder = self.final.parent / f".{self.final.name}.kmsmote-{self.run}"
+        self.made: list[Path] = []
+        return Location(str(self.folder))
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold a lock that ends with the process."""
+        import fcntl
+
+        folders = (self.final.parent, *self.final.parent.parents)
+        self.made = [folder for folder in folders if not folder.exists()]
+        self.final.parent.mkdir(parents=True, exist_ok=True)
+        path = self.final.parent / f".{self.final.name}.kmsmote-lock"
+        while True:
+            handle = path.open("a")
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                handle.close()
+                raise DestinationError(
+                    f"Another run writes to {self.destination.url!r} now: wait for it to end."
+                ) from error
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(handle.fileno())):
+                break
+            handle.close()
+        try:
+            yield
+        finally:
+            path.unlink()
+            handle.close()
+            for folder in self.made:
+                with suppress(OSError):
+                    folder.rmdir()
+
+    def open(self) -> None:
+        """Make the folder."""
+        self.folder.mkdir()
+
+    def recover(self) -> None:
+        """Finish or remove what dead runs left: the lock says that they are dead."""
+        left = self._left()
+        whole = [folder for folder in left if (folder / MANIFEST).exists()]
+        if whole and not self.final.exists():
+            newest = max(whole, key=lambda folder: (folder / MANIFEST).stat().st_mtime)
+            newest.rename(self.final)
+        self.clear()
+
+    def publish(self, draft: Location) -> None:
+        """Rename the draft; what it replaces is moved aside first."""
+        if self.final.exists():
+            self.final.rename(self.folder.with_name(f"{self.folder.name}-old"))
+        Path(draft.path).rename(self.final)
+
+    def clear(self) -> None:
+        """Remove all drafts, which nobody else writes while the lock is held."""
+        import shutil
+
+        for folder in self._left():
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _left(self) -> list[Path]:
+        start = f".{self.final.name}.kmsmote-"
+        found = self.final.parent.iterdir()
+        return [path for path in found if path.name.startswith(start) and path.is_dir()]
+
+
+class StoreDraft(Draft):
+    """A prefix below the destination that readers of tables skip."""
+
+    def _place(self) -> Location:
+        return self.destination / f"{DRAFT}{self.run}"
+
+    def recover(self) -> None:
+        """Publish what a run was publishing when it died."""
+        if read_manifest(self.destination) is not None:
+            return
+        for name in self._drafts():
+            if read_manifest(self.destination / name) is not None:
+                self.publish(self.destination / name)
+                return
+
+    def publish(self, draft: Location) -> None:
+        """Copy within the store: the old manifest goes first, the new one comes last."""
+        fs, path = self.destination.fs, self.destination.path
+        manifest = f"{path}/{MANIFEST}"
+        old = [name for name in self.destination.files() if not name.startswith(DRAFT)]
+        new = [name for name in draft.files() if name != MANIFEST]
+        if MANIFEST in old:
+            fs.rm_file(manifest)
+        gone = [f"{path}/{name}" for name in old if name != MANIFEST]
+        if gone:
+            fs.rm(gone)
+        if new:
+            sources = [f"{draft.path}/{name}" for name in new]
+            fs.copy(sources, [f"{path}/{name}" for name in new], on_error="raise")
+        fs.copy(f"{draft.path}/{MANIFEST}", manifest)
+        self._check(draft, new)
+        for name in self._drafts():
+            fs.rm(f"{path}/{name}", recursive=True)
+
+    def _check(self, draft: Location, names: list[str]) -> None:
+        there, wanted = self.destination.files(), draft.files()
+        if _run_of(self.destination) != draft.name.removeprefix(DRAFT) or any(
+            there.get(name, {}).get("size") != wanted[name].get("size") for name in names
+        ):
+            raise DestinationError(
+                f"Another run wrote to {self.destination.url!r} at the same moment: run one of "
+                "them again, with --overwrite."
+            )
+
+    def clear(self) -> None:
+        """Remove this draft; those of other runs may be alive."""
+        with suppress(FileNotFoundError):
+            self.destination.fs.invalidate_cache()
+            self.destination.fs.rm(self.location.path, recursive=True)
+
+    def _drafts(self) -> list[str]:
+        names = {name.partition("/")[0] for name in self.destination.files()}
+        return sorted(name for name in names if name.startswith(DRAFT))

@@ -1,0 +1,50 @@
+"""The manifest of a finished destination: its last file, which says what is there and why."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..errors import InputError
+from .location import Location
+
+MANIFEST = "_kmsmote.json"
+MANIFEST_VERSION = 1
+
+
+def read_manifest(location: Location) -> dict[str, Any] | None:
+    """The manifest of a destination; None where there is none."""
+    location.fs.invalidate_cache()
+    try:
+        text = location.fs.cat_file(f"{location.path}/{MANIFEST}")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        content: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise InputError(
+            f"The manifest {location.url}/{MANIFEST} is not JSON ({error}): was it edited?"
+        ) from error
+    return content
+
+
+def write_manifest(location: Location, content: dict[str, Any]) -> None:
+    """Write the manifest, in one piece."""
+    text = json.dumps({"manifest_version": MANIFEST_VERSION, **content}, indent=1)
+    location.fs.pipe_file(f"{location.path}/{MANIFEST}", text.encode())
+
+
+def require_manifest(location: Location) -> dict[str, Any]:
+    """The manifest of a finished destination.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    manifest = read_manifest(location)
+    if manifest is None:
+        raise InputError(
+            f"{location.url!r} has no {MANIFEST}: no run has finished there. Check the path."
+        )
+    return manifest
