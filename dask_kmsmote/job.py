@@ -137,8 +137,7 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
             "seconds": round(perf_counter() - start, 3),
             "stages": {name: round(value, 3) for name, value in seconds.items()},
         }
-        draft.finish(manifest)
-    return manifest
+        return draft.finish(manifest)
 
 
 def _sampler(job: Job, callbacks: list[Callback]) -> Any:

@@ -39,7 +39,7 @@ def whole_or_absent(destination: Location, overwrite: bool) -> Iterator[Draft]:
     draft = kind(destination)
     with draft.alone():
         draft.recover()
-        before = _require_free(destination, overwrite)
+        before = _require_free(draft, overwrite)
         try:
             draft.open()
             yield draft
@@ -64,14 +64,15 @@ def _require_first(destination: Location, before: str | None) -> None:
         )
 
 
-def _require_free(destination: Location, overwrite: bool) -> str | None:
+def _require_free(draft: Draft, overwrite: bool) -> str | None:
+    destination = draft.destination
     manifest = read_manifest(destination)
     if manifest is not None and not overwrite:
         raise DestinationError(
             f"The destination {destination.url!r} exists already, finished at "
             f"{manifest.get('finished', '?')}: name another, or replace it with --overwrite."
         )
-    if manifest is None and destination.exists():
+    if manifest is None and draft.is_taken():
         raise DestinationError(
             f"The destination {destination.url!r} exists already and is no result of dask-kmsmote: "
             "name another, or remove it yourself."
@@ -100,14 +101,18 @@ class Draft:
     def _place(self) -> Location:
         raise NotImplementedError
 
-    def finish(self, manifest: dict[str, Any]) -> None:
-        """Write the manifest: the draft is whole."""
-        write_manifest(self.location, {"run": self.run, **manifest})
+    def finish(self, content: dict[str, Any]) -> dict[str, Any]:
+        """Write the manifest, and return it: the draft is whole."""
+        return write_manifest(self.location, {"run": self.run, **content})
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Keep other runs from the destination, where the store can."""
         yield
+
+    def is_taken(self) -> bool:
+        """Whether there is anything in the destination's place."""
+        return self.destination.exists()
 
     def open(self) -> None:
         """Make the place of the draft."""
@@ -201,6 +206,10 @@ class StoreDraft(Draft):
 
     def _place(self) -> Location:
         return self.destination / f"{DRAFT}{self.run}"
+
+    def is_taken(self) -> bool:
+        """Whether there is anything but drafts."""
+        return any(not name.startswith(DRAFT) for name in self.destination.files())
 
     def recover(self) -> None:
         """Publish what a run was publishing when it died."""

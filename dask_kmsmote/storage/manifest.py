@@ -28,10 +28,12 @@ def read_manifest(location: Location) -> dict[str, Any] | None:
     return content
 
 
-def write_manifest(location: Location, content: dict[str, Any]) -> None:
-    """Write the manifest, in one piece."""
-    text = json.dumps({"manifest_version": MANIFEST_VERSION, **content}, indent=1)
+def write_manifest(location: Location, content: dict[str, Any]) -> dict[str, Any]:
+    """Write the manifest in one piece, and return it."""
+    manifest = {"manifest_version": MANIFEST_VERSION, **content}
+    text = json.dumps(manifest, indent=1)
     location.fs.pipe_file(f"{location.path}/{MANIFEST}", text.encode())
+    return manifest
 
 
 def require_manifest(location: Location) -> dict[str, Any]:

@@ -188,8 +188,7 @@ def read_arrays(source: Source, features: str, target: str) -> tuple[Any, Any]:
                 f"The source {source.location.url!r} has no array {name!r}: it has {there}. Name "
                 "one of them with --features or --target."
             )
-        url = source.location.fs.unstrip_protocol(source.location.path)
-        arrays.append(da.from_zarr(url, component=name, storage_options=options))
+        arrays.append(da.from_zarr(source.location.url, component=name, storage_options=options))
     return arrays[0], arrays[1]
 
 
@@ -237,11 +236,10 @@ def write_arrays(arrays: dict[str, Any], location: Location, rows: int) -> list[
     import dask
 
     _require_zarr()
-    url = location.fs.unstrip_protocol(location.path)
     options = location.options or None
     jobs = [
         array.rechunk({0: rows}).to_zarr(
-            url, component=name, storage_options=options, compute=False
+            location.url, component=name, storage_options=options, compute=False
         )
         for name, array in arrays.items()
     ]

