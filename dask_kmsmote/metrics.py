@@ -10,6 +10,15 @@ from time import time
 from typing import Any
 
 PREFIX = "dask_kmsmote_"
+HELP = {
+    "last_run_success": "Whether the last run succeeded.",
+    "last_run_exit_code": "Exit code of the last run.",
+    "last_run_timestamp_seconds": "When the last run ended.",
+    "last_run_duration_seconds": "How long the last run took.",
+    "last_success_timestamp_seconds": "When a run last succeeded.",
+    "rows": "Rows of the result, by origin.",
+    "bytes_written": "Bytes of the result.",
+}
 SUCCESS = f"{PREFIX}last_success_timestamp_seconds"
 
 
@@ -20,23 +29,28 @@ def write_metrics(
     label = destination.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
     now = time()
     lines = [
-        _line("last_run_success", label, int(exit_code == 0)),
-        _line("last_run_exit_code", label, exit_code),
-        _line("last_run_timestamp_seconds", label, round(now, 3)),
-        _line("last_run_duration_seconds", label, round(seconds, 3)),
+        *_gauge("last_run_success", label, int(exit_code == 0)),
+        *_gauge("last_run_exit_code", label, exit_code),
+        *_gauge("last_run_timestamp_seconds", label, round(now, 3)),
+        *_gauge("last_run_duration_seconds", label, round(seconds, 3)),
     ]
     success = now if exit_code == 0 else _last_success(Path(path))
     if success is not None:
-        lines.append(_line("last_success_timestamp_seconds", label, round(success, 3)))
+        lines += _gauge("last_success_timestamp_seconds", label, round(success, 3))
     if manifest is not None:
+        lines += _head("rows")
         for kind, key in (("source", "rows"), ("synthetic", "synthetic_rows")):
             lines.append(f'{PREFIX}rows{{destination="{label}",kind="{kind}"}} {manifest[key]}')
-        lines.append(_line("bytes_written", label, manifest["bytes"]))
+        lines += _gauge("bytes_written", label, manifest["bytes"])
     _replace(Path(path), "\n".join(lines) + "\n")
 
 
-def _line(name: str, label: str, value: float) -> str:
-    return f'{PREFIX}{name}{{destination="{label}"}} {value}'
+def _head(name: str) -> list[str]:
+    return [f"# HELP {PREFIX}{name} {HELP[name]}", f"# TYPE {PREFIX}{name} gauge"]
+
+
+def _gauge(name: str, label: str, value: float) -> list[str]:
+    return [*_head(name), f'{PREFIX}{name}{{destination="{label}"}} {value}']
 
 
 def _last_success(path: Path) -> float | None:

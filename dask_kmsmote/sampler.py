@@ -80,8 +80,9 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
     exact_rows : int or None, default=16384
         Rows of the largest group (class within a cluster) whose pairs are all looked at. In
         larger ones the mean distance comes from sampled pairs, and the neighbours from an
-        approximate search with a measured recall of at least 0.95; `report_` has the standard
-        error and the recall. None means all pairs always, as with `compat`.
+        approximate search that goes on until a recall of 0.95 is measured, and warns where its
+        bound on the work is reached before (`LowRecallWarning`); `report_` has the standard error
+        and the recall. None means all pairs always, as with `compat`.
     callbacks : sequence of callables or None, default=None
         Each is called with the events of `dask_kmsmote.events` as eager stages start and finish.
 

@@ -50,4 +50,4 @@ def test_python_block(number, flights):
 
 
 def test_test_command_is_what_runs_this():
-    assert command("test").endswith("-m pytest")
+    assert command("test").endswith("-m pytest -n 2")

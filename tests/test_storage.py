@@ -390,6 +390,6 @@ def test_logs_and_metrics(job, tmp_path):
     assert failed.exit_code == 5
     assert json.loads(failed.stderr.splitlines()[-1])["exit_code"] == 5
     assert json.loads(failed.stdout)["status"] == "failed"
-    line = next(line for line in good.splitlines() if "last_success" in line)
+    line = next(line for line in good.splitlines() if line.startswith("dask_kmsmote_last_success"))
     assert line in metrics.read_text()
     assert job("--quiet").stderr.startswith("Error: ")

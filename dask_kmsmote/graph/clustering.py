@@ -31,6 +31,7 @@ from ..planning.layout import offsets
 from ..planning.plan import ClusteringSummary
 from .inputs import RowBlocks
 from .lloyd import lloyd, lloyd_blocks
+from .private import private_copy
 from .tasks import Tasks, compute, persist
 
 RUNS = 8  # of KMeans on the smaller sample, each a task
@@ -173,7 +174,8 @@ def _learn_by_passes(
         (offset, variance), start = compute(spread, _start(tasks, sample, n_sampled, k, seed))
     else:
         ((offset, variance),) = compute(spread)
-    parts = lloyd_blocks(tasks, matrix, offset)
+    # the scheduler fuses tasks of arrays, and those of other stages not: keys of its own
+    parts = lloyd_blocks(tasks, private_copy(matrix, f"{tasks.token}-lloyd"), offset)
     tolerance = float(estimator.tol) * variance
     centers, shifts = lloyd(parts, start - offset, int(estimator.max_iter), tolerance)
     estimator.cluster_centers_ = centers + offset

@@ -1,4 +1,4 @@
-"""The user's graph under keys of our own.
+"""A graph under keys of its own.
 
 What the stages keep in cluster memory remembers the tasks that it came from. If the user then
 computes X with other tasks fused, some keys come again with another content, which a distributed
