@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -80,6 +81,38 @@ def test_errors_leave_nothing(table, tmp_path, monkeypatch, options, code, words
 def test_missing_source(tmp_path):
     done = invoke(tmp_path / "none", tmp_path / "out", "--target", "label")
     assert (done.exit_code, "does not exist" in done.stderr) == (3, True), done.output
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"label": 0}, "more than 1 class"),
+        ({"a": float("nan")}, "column 'a'"),
+        ({"a": "text"}, "'a'"),
+    ],
+)
+def test_bad_rows(table, tmp_path, change, word):
+    table[1].assign(**change).to_parquet(tmp_path / "bad.parquet")
+    done = invoke(tmp_path / "bad.parquet", tmp_path / "out", "--target", "label", "--quiet")
+    assert (done.exit_code, word in done.stderr) == (3, True), done.output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_full_disk(tmp_path):
+    X, y = make_imbalanced(40_000, 6, 0.1, seed=3)
+    pd.DataFrame(X, columns=list("abcdef")).assign(label=y).to_parquet(tmp_path / "in.parquet")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], check=False)
+    if mounted.returncode:
+        pytest.skip("tmpfs can't be mounted here")
+    try:
+        done = invoke(tmp_path / "in.parquet", disk / "out", "--target", "label")
+        assert (done.exit_code, "No space left" in done.stderr) == (5, True), done.output
+        assert list(disk.iterdir()) == []
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 @pytest.mark.filterwarnings("ignore:.*The inplace keyword")

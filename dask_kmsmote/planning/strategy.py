@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import Any
 
-from ..errors import ParameterError
+from ..errors import InputError, ParameterError
 
 Label = Any
 # a ratio, a name, final counts, or a function of y that gives them
@@ -49,11 +49,11 @@ def resolve_strategy(strategy: Strategy, counts: Mapping[Label, int], y: Any) ->
 
     Raises
     ------
-    ParameterError
+    InputError, ParameterError
         One class only, or a strategy that the counts do not allow.
     """
     if len(counts) < 2:
-        raise ParameterError(
+        raise InputError(
             f"The target 'y' needs to have more than 1 class. Got {len(counts)} class instead: "
             f"{list(counts)}. Add rows of another class, or leave the data as they are."
         )
