@@ -85,7 +85,7 @@ def _local(choice: ClusterChoice) -> Iterator[Any]:
             n_workers=choice.workers or CPU_COUNT,
             threads_per_worker=choice.threads_per_worker,
             memory_limit=choice.memory_limit,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=level,
         ) as cluster,
         Client(cluster) as client,
