@@ -35,3 +35,7 @@ class ClusterError(OSError):
 
 class LowRecallWarning(UserWarning):
     """An approximate search found fewer of the nearest rows than it should."""
+
+
+class MissingPackageError(ImportError):
+    """An optional package is needed; the message names the extra that brings it."""

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import DTypeLike
 
 from .errors import InputError, LowRecallWarning
-from .events import Callback, stage
+from .events import Callback, Warned, tell
 from .graph.approximate import RECALL
 from .graph.census import take_census
 from .graph.clustering import Clusterer, Clustering, learn
@@ -22,6 +22,7 @@ from .graph.inputs import RowBlocks, measure_lengths
 from .graph.survey import Model, Survey, take_survey
 from .graph.synthesis import SyntheticBlock, make_blocks, make_streams
 from .graph.tasks import Tasks
+from .graph.watch import stage
 from .kernels.seeding import sample_rows
 from .kernels.summary import Floats, Summary
 from .planning import allocation, checks, selection
@@ -139,6 +140,8 @@ def run(tasks: Tasks, blocks: RowBlocks, settings: Settings) -> Run:
         row_bytes=blocks.matrix.dtype.itemsize * blocks.matrix.shape[1],
         spread=_spread(deviations, blocks.feature_names),
     )
+    for message in plan.warnings:
+        tell(settings.callbacks, Warned(message))
     made = _synthesize(tasks, plan, dict(zip(kept, groups, strict=True)))
     return Run(blocks, tuple(counts), amounts, thresholds, clustering, plan, made, tasks)
 

@@ -18,6 +18,7 @@ from dask.highlevelgraph import HighLevelGraph
 from ..kernels.blocks import Rows
 from ..kernels.start import Floats, shifted
 from ..planning.layout import block_rows, cut, offsets
+from .private import named_after
 from .tasks import Tasks
 
 BLOCK_BYTES = 16 * 2**20, 128 * 2**20  # of a block, least and most
@@ -75,7 +76,8 @@ def lloyd(
     centers = np.column_stack([centers, np.ones(len(centers))])
     shifts: list[float] = []
     while len(shifts) < max_iter and (not shifts or shifts[-1] > tolerance):
-        _, found, _ = k_means(blocks, len(centers), init=centers, max_iter=1, tol=0.0)
+        with named_after("lloyd", f"{blocks.name}-{len(shifts)}"):
+            _, found, _ = k_means(blocks, len(centers), init=centers, max_iter=1, tol=0.0)
         empty = found[:, -1] == 0
         found[empty] = centers[empty]
         shifts.append(float(((found - centers) ** 2).sum()))
