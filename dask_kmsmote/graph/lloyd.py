@@ -15,7 +15,7 @@ import numpy as np
 from dask._task_spec import List, Task, TaskRef
 from dask.highlevelgraph import HighLevelGraph
 
-from ..kernels.blocks import Rows
+from ..kernels.blocks import between
 from ..kernels.start import Floats, shifted
 from ..planning.layout import block_rows, cut, offsets
 from .private import named_after
@@ -42,7 +42,7 @@ def lloyd_blocks(tasks: Tasks, matrix: da.Array, offset: Floats) -> da.Array:
         part = TaskRef((matrix.name, chunk, 0))
         if (start, stop) != (starts[chunk], starts[chunk + 1]):
             key = (f"kmsmote-clustering-slice-{tasks.token}", number)
-            graph[key] = Task(key, rows_between, part, start - starts[chunk], stop - starts[chunk])
+            graph[key] = Task(key, between, part, start - starts[chunk], stop - starts[chunk])
             part = TaskRef(key)
         needed[start // ranges[0][1]].append(part)
     for number, parts in enumerate(needed):
@@ -50,11 +50,6 @@ def lloyd_blocks(tasks: Tasks, matrix: da.Array, offset: Floats) -> da.Array:
     chunks = (tuple(stop - start for start, stop in ranges), (n_features + 1,))
     layers = HighLevelGraph.from_collections(name, graph, [matrix])
     return da.Array(layers, name, chunks, meta=np.empty((0, 0)))
-
-
-def rows_between(rows: Rows, start: int, stop: int) -> Rows:
-    """Some consecutive rows of a chunk."""
-    return (rows.tocsr() if hasattr(rows, "tocsr") else rows)[start:stop]
 
 
 def lloyd(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 from .sheet import COLUMNS, Sheet, Table
+
+WIDTH = 100
 
 
 def render(sheet: Sheet) -> str:
@@ -10,7 +14,7 @@ def render(sheet: Sheet) -> str:
     parts = [sheet.title, sheet.facts]
     for table in sheet.tables:
         parts += _render_table(table)
-    parts += [f"Warning: {warning}" for warning in sheet.warnings]
+    parts += [fill(f"Warning: {warning}", WIDTH) for warning in sheet.warnings]
     return "\n".join(parts)
 
 
