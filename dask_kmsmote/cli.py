@@ -11,7 +11,13 @@ from typing import Any
 
 import click
 
-from .errors import InputError, NoClusterError
+from .errors import (
+    InputError,
+    MissingPackageError,
+    NoClusterError,
+    ParameterError,
+    UnsupportedDaskError,
+)
 from .log import Log
 from .options import (
     Json,
@@ -27,12 +33,14 @@ from .options import (
     together,
 )
 
-USAGE, INPUT, NO_CLUSTER, RESOURCE, INTERRUPTED = 2, 3, 4, 5, 130
+DEFECT, USAGE, INPUT, NO_CLUSTER, RESOURCE, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
 EXIT_CODES = (
     (NoClusterError, NO_CLUSTER),
     (InputError, INPUT),
     (ValueError, USAGE),
+    (UnsupportedDaskError, USAGE),
+    (MissingPackageError, USAGE),
     (OSError, RESOURCE),
     (MemoryError, RESOURCE),
 )
@@ -41,7 +49,28 @@ RESOURCE_PACKAGES = {"distributed", "botocore", "aiobotocore", "aiohttp", "s3fs"
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
-@click.group("kmsmote", context_settings=CONTEXT)
+class Program(click.Group):
+    """A group of commands that tells of their usage errors as JSON and metrics, too."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Remember the arguments."""
+        ctx.obj = list(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            _, command, args = self.resolve_command(ctx, ctx.obj)
+            if command is not None:
+                # what can be understood of the options
+                wished = command.make_context(command.name, args, ctx, resilient_parsing=True)
+                _tell_failure(USAGE, error.format_message(), 0.0, wished.params)
+            raise
+
+
+@click.group("kmsmote", cls=Program, context_settings=CONTEXT)
 @click.version_option(package_name="dask-kmsmote")
 def cli() -> None:
     """KMeans-SMOTE over-sampling on Dask."""
@@ -56,29 +85,20 @@ def cli() -> None:
 @option("--metrics", metavar="FILE", help="Write a Prometheus textfile, also of a failed run.")
 def resample(source: str, destination: str, **options: Any) -> None:
     """Resample the table SOURCE to DESTINATION: local paths or URLs such as s3://bucket/table."""
-    manifests: list[dict[str, Any]] = []
 
     def work(log: Log) -> dict[str, Any]:
         from .job import run
 
-        manifests.append(run(_job(source, destination, options), log))
-        return {**manifests[0], "plan_text": _plan_text(manifests[0])}
+        return run(_job(source, destination, options), log)
 
     def tell(result: dict[str, Any]) -> None:
-        click.echo(result["plan_text"])
+        click.echo(_plan_text(result))
         click.echo(
             f"{destination}: {result['rows']} + {result['synthetic_rows']} rows, "
             f"{result['bytes']} bytes, {result['seconds']:.1f} s"
         )
 
-    start = perf_counter()
-    code = _carry_out(work, tell, options)
-    if options["metrics"]:
-        from .metrics import write_metrics
-
-        manifest = manifests[0] if code == 0 else None
-        write_metrics(options["metrics"], destination, code, perf_counter() - start, manifest)
-    sys.exit(code)
+    sys.exit(_carry_out(work, tell, {**options, "destination": destination}))
 
 
 @cli.command()
@@ -131,7 +151,10 @@ def report(destination: str, **options: Any) -> None:
 def _plan_text(content: dict[str, Any]) -> str:
     from .planning.plan import SamplingPlan
 
-    return str(SamplingPlan.from_json(json_format.dumps(content["plan"])))
+    try:
+        return str(SamplingPlan.from_json(json_format.dumps(content["plan"])))
+    except ParameterError:
+        return "The plan was written by another version of dask-kmsmote."
 
 
 def _job(source: str, destination: str | None, options: dict[str, Any]) -> Any:
@@ -148,6 +171,7 @@ def _job(source: str, destination: str | None, options: dict[str, Any]) -> Any:
         options["format"],
         options["partition_size"],
         options.get("overwrite", False),
+        options["layout"],
     )
 
 
@@ -157,39 +181,72 @@ def _carry_out(
     options: dict[str, Any],
 ) -> int:
     """Do the work, and tell how it went; the exit code."""
-    log = Log(options["log_format"], quiet=options["quiet"])
+    log, start = Log(options["log_format"], quiet=options["quiet"]), perf_counter()
     # batch systems stop a job with SIGTERM: let it clean up as after Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         result = work(log)
-    except KeyboardInterrupt:
-        code, message = INTERRUPTED, "Interrupted: the destination is as it was."
-    except BaseException as error:
-        known = exit_code(error)
-        if known is None:
-            raise
-        code, message = known, " ".join(str(error).split()) or type(error).__name__
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told, with an exit code
         if options["verbose"]:
             import traceback
 
             traceback.print_exc()
-    else:
-        if options["json"]:
-            content = {key: value for key, value in result.items() if key != "plan_text"}
-            click.echo(json_format.dumps({"status": "done", "exit_code": 0, **content}))
-        else:
-            tell(result)
-        return 0
-    log.error(message, code)
+        code, message = exit_code(error), failure_message(error)
+        log.failure(message, code)
+        _tell_failure(code, message, perf_counter() - start, options)
+        return code
     if options["json"]:
+        click.echo(json_format.dumps({"status": "done", "exit_code": 0, **result}))
+    else:
+        tell(result)
+    _tell_metrics(0, perf_counter() - start, options, result)
+    return 0
+
+
+def _tell_failure(code: int, message: str, seconds: float, options: dict[str, Any]) -> None:
+    if options.get("json"):
         click.echo(json_format.dumps({"status": "failed", "exit_code": code, "error": message}))
-    return code
+    _tell_metrics(code, seconds, options, None)
 
 
-def exit_code(error: BaseException) -> int | None:
-    """The exit code that an error means; None for one that nobody has thought of."""
+def _tell_metrics(
+    code: int, seconds: float, options: dict[str, Any], manifest: dict[str, Any] | None
+) -> None:
+    if not options.get("metrics"):
+        return
+    from .metrics import write_metrics
+
+    destination = str(options.get("destination") or "")
+    try:
+        write_metrics(options["metrics"], destination, code, seconds, manifest)
+    except OSError as error:
+        # the run has ended as it has: what only watches it does not change that
+        click.echo(f"Warning: no metrics in {options['metrics']!r}: {error}.", err=True)
+
+
+def failure_message(error: BaseException) -> str:
+    """One line on what went wrong."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted: the destination is as it was."
+    if exit_code(error) == DEFECT:
+        return (
+            f"Unexpected {type(error).__name__}: {text}. Run again with --verbose, and report it."
+        )
+    if isinstance(error, PermissionError):
+        return (
+            f"{text.rstrip('.')}. Check the credentials, and that the user of the job and of its "
+            "workers may read there."
+        )
+    return text
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code that an error means."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
     for kind, code in EXIT_CODES:
         if isinstance(error, kind):
             return code
     modules = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
-    return RESOURCE if modules & RESOURCE_PACKAGES else None
+    return RESOURCE if modules & RESOURCE_PACKAGES else DEFECT

@@ -44,12 +44,29 @@ class Json(click.ParamType):  # type: ignore[type-arg] # a generic only of late
         return content
 
 
+class Bytes(click.ParamType):  # type: ignore[type-arg] # a generic only of late
+    """A number of bytes, such as 64MiB."""
+
+    name = "bytes"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """The text, which Dask understands."""
+        from dask.utils import parse_bytes
+
+        try:
+            if parse_bytes(value) > 0:
+                return str(value)
+        except ValueError:
+            pass
+        self.fail(f"{value!r} is no number of bytes, such as 64MiB", param, ctx)
+
+
 class Strategy(click.ParamType):  # type: ignore[type-arg] # a generic only of late
     """A ratio, a name, or final counts by class as JSON."""
 
     name = "strategy"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:  # noqa: ARG002
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """What the sampler takes."""
         content = value
         if isinstance(value, str):
@@ -57,7 +74,11 @@ class Strategy(click.ParamType):  # type: ignore[type-arg] # a generic only of l
                 content = json.loads(value)
             except json.JSONDecodeError:
                 return value
-        return ByText(content) if isinstance(content, dict) else content
+        if isinstance(content, dict):
+            return ByText(content)
+        if isinstance(content, bool) or not isinstance(content, str | int | float):
+            self.fail(f"{value!r} is neither a ratio, a name, nor final counts", param, ctx)
+        return content
 
 
 class NumberOr(click.ParamType):  # type: ignore[type-arg] # a generic only of late
@@ -165,6 +186,13 @@ column_options = together(
     option("--keep", type=Names(), default=(), help="Columns to take along, null in new rows."),
     option("--only-synthetic", is_flag=True, help="Leave out the originals."),
     option("--mark-synthetic", metavar="COLUMN", help="Add a column, true in new rows."),
+    option(
+        "--layout",
+        type=click.Choice(["append", "interleave"]),
+        default="append",
+        **SHOWN,
+        help="New rows after the originals, or spread evenly among them.",
+    ),
 )
 
 storage_options = together(
@@ -173,7 +201,7 @@ storage_options = together(
         type=click.Choice(["parquet", "zarr", "csv"]),
         help="Of the source (guessed from its path). CSV is written as Parquet.",
     ),
-    option("--partition-size", help="Bytes to read at once, e.g. 64MiB."),
+    option("--partition-size", type=Bytes(), help="Bytes to read at once, e.g. 64MiB."),
     option("--storage-options", type=Json(), default="{}", help="Of fsspec, as JSON."),
 )
 

@@ -9,9 +9,10 @@ manifest whose run died while publishing is published by the next run.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,6 +22,13 @@ from .location import Location
 from .manifest import MANIFEST, read_manifest, write_manifest
 
 DRAFT = "_kmsmote-"
+# by text: what comes back from a worker, or from Arrow, may have lost its number
+MENDS = {
+    os.strerror(errno.ENOSPC): "Make room there, or name another destination.",
+    os.strerror(errno.EDQUOT): "Make room there, or name another destination.",
+    os.strerror(errno.EACCES): "Allow the user that runs the job, and its workers, to write there.",
+    os.strerror(errno.EROFS): "Name a destination that can be written.",
+}
 
 
 @contextmanager
@@ -37,7 +45,9 @@ def whole_or_absent(destination: Location, overwrite: bool) -> Iterator[Draft]:
     """
     kind = LocalDraft if destination.is_local else StoreDraft
     draft = kind(destination)
-    with draft.alone():
+    with ExitStack() as stack:
+        with writing_to(destination):
+            stack.enter_context(draft.alone())
         draft.recover()
         before = _require_free(draft, overwrite)
         try:
@@ -50,6 +60,27 @@ def whole_or_absent(destination: Location, overwrite: bool) -> Iterator[Draft]:
         # from here on the draft is whole: what interrupts is mended by the next run
         draft.publish(draft.location)
         draft.clear()
+
+
+@contextmanager
+def writing_to(destination: Location) -> Iterator[None]:
+    """Name the destination, and the mend, where the disk or its owner refuses.
+
+    Raises
+    ------
+    DestinationError
+        For those errors of the operating system.
+    """
+    try:
+        yield
+    except OSError as error:
+        text = str(error)
+        mend = next((mend for word, mend in MENDS.items() if word in text), None)
+        if mend is None or isinstance(error, DestinationError):
+            raise
+        raise DestinationError(
+            f"The destination {destination.url!r} can't be written: {text}. {mend}"
+        ) from error
 
 
 def _run_of(destination: Location) -> str | None:

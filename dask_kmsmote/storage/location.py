@@ -67,9 +67,22 @@ class Location:
         return Location(self.fs.unstrip_protocol(f"{self.path}/{name}"), self.options)
 
     def exists(self) -> bool:
-        """Whether anything is there, as the store says now."""
+        """Whether anything is there, as the store says now.
+
+        Raises
+        ------
+        ParameterError
+            The store does not know one of the options.
+        """
         self.fs.invalidate_cache()
-        return bool(self.fs.exists(self.path))
+        try:
+            return bool(self.fs.exists(self.path))
+        except TypeError as error:
+            # a store connects when it is first asked, and passes on what it does not know
+            raise ParameterError(
+                f"{self.url!r} can't be used with the storage options {sorted(self.options)}: "
+                f"{error}."
+            ) from error
 
     def files(self) -> dict[str, dict[str, Any]]:
         """Paths of the files there or below, relative to it, and what is known of each.
