@@ -22,7 +22,7 @@ from .graph.inputs import RowBlocks, measure_lengths
 from .graph.survey import Model, Survey, take_survey
 from .graph.synthesis import SyntheticBlock, make_blocks, make_streams
 from .graph.tasks import Tasks
-from .kernels.seeding import sample_rows
+from .kernels.seeding import CENSUS_SAMPLE, sample_rows
 from .kernels.summary import Summary
 from .planning import allocation, checks, selection
 from .planning.layout import block_rows
@@ -104,9 +104,8 @@ def run(tasks: Tasks, blocks: RowBlocks, settings: Settings) -> Run:
         if blocks.lengths is None:
             blocks = blocks.with_lengths(measure_lengths(tasks, blocks.target))
         n = sum(blocks.lengths or ())
-        sample = sample_rows(
-            n, settings.clusterer.n_sampled(n, blocks.matrix.shape[1]), settings.seed
-        )
+        n_sampled = settings.clusterer.n_sampled(n, blocks.matrix.shape[1])
+        sample = sample_rows(n, n_sampled, settings.seed, CENSUS_SAMPLE)
         summary, rows = take_census(tasks, blocks, sample)
         counts = _judge(summary, blocks)
         amounts = resolve_strategy(settings.strategy, counts, settings.target)
