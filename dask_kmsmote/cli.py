@@ -21,6 +21,7 @@ from .errors import (
 from .log import Log
 from .options import (
     Json,
+    argument,
     cluster_choice,
     cluster_options,
     column_options,
@@ -38,7 +39,8 @@ DEFECT, USAGE, INPUT, NO_CLUSTER, RESOURCE, INTERRUPTED = 1, 2, 3, 4, 5, 130
 EXIT_CODES = (
     (NoClusterError, NO_CLUSTER),
     (InputError, INPUT),
-    (ValueError, USAGE),
+    (ParameterError, USAGE),
+    (ValueError, INPUT),
     (UnsupportedDaskError, USAGE),
     (MissingPackageError, USAGE),
     (OSError, RESOURCE),
@@ -46,6 +48,16 @@ EXIT_CODES = (
 )
 # whose exceptions, such as KilledWorker or NoCredentialsError, have no base class of their own
 RESOURCE_PACKAGES = {"distributed", "botocore", "aiobotocore", "aiohttp", "s3fs", "fsspec"}
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+OPTIONS = {  # of parameters that messages name
+    "sampling_strategy": "--strategy",
+    "kmeans_estimator": "--clusters",
+    "k_neighbors": "--k-neighbors",
+    "cluster_balance_threshold": "--threshold",
+    "density_exponent": "--exponent",
+    "exact_rows": "--exact-rows",
+    "learning_rows": "--learning-rows",
+}
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
@@ -77,8 +89,8 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("source")
-@click.argument("destination")
+@argument("source")
+@argument("destination")
 @together(sampler_options, column_options, storage_options)
 @option("--overwrite", is_flag=True, help="Replace a finished destination, once the new is whole.")
 @together(cluster_options, run_options)
@@ -102,7 +114,7 @@ def resample(source: str, destination: str, **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("source")
+@argument("source")
 @together(sampler_options, column_options, storage_options, cluster_options, run_options)
 def plan(source: str, **options: Any) -> None:
     """Print what a run on SOURCE would do, with its rows and about its bytes; write nothing."""
@@ -122,7 +134,7 @@ def plan(source: str, **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("destination")
+@argument("destination")
 @option("--storage-options", type=Json(), default="{}", help="Of fsspec, as JSON.")
 @option("--json", "json", is_flag=True, help="Print the manifest on stdout.")
 @option("--verbose", is_flag=True, help="Log tracebacks.")
@@ -182,8 +194,10 @@ def _carry_out(
 ) -> int:
     """Do the work, and tell how it went; the exit code."""
     log, start = Log(options["log_format"], quiet=options["quiet"]), perf_counter()
-    # batch systems stop a job with SIGTERM: let it clean up as after Ctrl-C
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # batch systems stop a job with SIGTERM, a lost terminal with SIGHUP: clean up as after Ctrl-C
+    for number in STOPS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop_once)
     try:
         result = work(log)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told, with an exit code
@@ -201,6 +215,13 @@ def _carry_out(
         tell(result)
     _tell_metrics(0, perf_counter() - start, options, result)
     return 0
+
+
+def stop_once(*_: object) -> None:
+    """Stop the job; further signals do not disturb how it ends."""
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _tell_failure(code: int, message: str, seconds: float, options: dict[str, Any]) -> None:
@@ -238,13 +259,16 @@ def failure_message(error: BaseException) -> str:
             f"{text.rstrip('.')}. Check the credentials, and that the user of the job and of its "
             "workers may read there."
         )
-    return text
+    options = [f"{name} is {option}" for name, option in OPTIONS.items() if name in text]
+    return f"{text} ({', '.join(options)})" if options else text
 
 
 def exit_code(error: BaseException) -> int:
     """The exit code that an error means."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
+    if isinstance(error, ValueError) and isinstance(error, TypeError):
+        return USAGE  # scikit-learn's InvalidParameterError
     for kind, code in EXIT_CODES:
         if isinstance(error, kind):
             return code

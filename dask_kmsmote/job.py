@@ -14,7 +14,7 @@ from typing import Any
 
 from . import cluster
 from .columns import Columns, result_frame
-from .errors import DestinationError, ParameterError
+from .errors import DestinationError, InputError, ParameterError
 from .events import Event, StageFinished
 from .graph.watch import stage
 from .planning.layout import block_rows
@@ -87,6 +87,7 @@ def project(job: Job, callback: Callback) -> Projection:
     InputError, ParameterError, NoClusterError, ClusterError
         As the messages say.
     """
+    _require_shared(job.source)
     source = open_source(job.source, job.format)
     X, y, _ = _read(source, job)
     with cluster.connect(job.cluster):
@@ -114,6 +115,7 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
     if job.destination is None:
         raise ParameterError("The job has no destination: name one, or make a plan alone.")
     started, start = datetime.now(UTC), perf_counter()
+    _require_shared(job.source, job.destination)
     _require_apart(job.source, job.destination)
     seconds: dict[str, float] = {}
 
@@ -129,9 +131,10 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         with cluster.connect(job.cluster):
             sampler = _sampler(job, [note])
             sampled = sampler.fit_resample(X, y)
+            _require_something(sampler.plan_, columns)
             prepare = _arrays_to_write if source.format == "zarr" else _frame_to_write
             write = prepare(source, sampled, sampler.plan_, replace(job, columns=columns))
-            with stage("write", [note]), writing_to(job.destination):
+            with stage("write", [note], frames=True), writing_to(job.destination):
                 files = write(draft.location)
         if open_source(job.source, job.format).fingerprint != source.fingerprint:
             raise DestinationError(
@@ -146,6 +149,14 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
             "stages": {name: round(value, 3) for name, value in seconds.items()},
         }
         return draft.finish(manifest)
+
+
+def _require_something(plan: SamplingPlan, columns: Columns) -> None:
+    if columns.only_synthetic and not plan.n_synthetic:
+        raise InputError(
+            "There is no synthetic row to write: the classes have their rows already. Leave out "
+            "--only-synthetic to copy the originals, or ask for more with --strategy."
+        )
 
 
 def _sampler(job: Job, callbacks: list[Callback]) -> Any:
@@ -163,6 +174,15 @@ def _require_apart(source: Location, destination: Location) -> None:
             f"The destination {destination.url!r} and the source {source.url!r} lie within each "
             "other: name a destination beside it."
         )
+
+
+def _require_shared(*places: Location | None) -> None:
+    for place in places:
+        if place is not None and place.url.startswith("memory:"):
+            raise ParameterError(
+                f"{place.url!r} is in the memory of one process, which workers do not share: name "
+                "a path or a store."
+            )
 
 
 def _require_format(source: Source, destination: Location) -> None:

@@ -22,6 +22,11 @@ def require_one_schema(source: Source) -> None:
     """Raise `InputError` where a file has other columns, or other types, than the first."""
     footers = read_footers(source.location, list(source.files))
     first = footers[0].schema.to_arrow_schema()
+    twice = [name for name in first.names if first.names.count(name) > 1]
+    if twice:
+        raise InputError(
+            f"The source {source.location.url!r} has two columns {twice[0]!r}: rename one."
+        )
     for name, footer in zip(source.files, footers, strict=True):
         schema = footer.schema.to_arrow_schema()
         for column in dict.fromkeys([*first.names, *schema.names]):

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import InputError
 from .location import Location, fingerprint
-from .manifest import MANIFEST, read_manifest
+from .manifest import DRAFT, MANIFEST, read_manifest
 
 FORMATS = {"parquet": (".parquet", ".parq", ".pq"), "csv": (".csv", ".csv.gz"), "zarr": (".zarr",)}
 
@@ -68,12 +68,17 @@ def open_source(location: Location, given: str | None = None) -> Source:
     kind = guess_format(location, given)
     if not location.exists():
         raise InputError(f"The source {location.url!r} does not exist: check its path.")
-    manifest = read_manifest(location)
+    manifest, files = read_manifest(location), location.files()
     if manifest is not None and kind == "parquet":
         wanted = {part["path"] for part in manifest["files"]}
-        files = {name: info for name, info in location.files().items() if name in wanted}
+        files = {name: info for name, info in files.items() if name in wanted}
     else:
-        files = {name: info for name, info in location.files().items() if _is_data(name, kind)}
+        if any(name.startswith(DRAFT) for name in files):
+            raise InputError(
+                f"The source {location.url!r} is the destination of a run that has not finished: "
+                "wait for it, or run it again."
+            )
+        files = {name: info for name, info in files.items() if _is_data(name, kind)}
     if not files:
         raise InputError(
             f"The source {location.url!r} has no {kind} files: check its path, or name the format "

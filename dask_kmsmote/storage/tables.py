@@ -6,7 +6,6 @@ from typing import Any
 
 from ..errors import DestinationError, InputError, ParameterError
 from .location import Location
-from .manifest import read_manifest
 from .schema import exact_type, read_footers, require_one_schema
 from .source import Source
 
@@ -55,11 +54,8 @@ def _read(source: Source, partition_size: str | None, **options: Any) -> Any:
 
     if partition_size:
         options["blocksize"] = partition_size
-    whole = list(source.files) == [""] or source.format == "csv"
-    has_manifest = read_manifest(source.location) is not None
-    paths = source.urls if whole or has_manifest else source.location.url
     read = dd.read_csv if source.format == "csv" else dd.read_parquet
-    return read(paths, storage_options=source.location.options or None, **options)
+    return read(source.urls, storage_options=source.location.options or None, **options)
 
 
 def read_arrays(source: Source, features: str, target: str) -> tuple[Any, Any]:
