@@ -79,7 +79,8 @@ def _read_address(scheduler_file: str) -> str:
 def _remote(address: str, choice: ClusterChoice) -> Iterator[Any]:
     import dask
     from dask.utils import parse_timedelta
-    from distributed import Client, FutureCancelledError
+    from distributed import Client
+    from distributed.client import FutureCancelledError
 
     timeout = parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
     with _told(choice.verbose):

@@ -115,7 +115,11 @@ class NumberOr(click.ParamType):  # type: ignore[type-arg] # a generic only of l
         except (TypeError, ValueError):
             number = None
         # a configuration file may have what would be cut to an integer
-        if number is None or isinstance(value, bool) or (isinstance(value, float) and number != value):
+        if (
+            number is None
+            or isinstance(value, bool)
+            or (isinstance(value, float) and number != value)
+        ):
             self.fail(f"{value!r} is neither a number nor one of {list(self.words)}", param, ctx)
         return number
 

@@ -19,7 +19,7 @@ from dask_kmsmote.cli import cli
 
 pytestmark = pytest.mark.cluster
 N = 300
-NOON = dt.fromisoformat("2026-01-01T12:00")
+NOON = dt.datetime.fromisoformat("2026-01-01T12:00")
 
 VALUES = {
     "int64": (pa.int64(), lambda i: 2**60 + i),

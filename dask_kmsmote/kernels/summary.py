@@ -51,7 +51,8 @@ def summarize(rows: Any, target: Any) -> Summary:
     else:
         n_nan = _by_column(np.isnan(values), columns, n_features)
         n_inf = _by_column(np.isinf(values), columns, n_features)
-        n_huge = _by_column(np.abs(values) > HUGE, columns, n_features) - n_inf
+        with np.errstate(over="ignore"):
+            n_huge = _by_column(np.abs(values) > HUGE, columns, n_features) - n_inf
     return Summary((rows.shape[0],), (count_labels(target),), n_nan, n_inf, n_huge)
 
 
@@ -60,8 +61,8 @@ def _has_finite_squares(values: NDArray[np.floating]) -> bool:
     with np.errstate(all="ignore"):
         if values.dtype.itemsize < 8:
             return bool(np.isfinite(values.sum(dtype=np.float64)))
-        axes = list(range(values.ndim))
-        return bool(np.einsum(values, axes, values, axes, []) < HUGE**2)
+        flat = values.ravel(order="K")
+        return bool(np.dot(flat, flat) < HUGE**2)
 
 
 def _by_column(
