@@ -21,7 +21,7 @@ from ..planning.layout import block_rows, cut, offsets
 from .naming import named_after
 from .tasks import Tasks
 
-BLOCK_BYTES = 16 * 2**20, 128 * 2**20  # of a block, least and most
+BLOCK_BYTES = 16 * 2**20, 32 * 2**20  # of a block, least and most
 BLOCKS = 64  # wished for between those bounds
 
 

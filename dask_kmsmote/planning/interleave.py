@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from .layout import offsets
 
-RUNS = 16  # a class with a share of 1/16 of the synthetic rows or more is in every partition
+RUNS = 8  # so many slices a partition; a class with 1/8 of the synthetic rows is in every one
 
 
 class Piece(NamedTuple):
