@@ -35,3 +35,7 @@ class ClusterError(OSError):
 
 class LowRecallWarning(UserWarning):
     """An approximate search found fewer of the nearest rows than it should."""
+
+
+class MissingExtraError(ImportError):
+    """A package that only an extra brings is not installed; the message names the extra."""
