@@ -161,8 +161,7 @@ def _carry_out(
     # batch systems stop a job with SIGTERM: let it clean up as after Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with log.progress():
-            result = work(log)
+        result = work(log)
     except KeyboardInterrupt:
         code, message = INTERRUPTED, "Interrupted: the destination is as it was."
     except BaseException as error:

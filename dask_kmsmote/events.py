@@ -18,6 +18,18 @@ class StageStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class StageProgressed:
+    """So many of the tasks that are known by now are done; told from time to time.
+
+    It may come from a thread of its own. The share of a stage can fall when it adds tasks.
+    """
+
+    stage: str
+    n_done: int
+    n_tasks: int
+
+
+@dataclass(frozen=True, slots=True)
 class StageFinished:
     """An eager stage is done after `seconds`."""
 
@@ -25,16 +37,39 @@ class StageFinished:
     seconds: float
 
 
-Event = StageStarted | StageFinished
+@dataclass(frozen=True, slots=True)
+class StageFailed:
+    """An eager stage ended with an exception after `seconds`."""
+
+    stage: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something to look at before rows are made: one of the plan's warnings."""
+
+    message: str
+
+
+Event = StageStarted | StageProgressed | StageFinished | StageFailed | Warned
 Callback = Callable[[Event], None]
+
+
+def tell(callbacks: Sequence[Callback], event: Event) -> None:
+    """Pass an event to every callback."""
+    for callback in callbacks:
+        callback(event)
 
 
 @contextmanager
 def stage(name: str, callbacks: Sequence[Callback]) -> Iterator[None]:
-    """Tell the callbacks when the body starts and when it is done; not if it fails."""
-    for callback in callbacks:
-        callback(StageStarted(name))
+    """Tell the callbacks when the body starts, and when it is done or fails."""
+    tell(callbacks, StageStarted(name))
     start = perf_counter()
-    yield
-    for callback in callbacks:
-        callback(StageFinished(name, perf_counter() - start))
+    try:
+        yield
+    except BaseException:
+        tell(callbacks, StageFailed(name, perf_counter() - start))
+        raise
+    tell(callbacks, StageFinished(name, perf_counter() - start))

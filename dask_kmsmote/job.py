@@ -14,7 +14,8 @@ from typing import Any
 from . import cluster
 from .columns import Columns, result_frame
 from .errors import DestinationError, ParameterError
-from .events import Event, StageFinished, stage
+from .events import Event, StageFinished
+from .graph.watch import stage
 from .planning.layout import block_rows
 from .planning.plan import SamplingPlan
 from .storage import tables

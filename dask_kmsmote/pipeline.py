@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import DTypeLike
 
 from .errors import InputError, LowRecallWarning
-from .events import Callback, stage
+from .events import Callback, Warned, tell
 from .graph.approximate import RECALL
 from .graph.census import take_census
 from .graph.clustering import Clusterer, Clustering, learn
@@ -22,11 +22,13 @@ from .graph.inputs import RowBlocks, measure_lengths
 from .graph.survey import Model, Survey, take_survey
 from .graph.synthesis import SyntheticBlock, make_blocks, make_streams
 from .graph.tasks import Tasks
+from .graph.watch import stage
 from .kernels.seeding import sample_rows
-from .kernels.summary import Summary
+from .kernels.summary import Floats, Summary
 from .planning import allocation, checks, selection
+from .planning.groups import FeatureSpread, GroupPlan
 from .planning.layout import block_rows
-from .planning.plan import GroupPlan, SamplingPlan, allocate
+from .planning.plan import SamplingPlan, allocate
 from .planning.strategy import Label, Strategy, resolve_strategy
 
 GROUP_BYTES = 64 * 2**20  # of a block of a group's rows, and of a piece
@@ -107,7 +109,7 @@ def run(tasks: Tasks, blocks: RowBlocks, settings: Settings) -> Run:
         sample = sample_rows(
             n, settings.clusterer.n_sampled(n, blocks.matrix.shape[1]), settings.seed
         )
-        summary, rows = take_census(tasks, blocks, sample)
+        summary, deviations, rows = take_census(tasks, blocks, sample)
         counts = _judge(summary, blocks)
         amounts = resolve_strategy(settings.strategy, counts, settings.target)
         n_neighbors = settings.search.k + 1
@@ -135,7 +137,11 @@ def run(tasks: Tasks, blocks: RowBlocks, settings: Settings) -> Run:
         n_features=blocks.matrix.shape[1],
         block_rows=block_rows(blocks.matrix.shape[1], OUTPUT_BYTES),
         clustering=clustering.summary,
+        row_bytes=blocks.matrix.dtype.itemsize * blocks.matrix.shape[1],
+        spread=_spread(deviations, blocks.feature_names),
     )
+    for message in plan.warnings:
+        tell(settings.callbacks, Warned(message))
     made = _synthesize(tasks, plan, dict(zip(kept, groups, strict=True)))
     return Run(blocks, tuple(counts), amounts, thresholds, clustering, plan, made, tasks)
 
@@ -155,6 +161,16 @@ def _judge(summary: Summary, blocks: RowBlocks) -> dict[Label, int]:
         sum(part.n_not_one_hot for part in labels),
     )
     return checks.sum_counts([part.counts for part in labels])
+
+
+def _spread(deviations: Floats, names: Sequence[Any]) -> FeatureSpread | None:
+    varying = np.flatnonzero(np.isfinite(deviations) & (deviations > 0))
+    if len(varying) < 2:
+        return None
+    high, low = (int(varying[find(deviations[varying])]) for find in (np.argmax, np.argmin))
+    return FeatureSpread(
+        str(names[high]), float(deviations[high]), str(names[low]), float(deviations[low])
+    )
 
 
 def _survey(

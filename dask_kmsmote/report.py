@@ -6,7 +6,8 @@ from dataclasses import asdict, fields
 
 import pandas as pd
 
-from .planning.plan import GroupPlan, SamplingPlan
+from .planning.groups import GroupPlan
+from .planning.plan import SamplingPlan
 
 COLUMNS = tuple(field.name for field in fields(GroupPlan))
 

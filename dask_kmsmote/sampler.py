@@ -29,7 +29,9 @@ from .graph.tasks import Tasks
 from .kernels import memory
 from .kernels.columns import check_columns, check_dtype
 from .kernels.seeding import root_seed
+from .listeners import ProgressBar
 from .pipeline import Run, Settings, run
+from .planning.interleave import mix
 from .planning.layout import block_rows
 from .planning.plan import SamplingPlan
 from .threads import count_threads, in_this_process, on_active_scheduler
@@ -83,8 +85,15 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         approximate search that goes on until a recall of 0.95 is measured, and warns where its
         bound on the work is reached before (`LowRecallWarning`); `report_` has the standard error
         and the recall. None means all pairs always, as with `compat`.
+    layout : "append" or "interleave", default="append"
+        Synthetic rows after the originals; or spread evenly among them, so that every partition
+        of a lazy result mixes classes, as training in batches or by partition needs. The order
+        depends on nothing but the numbers of rows.
+    progress : bool, default=False
+        Show a bar for each eager stage that takes longer than half a second; needs tqdm.
     callbacks : sequence of callables or None, default=None
-        Each is called with the events of `dask_kmsmote.events` as eager stages start and finish.
+        Each is called with the events of `dask_kmsmote.events` as eager stages start, progress,
+        finish or fail, and with the warnings of the plan. `dask_kmsmote.listeners` has some.
 
     Attributes
     ----------
@@ -102,7 +111,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         The plan as a table, a row per class and cluster.
     provenance_ : dask.dataframe.DataFrame
         Lazy: `base_row`, `neighbor_row` (positions in X) and `gap` of each synthetic row, in
-        output order.
+        output order; the index is the row's position in the result.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -153,6 +162,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
             Interval(numbers.Integral, 1, None, closed="left"),
         ],
         "exact_rows": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "layout": [StrOptions({"append", "interleave"})],
+        "progress": ["boolean"],
         "callbacks": ["array-like", None],
     }
 
@@ -169,6 +180,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         compat: str | None = None,
         learning_rows: Any = "auto",
         exact_rows: int | None = EXACT_ROWS,
+        layout: str = "append",
+        progress: bool = False,
         callbacks: Any = None,
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
@@ -181,6 +194,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         self.compat = compat
         self.learning_rows = learning_rows
         self.exact_rows = exact_rows
+        self.layout = layout
+        self.progress = progress
         self.callbacks = callbacks
 
     @property
@@ -191,8 +206,12 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
     @property
     def provenance_(self) -> Any:
         """Parents of each synthetic row, lazy."""
-        tasks, made = self._made
-        return outputs.provenance(tasks, made)
+        tasks, lengths, made = self._made
+        return outputs.provenance(tasks, lengths, made, self._is_mixed)
+
+    @property
+    def _is_mixed(self) -> bool:
+        return bool(self.layout == "interleave")
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, **params: Any) -> KMeansSMOTE:  # noqa: ARG002 - the parent's
@@ -232,7 +251,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         -------
         X_resampled, y_resampled
             The kinds that came in (a series of labels beside an array becomes an array): the
-            originals, untouched and in order, then the synthetic rows by class and cluster. Dask
+            originals, untouched and in order, then (or among them, see `layout`) the synthetic
+            rows by class and cluster. Dask
             collections are lazy, with known chunks; frames have the new index 0 ... n - 1.
 
         Raises
@@ -263,21 +283,28 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         spans = [(block.n_rows, result.classes[block.class_code]) for block in result.made]
         X_resampled = memory.resampled_rows(X, rows, made, self.compat is None)
         if one_vs_all:
-            return X_resampled, memory.resampled_one_hot(y, spans)
-        return X_resampled, memory.resampled_labels(y, target, spans)
+            y_resampled = memory.resampled_one_hot(y, spans)
+        else:
+            y_resampled = memory.resampled_labels(y, target, spans)
+        if not self._is_mixed:
+            return X_resampled, y_resampled
+        (mixture,) = mix([len(target)], [block.n_rows for block in result.made])
+        return memory.interleaved(X_resampled, mixture), memory.interleaved(y_resampled, mixture)
 
     def _resample_dask(self, X: Any, y: Any) -> tuple[Any, Any]:
         result, original, y = self._plan_dask(X, y)
-        tasks, made = result.tasks, result.made
+        tasks, made, mixed = result.tasks, result.made, self._is_mixed
         blocks = original.with_lengths(result.blocks.lengths or ())
         if blocks.partitions:
             rounded = self.compat is None
-            X_resampled = outputs.resampled_frame(tasks, X._meta, blocks, made, rounded)
+            X_resampled = outputs.resampled_frame(tasks, X._meta, blocks, made, rounded, mixed)
         else:
-            X_resampled = outputs.resampled_array(blocks.matrix, made)
+            X_resampled = outputs.resampled_array(tasks, blocks.matrix, made, mixed)
         if isinstance(y, dask.array.Array):
-            return X_resampled, outputs.resampled_labels(tasks, y, blocks, made, result.classes)
-        return X_resampled, outputs.resampled_series(tasks, y._meta, blocks, made, result.classes)
+            labels = outputs.resampled_labels(tasks, y, blocks, made, result.classes, mixed)
+        else:
+            labels = outputs.resampled_series(tasks, y._meta, blocks, made, result.classes, mixed)
+        return X_resampled, labels
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Any, bool]:
         if isinstance(X, pd.DataFrame):
@@ -329,7 +356,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         self.nn_k_ = settings.search.estimator or NearestNeighbors(n_neighbors=k + 1)
         self.cluster_balance_threshold_ = self._threshold_in_force(result.thresholds)
         self.plan_: SamplingPlan = result.plan
-        self._made = (result.tasks, result.made)
+        self._made = (result.tasks, result.blocks.lengths or (), result.made)
         return result
 
     def _threshold_in_force(self, thresholds: dict[Any, float]) -> float | dict[Any, float]:
@@ -355,7 +382,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
             exponent=self.density_exponent,
             seed=seed,
             compat=compat,
-            callbacks=tuple(self.callbacks or ()),
+            callbacks=(*(self.callbacks or ()), *([ProgressBar()] if self.progress else [])),
         )
 
     def _search(self, compat: bool, seed: int) -> Search:

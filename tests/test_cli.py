@@ -56,7 +56,7 @@ def test_parameters_reach_the_sampler(table, tmp_path):
     options += ["--threshold", "0.01", "--exponent", "2", "--compat", "imbalanced-learn"]
     done = invoke(table[0], tmp_path / "out", "--target", "label", "--seed", "1", *options)
     assert done.exit_code == 0, done.output
-    assert "3 clusters, k_neighbors=4, compat=imbalanced-learn" in done.stdout
+    assert "3 clusters (MiniBatchKMeans), k_neighbors=4, exponent 2, compat=" in done.stdout
     assert "40 to make" in done.stdout
 
 

@@ -17,7 +17,8 @@ from imblearn.utils import check_sampling_strategy
 
 from dask_kmsmote.errors import NoClusterError
 from dask_kmsmote.planning import allocation, layout, selection
-from dask_kmsmote.planning.plan import ClusteringSummary, GroupPlan, SamplingPlan, allocate
+from dask_kmsmote.planning.groups import ClusteringSummary, FeatureSpread, GroupPlan
+from dask_kmsmote.planning.plan import SamplingPlan, allocate
 from dask_kmsmote.planning.strategy import resolve_strategy
 
 quick = settings(max_examples=200, deadline=None)
@@ -338,6 +339,8 @@ def some_plan(labels, **changes):
         "n_features": 3,
         "block_rows": 5,
         "clustering": ClusteringSummary("KMeans", 3, 90, 90, 2, (0.5, 0.25), True),
+        "row_bytes": 24,
+        "spread": FeatureSpread("a", 5.0, "b", 2.0),
     }
     return SamplingPlan(**content | changes)
 
@@ -370,7 +373,7 @@ def test_plan_round_trip(labels):
     for field in ("class_share", "mean_distance", "mean_distance_se", "exponent"):
         assert math.isnan(getattr(again.groups[1], field))
     assert again.seed == 2**100
-    assert again.clustering == plan.clustering
+    assert (again.clustering, again.spread) == (plan.clustering, plan.spread)
     assert list(again.blocks()) == list(plan.blocks())
 
 

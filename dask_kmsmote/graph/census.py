@@ -10,13 +10,25 @@ from dask.delayed import Delayed
 
 from ..kernels.blocks import stack
 from ..kernels.seeding import Ints
+<<<<<<< HEAD
 from ..kernels.summary import Summary, merge_summaries, sampled, summarize
+=======
+from ..kernels.summary import (
+    Floats,
+    Summary,
+    measure_deviations,
+    merge_summaries,
+    sampled,
+    summarize,
+)
+from ..planning.layout import offsets
+>>>>>>> main
 from .inputs import RowBlocks
 from .sample import by_chunk
 from .tasks import Tasks, compute, persist
 
 
-def take_census(tasks: Tasks, blocks: RowBlocks, sample: Ints) -> tuple[Summary, Delayed]:
+def take_census(tasks: Tasks, blocks: RowBlocks, sample: Ints) -> tuple[Summary, Floats, Delayed]:
     """Compute the notes of all chunks, and keep the sampled rows in cluster memory.
 
     Parameters
@@ -30,6 +42,9 @@ def take_census(tasks: Tasks, blocks: RowBlocks, sample: Ints) -> tuple[Summary,
     -------
     summary
         Small.
+    deviations
+        Standard deviation of each feature in the sample, shape (n_features,); of none where no row
+        is sampled.
     rows
         One persisted block: the sampled rows in their order.
     """
@@ -37,7 +52,10 @@ def take_census(tasks: Tasks, blocks: RowBlocks, sample: Ints) -> tuple[Summary,
     notes = [tasks("census", summarize, *pair) for pair in zip(rows, blocks.target, strict=True)]
     summary = tasks.tree("census-merge", merge_summaries, notes)
     summary, kept = persist(summary, _sampled(tasks, blocks, rows, sample))
-    return compute(summary)[0], kept
+    found, deviations = compute(
+        summary, tasks("census-spread", measure_deviations, kept if len(sample) else None)
+    )
+    return found, deviations, kept
 
 
 def _sampled(tasks: Tasks, blocks: RowBlocks, rows: list[Delayed], sample: Ints) -> Delayed:

@@ -27,8 +27,8 @@ from ..kernels.start import (
     refining_size,
     start_size,
 )
+from ..planning.groups import ClusteringSummary
 from ..planning.layout import offsets
-from ..planning.plan import ClusteringSummary
 from .inputs import RowBlocks
 from .lloyd import lloyd, lloyd_blocks
 from .private import private_copy

@@ -15,9 +15,10 @@ import numpy as np
 from dask._task_spec import List, Task, TaskRef
 from dask.highlevelgraph import HighLevelGraph
 
-from ..kernels.blocks import Rows
+from ..kernels.blocks import between
 from ..kernels.start import Floats, shifted
 from ..planning.layout import block_rows, cut, offsets
+from .private import named_after
 from .tasks import Tasks
 
 BLOCK_BYTES = 16 * 2**20, 128 * 2**20  # of a block, least and most
@@ -41,7 +42,7 @@ def lloyd_blocks(tasks: Tasks, matrix: da.Array, offset: Floats) -> da.Array:
         part = TaskRef((matrix.name, chunk, 0))
         if (start, stop) != (starts[chunk], starts[chunk + 1]):
             key = (f"kmsmote-clustering-slice-{tasks.token}", number)
-            graph[key] = Task(key, rows_between, part, start - starts[chunk], stop - starts[chunk])
+            graph[key] = Task(key, between, part, start - starts[chunk], stop - starts[chunk])
             part = TaskRef(key)
         needed[start // ranges[0][1]].append(part)
     for number, parts in enumerate(needed):
@@ -49,11 +50,6 @@ def lloyd_blocks(tasks: Tasks, matrix: da.Array, offset: Floats) -> da.Array:
     chunks = (tuple(stop - start for start, stop in ranges), (n_features + 1,))
     layers = HighLevelGraph.from_collections(name, graph, [matrix])
     return da.Array(layers, name, chunks, meta=np.empty((0, 0)))
-
-
-def rows_between(rows: Rows, start: int, stop: int) -> Rows:
-    """Some consecutive rows of a chunk."""
-    return (rows.tocsr() if hasattr(rows, "tocsr") else rows)[start:stop]
 
 
 def lloyd(
@@ -75,7 +71,8 @@ def lloyd(
     centers = np.column_stack([centers, np.ones(len(centers))])
     shifts: list[float] = []
     while len(shifts) < max_iter and (not shifts or shifts[-1] > tolerance):
-        _, found, _ = k_means(blocks, len(centers), init=centers, max_iter=1, tol=0.0)
+        with named_after("lloyd", f"{blocks.name}-{len(shifts)}"):
+            _, found, _ = k_means(blocks, len(centers), init=centers, max_iter=1, tol=0.0)
         empty = found[:, -1] == 0
         found[empty] = centers[empty]
         shifts.append(float(((found - centers) ** 2).sum()))

@@ -1,4 +1,4 @@
-"""Outputs: the originals, untouched, then the synthetic blocks, as the kind that came in."""
+"""Outputs: the originals and the synthetic blocks, appended or mixed, as the kind that came in."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..kernels.labels import full_labels, one_hot
 from ..kernels.seeding import Choices
 from ..planning.layout import offsets
 from .inputs import RowBlocks, known_chunks
+from .interleave import interleaved, interleaved_array, interleaved_parents
 from .synthesis import SyntheticBlock
 from .tasks import Tasks
 
@@ -27,11 +28,19 @@ def named_array(task: Delayed, shape: tuple[int, ...], meta: Any) -> da.Array:
     return da.from_delayed(task, shape, meta.dtype, meta=meta, name=name)
 
 
-def resampled_array(matrix: da.Array, made: Sequence[SyntheticBlock]) -> da.Array:
+def resampled_array(
+    tasks: Tasks, matrix: da.Array, made: Sequence[SyntheticBlock], mixed: bool
+) -> da.Array:
     """X and its synthetic rows, with known chunks."""
     meta = matrix._meta
     blocks = [named_array(block.rows, (block.n_rows, matrix.shape[1]), meta) for block in made]
-    return da.concatenate([matrix, *blocks]) if blocks else matrix
+    return _joined(tasks, matrix, blocks, mixed)
+
+
+def _joined(tasks: Tasks, array: da.Array, made: Sequence[da.Array], mixed: bool) -> da.Array:
+    if not made:
+        return array
+    return interleaved_array(tasks, array, made) if mixed else da.concatenate([array, *made])
 
 
 def resampled_labels(
@@ -40,6 +49,7 @@ def resampled_labels(
     blocks: RowBlocks,
     made: Sequence[SyntheticBlock],
     classes: Sequence[Any],
+    mixed: bool,
 ) -> da.Array:
     """y, one- or two-dimensional, and the labels of the synthetic rows, with known chunks."""
     width = target.shape[1:]
@@ -51,8 +61,7 @@ def resampled_labels(
         else:
             filler = tasks("labels", full_labels, block.n_rows, label, target.dtype)
         fillers.append(named_array(filler, (block.n_rows, *width), target._meta))
-    known = known_chunks(target, blocks.lengths or ())
-    return da.concatenate([known, *fillers]) if fillers else known
+    return _joined(tasks, known_chunks(target, blocks.lengths or ()), fillers, mixed)
 
 
 def positioned(partition: Any, start: int) -> Any:
@@ -60,50 +69,67 @@ def positioned(partition: Any, start: int) -> Any:
     return partition.set_axis(pd.RangeIndex(start, start + len(partition)), axis=0)
 
 
-def from_partitions(parts: list[Delayed], sizes: Sequence[int], meta: Any) -> Any:
-    """A Dask frame or series with the index 0 ... n - 1 and known divisions."""
+def from_partitions(
+    parts: list[Delayed], sizes: Sequence[int], meta: Any, starts: Sequence[int] | None = None
+) -> Any:
+    """A Dask frame or series with known divisions; its index is 0 ... n - 1 without `starts`."""
     import dask.dataframe as dd
 
     filled = [place for place, size in enumerate(sizes) if size] or [0]
-    starts = offsets([sizes[place] for place in filled])
-    divisions = (*starts[:-1], max(starts[-1] - 1, 0))
+    if starts is None:
+        starts = offsets(sizes)
+    divisions = (*(starts[place] for place in filled), max(starts[-1] - 1, 0))
     parts = [parts[place] for place in filled]
     return dd.from_delayed(parts, meta=meta, divisions=divisions, verify_meta=False)
 
 
-def appended(
+def joined_partitions(
     tasks: Tasks,
     originals: Sequence[Delayed],
     blocks: RowBlocks,
     made: Sequence[SyntheticBlock],
     meta: Any,
     synthetic: Callable[[SyntheticBlock, int, Any], Delayed],
+    mixed: bool,
 ) -> Any:
-    """Original partitions, then those that `synthetic` makes of a block, its start and `meta`."""
+    """Original partitions and those that `synthetic` makes of a block, its start and `meta`."""
     lengths = blocks.lengths or ()
-    sizes = [*lengths, *(block.n_rows for block in made)]
-    starts = offsets(sizes)
+    sizes = [block.n_rows for block in made]
+    starts = offsets([*lengths, *sizes])
     meta = meta.set_axis(pd.RangeIndex(0), axis=0)
-    kept = [
-        tasks("output", positioned, partition, start)
-        for partition, start in zip(originals, starts, strict=False)
-    ]
     new = [
         synthetic(block, start, meta)
         for block, start in zip(made, starts[len(lengths) :], strict=False)
     ]
-    return from_partitions(kept + new, sizes, meta)
+    if mixed and new:
+        parts, rows = interleaved(tasks, originals, lengths, new, sizes)
+        return from_partitions(_positioned(tasks, parts, offsets(rows)), rows, meta)
+    return from_partitions(_positioned(tasks, originals, starts) + new, [*lengths, *sizes], meta)
+
+
+def _positioned(
+    tasks: Tasks, partitions: Sequence[Delayed], starts: Sequence[int]
+) -> list[Delayed]:
+    return [
+        tasks("output", positioned, partition, start)
+        for partition, start in zip(partitions, starts, strict=False)
+    ]
 
 
 def resampled_frame(
-    tasks: Tasks, meta: Any, blocks: RowBlocks, made: Sequence[SyntheticBlock], rounded: bool
+    tasks: Tasks,
+    meta: Any,
+    blocks: RowBlocks,
+    made: Sequence[SyntheticBlock],
+    rounded: bool,
+    mixed: bool,
 ) -> Any:
     """A Dask frame and its synthetic rows; `meta` is the empty frame."""
 
     def synthetic(block: SyntheticBlock, start: int, meta: Any) -> Delayed:
         return tasks("output", frame_of, block.rows, start, meta, rounded)
 
-    return appended(tasks, blocks.partitions, blocks, made, meta, synthetic)
+    return joined_partitions(tasks, blocks.partitions, blocks, made, meta, synthetic, mixed)
 
 
 def known_categories(meta: Any) -> bool:
@@ -117,6 +143,7 @@ def resampled_series(
     blocks: RowBlocks,
     made: Sequence[SyntheticBlock],
     classes: Sequence[Any],
+    mixed: bool,
 ) -> Any:
     """A Dask series of labels and those of the synthetic rows; `meta` is the empty series."""
     unknown = getattr(meta.dtype, "name", "") == "category" and not known_categories(meta)
@@ -126,12 +153,12 @@ def resampled_series(
         label = classes[block.class_code]
         return tasks("labels", series_of, block.n_rows, label, start, meta, like)
 
-    return appended(tasks, blocks.target, blocks, made, meta, synthetic)
+    return joined_partitions(tasks, blocks.target, blocks, made, meta, synthetic, mixed)
 
 
 def parents_frame(choices: Choices, start: int) -> pd.DataFrame:
-    """Choices as a partition of the provenance."""
-    index = pd.RangeIndex(start, start + len(choices.base))
+    """Choices as a partition of the provenance, for rows of the result from `start` on."""
+    index = pd.RangeIndex(start, start + len(choices.base), name="row")
     content = {
         "base_row": choices.base,
         "neighbor_row": choices.neighbor,
@@ -140,18 +167,28 @@ def parents_frame(choices: Choices, start: int) -> pd.DataFrame:
     return pd.DataFrame(content, index=index)
 
 
-def provenance(tasks: Tasks, made: Sequence[SyntheticBlock]) -> Any:
-    """A Dask frame of parents: a row per synthetic row, in output order."""
+def provenance(
+    tasks: Tasks, lengths: Sequence[int], made: Sequence[SyntheticBlock], mixed: bool
+) -> Any:
+    """A Dask frame of parents: a row per synthetic row, in output order.
+
+    Its index "row" is the row's position in the result.
+    """
     none = np.empty(0, dtype=np.int64)
-    meta = parents_frame(Choices(none, none, np.empty(0)), 0)
-    sizes = [block.n_rows for block in made]
+    n, sizes = sum(lengths), [block.n_rows for block in made]
+    starts = offsets([n, *sizes])[1:]
+    nothing = parents_frame(Choices(none, none, np.empty(0)), n)
+    if not made:
+        parts = [tasks("provenance-frame", _same, nothing)]
+        return from_partitions(parts, [0], nothing, [n, n + 1])
     parts = [
         tasks("provenance-frame", parents_frame, block.parents, start)
-        for block, start in zip(made, offsets(sizes), strict=False)
+        for block, start in zip(made, starts, strict=False)
     ]
-    if not parts:
-        parts, sizes = (
-            [tasks("provenance-frame", parents_frame, Choices(none, none, np.empty(0)), 0)],
-            [0],
-        )
-    return from_partitions(parts, sizes, meta)
+    if mixed:
+        parts, sizes, starts = interleaved_parents(tasks, lengths, parts, sizes)
+    return from_partitions(parts, sizes, nothing, starts)
+
+
+def _same(value: Any) -> Any:
+    return value

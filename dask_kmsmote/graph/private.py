@@ -8,11 +8,14 @@ of its optimised graph. (`dask.graph_manipulation.clone` loses keys of rechunked
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import dask
 import dask.array as da
 from dask._task_spec import Alias, GraphNode, TaskRef, convert_legacy_graph
-from dask.base import tokenize
+from dask.base import get_scheduler, tokenize
 from dask.core import flatten
 
 
@@ -33,15 +36,46 @@ def private_copy(array: da.Array, token: str) -> da.Array:
     return da.Array(copy, name, array.chunks, dtype=array.dtype, meta=array._meta)
 
 
-def _rename(key: Any, token: str, names: dict[str, str]) -> Any:
+@contextmanager
+def named_after(stage: str, token: str) -> Iterator[None]:
+    """Tasks that another library computes in the body get keys ``kmsmote-<stage>-…``.
+
+    All but those that it asks for, and those that have such a key already.
+    """
+    forward = get_scheduler() or dask.threaded.get
+
+    def get(graph: Any, keys: Any, **options: Any) -> Any:
+        given = convert_legacy_graph(dict(graph.__dask_graph__()))
+        asked: set[Any] = set(flatten(keys))
+        names: dict[str, str] = {}
+        renamed = {
+            key: _rename(key, token, names, stage)
+            for key, node in given.items()
+            if not (key in asked or _is_ours(key) or isinstance(node, TaskRef))
+        }
+        named = {
+            renamed.get(key, key): _substitute(node, renamed, renamed.get(key, key))
+            for key, node in given.items()
+        }
+        return forward(named, keys, **options)
+
+    with dask.config.set(scheduler=get):
+        yield
+
+
+def _is_ours(key: Any) -> bool:
+    return str(key[0] if isinstance(key, tuple) else key).startswith("kmsmote-")
+
+
+def _rename(key: Any, token: str, names: dict[str, str], stage: str = "input") -> Any:
     if isinstance(key, tuple):
-        return (_name(key[0], token, names), *key[1:])
-    return _name(key, token, names)
+        return (_name(key[0], token, names, stage), *key[1:])
+    return _name(key, token, names, stage)
 
 
-def _name(name: Any, token: str, names: dict[str, str]) -> str:
+def _name(name: Any, token: str, names: dict[str, str], stage: str = "input") -> str:
     if name not in names:
-        names[name] = f"kmsmote-input-{tokenize(name, token)}"
+        names[name] = f"kmsmote-{stage}-{tokenize(name, token)}"
     return names[name]
 
 

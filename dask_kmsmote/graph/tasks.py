@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import dask
-from dask._task_spec import List, Task, TaskRef
+import dask.array as da
+from dask._task_spec import Alias, List, Task, TaskRef
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 from dask.utils import ensure_dict
@@ -80,6 +81,16 @@ def persist(*parts: Delayed) -> list[Delayed]:
 def compute(*parts: Delayed) -> list[Any]:
     """The values of the tasks."""
     return list(dask.compute(*_in_one_layer(parts)))
+
+
+def as_array(parts: Sequence[Delayed], chunks: tuple[tuple[int, ...], ...], meta: Any) -> da.Array:
+    """An array of one column of blocks, each a task, in one layer."""
+    (first, number), rest = parts[0].key, (0,) * (len(chunks) - 1)
+    name = f"{first}-{number}-array"
+    graph = _flat_graph(parts)
+    for place, part in enumerate(parts):
+        graph[name, place, *rest] = Alias((name, place, *rest), part.key)
+    return da.Array(HighLevelGraph({name: graph}, {name: set()}), name, chunks, meta=meta)
 
 
 def _in_one_layer(parts: Sequence[Delayed]) -> list[Delayed]:

@@ -35,6 +35,13 @@ def stack(parts: Sequence[Rows]) -> Rows:
     return np.concatenate(parts)
 
 
+def between(rows: Any, low: int, high: int) -> Any:
+    """Rows [low, high) of a block, or of a partition of pandas."""
+    if hasattr(rows, "iloc"):
+        return rows.iloc[low:high]
+    return (rows.tocsr() if hasattr(rows, "tocsr") else rows)[low:high]
+
+
 def frame_to_rows(frame: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
     """A pandas partition as rows of one dtype; missing values become NaN.
 

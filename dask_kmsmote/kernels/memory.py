@@ -11,8 +11,10 @@ from scipy import sparse
 
 from ..errors import InputError
 from ..planning import checks
-from .blocks import Rows, stack
+from ..planning.interleave import Mixture
+from .blocks import Rows, stack, take
 from .frames import frame_of, series_of
+from .interleave import order_of
 from .labels import count_labels, full_labels, one_hot
 
 
@@ -78,3 +80,13 @@ def resampled_one_hot(y: Any, spans: Sequence[tuple[int, int]]) -> Any:
     parts = [one_hot(n, column, n_classes, indicators.dtype) for n, column in spans]
     resampled = np.concatenate([indicators, *parts])
     return resampled.tolist() if isinstance(y, list) else resampled
+
+
+def interleaved(resampled: Any, mixture: Mixture) -> Any:
+    """A result with its synthetic rows after the originals, brought into the order of a mixture."""
+    order = order_of(mixture)
+    if isinstance(resampled, list):
+        return [resampled[row] for row in order]
+    if isinstance(resampled, pd.DataFrame | pd.Series):
+        return resampled.iloc[order].reset_index(drop=True)
+    return take(resampled, order)

@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from .blocks import take
+from .blocks import Rows, take
 from .labels import LabelCounts, count_labels
+
+Floats = NDArray[np.float64]
+SPREAD_ROWS = 20_000
 
 
 class Summary(NamedTuple):
@@ -75,3 +78,21 @@ def merge_summaries(parts: Sequence[Summary]) -> Summary:
         np.sum([part.n_nan for part in parts], axis=0),
         np.sum([part.n_inf for part in parts], axis=0),
     )
+
+
+def measure_deviations(sample: Rows | None) -> Floats:
+    """Standard deviation of each feature over at most about `SPREAD_ROWS` rows of a sample."""
+    if sample is None:
+        return np.empty(0)
+    rows = sample[:: max(1, sample.shape[0] // SPREAD_ROWS)]
+    with np.errstate(all="ignore"):
+        if sparse.issparse(rows):
+            return _sparse_deviations(rows)
+        return np.asarray(rows.std(axis=0, dtype=np.float64))
+
+
+def _sparse_deviations(rows: Any) -> Floats:
+    rows = rows.astype(np.float64)
+    mean = np.asarray(rows.mean(axis=0)).ravel()
+    square = np.asarray(rows.multiply(rows).mean(axis=0)).ravel()
+    return np.asarray(np.sqrt(np.maximum(square - mean**2, 0.0)))

@@ -11,85 +11,13 @@ from typing import Any, NamedTuple
 from numpy.typing import DTypeLike
 
 from ..errors import ParameterError
-from . import allocation
+from . import advice, allocation, html, text
+from .groups import ClusteringSummary, FeatureSpread, GroupPlan
 from .layout import cut
+from .sheet import Sheet, class_tables
 from .strategy import Label
 
-PLAN_VERSION = 2
-
-
-@dataclass(frozen=True, slots=True)
-class ClusteringSummary:
-    """How the clusters were learned.
-
-    Attributes
-    ----------
-    estimator
-        Name of the clusterer's class.
-    n_clusters
-        Clusters asked for; some may be empty.
-    n_learning_rows
-        Rows it learned from.
-    n_start_rows
-        Rows of the sample that the starting centres come from; 0 where the start was given.
-    n_iter
-        Passes over the rows; 0 where the clusterer does not say.
-    center_shifts
-        Squared distance that the centres moved in each pass together, in squared units of X.
-    converged
-        Whether the last shift was within the tolerance; None where the clusterer does not say.
-    """
-
-    estimator: str
-    n_clusters: int
-    n_learning_rows: int
-    n_start_rows: int = 0
-    n_iter: int = 0
-    center_shifts: tuple[float, ...] = ()
-    converged: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GroupPlan:
-    """What one class gets in one cluster, and why.
-
-    Attributes
-    ----------
-    class_label, cluster_id
-        The group.
-    n_rows, n_class_rows, class_share
-        Rows of the cluster, those of the class, and their quotient (NaN for an empty cluster).
-    threshold
-        Least share in a kept cluster.
-    kept, reason
-        Whether rows are made here; if not, "below threshold", "too few rows" or "empty".
-    mean_distance, mean_distance_se
-        Mean Euclidean distance of all pairs of the group's rows, in units of X, and its standard
-        error (0 where all pairs were measured); NaN where not kept.
-    exponent, weight
-        Exponent of the mean distance in the sparsity, and share of the class's new rows.
-    n_synthetic
-        Rows to make.
-    neighbor_recall
-        Share of the nearest rows that are among the neighbours: 1 where all pairs were looked at;
-        as measured on a sample where the search was approximate; NaN where not kept, and where
-        the user's own object searched.
-    """
-
-    class_label: Label
-    cluster_id: int
-    n_rows: int
-    n_class_rows: int
-    class_share: float
-    threshold: float
-    kept: bool
-    reason: str
-    mean_distance: float = math.nan
-    mean_distance_se: float = math.nan
-    exponent: float = math.nan
-    weight: float = 0.0
-    n_synthetic: int = 0
-    neighbor_recall: float = math.nan
+PLAN_VERSION = 3
 
 
 class SynthesisBlock(NamedTuple):
@@ -125,6 +53,11 @@ class SamplingPlan:
         Most rows of one output block.
     clustering
         How the clusters were learned.
+    row_bytes
+        Bytes of the features of one row, dense.
+    spread
+        How far the scales of the features lie apart; None where fewer than two features vary in
+        the sample of rows.
     """
 
     class_counts: tuple[tuple[Label, int], ...]
@@ -136,6 +69,8 @@ class SamplingPlan:
     n_features: int
     block_rows: int
     clustering: ClusteringSummary
+    row_bytes: int
+    spread: FeatureSpread | None = None
     version: int = PLAN_VERSION
 
     @property
@@ -147,6 +82,11 @@ class SamplingPlan:
     def n_synthetic(self) -> int:
         """Rows to make."""
         return sum(group.n_synthetic for group in self.groups)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the features of the result, originals included, dense and in memory."""
+        return (self.n_rows + self.n_synthetic) * self.row_bytes
 
     def blocks(self) -> Iterator[SynthesisBlock]:
         """Output blocks, in output order."""
@@ -178,6 +118,7 @@ class SamplingPlan:
                 f"This is not a plan of version {PLAN_VERSION}: it has the entries "
                 f"{sorted(content)}. Make the plan again with KMeansSMOTE.fit(X, y)."
             )
+        spread = content["spread"]
         clustering = dict(content["clustering"])
         clustering["center_shifts"] = tuple(clustering["center_shifts"])
         return cls(
@@ -187,6 +128,7 @@ class SamplingPlan:
                 "amounts": tuple((label, n) for label, n in content["amounts"]),
                 "groups": tuple(_group_from_dict(group) for group in content["groups"]),
                 "clustering": ClusteringSummary(**clustering),
+                "spread": None if spread is None else FeatureSpread(**spread),
             }
         )
 
@@ -195,21 +137,43 @@ class SamplingPlan:
         """The plan that `to_json` wrote."""
         return cls.from_dict(json.loads(text))
 
-    def __str__(self) -> str:
-        head = (
-            f"SamplingPlan: {self.n_rows} rows + {self.n_synthetic} synthetic, "
-            f"{self.n_features} features, {self.clustering.n_clusters} clusters, "
-            f"k_neighbors={self.k_neighbors}, compat={self.compat}"
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to look at before rows are made, and what would mend it."""
+        return advice.warnings_of(self.groups, self.spread)
+
+    def _sheet(self) -> Sheet:
+        title = (
+            f"SamplingPlan: {self.n_rows:,} rows + {self.n_synthetic:,} synthetic, "
+            f"{self.n_features} features"
         )
-        lines = [head]
-        for label, amount in self.amounts:
-            mine = [group for group in self.groups if group.class_label == label]
-            lines.append(
-                f"class {label!r}: {dict(self.class_counts)[label]} rows + {amount} to make, "
-                f"{sum(group.kept for group in mine)} of {len(mine)} clusters kept"
-            )
-            lines.extend(f"  {_describe(group)}" for group in mine)
-        return "\n".join(lines)
+        facts = (
+            f"{self.clustering.n_clusters} clusters ({self.clustering.estimator}), "
+            f"k_neighbors={self.k_neighbors}, exponent {self._exponents()}, compat={self.compat}, "
+            f"seed {self.seed}, about {format_bytes(self.n_bytes)} in all"
+        )
+        tables = class_tables(dict(self.class_counts), dict(self.amounts), self.groups)
+        return Sheet(title, facts, tables, self.warnings)
+
+    def _exponents(self) -> str:
+        found = sorted({group.exponent for group in self.groups if group.kept})
+        if not found:
+            return "-"
+        return " to ".join(f"{value:.4g}" for value in dict.fromkeys((found[0], found[-1])))
+
+    def __str__(self) -> str:
+        return text.render(self._sheet())
+
+    def _repr_html_(self) -> str:
+        return html.render(self._sheet())
+
+
+def format_bytes(n: int) -> str:
+    """Bytes in a unit that fits."""
+    size, unit = float(n), 0
+    while size >= 1024 and unit < 5:
+        size, unit = size / 1024, unit + 1
+    return f"{size:.3g} {('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')[unit]}"
 
 
 _MISSING = ("class_share", "mean_distance", "mean_distance_se", "exponent", "neighbor_recall")
@@ -233,22 +197,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int | str) else str(value)
-
-
-def _describe(group: GroupPlan) -> str:
-    head = (
-        f"cluster {group.cluster_id}: {group.n_class_rows} of {group.n_rows} rows "
-        f"(share {group.class_share:.4g}, threshold {group.threshold:.4g})"
-    )
-    if not group.kept:
-        return f"{head}: {group.reason}"
-    approximate = f" +- {group.mean_distance_se:.2g}" if group.mean_distance_se > 0 else ""
-    if group.neighbor_recall < 1:
-        approximate += f", neighbors' recall {group.neighbor_recall:.3g}"
-    return (
-        f"{head}: mean distance {group.mean_distance:.6g}{approximate}, "
-        f"weight {group.weight:.4g}, {group.n_synthetic} rows"
-    )
 
 
 def allocate(

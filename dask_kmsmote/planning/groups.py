@@ -1,0 +1,100 @@
+"""What a plan is made of: how clusters were learned, and what each class gets in each cluster."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .strategy import Label
+
+
+@dataclass(frozen=True, slots=True)
+class ClusteringSummary:
+    """How the clusters were learned.
+
+    Attributes
+    ----------
+    estimator
+        Name of the clusterer's class.
+    n_clusters
+        Clusters asked for; some may be empty.
+    n_learning_rows
+        Rows it learned from.
+    n_start_rows
+        Rows of the sample that the starting centres come from; 0 where the start was given.
+    n_iter
+        Passes over the rows; 0 where the clusterer does not say.
+    center_shifts
+        Squared distance that the centres moved in each pass together, in squared units of X.
+    converged
+        Whether the last shift was within the tolerance; None where the clusterer does not say.
+    """
+
+    estimator: str
+    n_clusters: int
+    n_learning_rows: int
+    n_start_rows: int = 0
+    n_iter: int = 0
+    center_shifts: tuple[float, ...] = ()
+    converged: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """What one class gets in one cluster, and why.
+
+    Attributes
+    ----------
+    class_label, cluster_id
+        The group.
+    n_rows, n_class_rows, class_share
+        Rows of the cluster, those of the class, and their quotient (NaN for an empty cluster).
+    threshold
+        Least share in a kept cluster.
+    kept, reason
+        Whether rows are made here; if not, "below threshold", "too few rows" or "empty".
+    mean_distance, mean_distance_se
+        Mean Euclidean distance of all pairs of the group's rows, in units of X, and its standard
+        error (0 where all pairs were measured); NaN where not kept.
+    exponent, weight
+        Exponent of the mean distance in the sparsity, and share of the class's new rows.
+    n_synthetic
+        Rows to make.
+    neighbor_recall
+        Share of the nearest rows that are among the neighbours: 1 where all pairs were looked at;
+        as measured on a sample where the search was approximate; NaN where not kept, and where
+        the user's own object searched.
+    """
+
+    class_label: Label
+    cluster_id: int
+    n_rows: int
+    n_class_rows: int
+    class_share: float
+    threshold: float
+    kept: bool
+    reason: str
+    mean_distance: float = math.nan
+    mean_distance_se: float = math.nan
+    exponent: float = math.nan
+    weight: float = 0.0
+    n_synthetic: int = 0
+    neighbor_recall: float = math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpread:
+    """How far the scales of the features lie apart, on a sample; constant features are left out.
+
+    Attributes
+    ----------
+    widest, narrowest
+        Names of the features, or their numbers.
+    widest_spread, narrowest_spread
+        Their standard deviations, in units of X.
+    """
+
+    widest: str
+    widest_spread: float
+    narrowest: str
+    narrowest_spread: float
