@@ -37,10 +37,5 @@ class LowRecallWarning(UserWarning):
     """An approximate search found fewer of the nearest rows than it should."""
 
 
-<<<<<<< HEAD
-class MissingExtraError(ImportError):
-    """A package that only an extra brings is not installed; the message names the extra."""
-=======
 class MissingPackageError(ImportError):
     """An optional package is needed; the message names the extra that brings it."""
->>>>>>> main

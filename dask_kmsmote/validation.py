@@ -17,16 +17,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .graph.clustering import labeler_of, labels_learned
-from .graph.sample import Opened, open_result, partition_lengths, provenance_at, where_held
+from .graph.sample import Opened, open_result, parents_at, where_held
 from .kernels.blocks import Rows
-from .kernels.comparison import (
-    column,
-    ks_distance,
-    labels_by,
-    lies_between,
-    slack_of,
-)
-from .kernels.sampling import LabelQuery, codes_of
+from .kernels.comparison import column, ks_distance, labels_by, lies_between, slack_of
+from .kernels.sampling import LabelQuery, LabelSample, codes_of, query_of
 from .kernels.seeding import Ints, root_seed, sample_rows
 from .planning.layout import offsets
 from .planning.plan import SamplingPlan
@@ -48,7 +42,7 @@ class Finding(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Parents:
+class Family:
     """Sampled synthetic rows and their parents.
 
     Attributes
@@ -101,9 +95,9 @@ def check_result(
         A row per finding: `check`, `class_label`, `feature`, `n_checked`, `n_wrong`, `distance`
         and `passed`.
 
-        - "rows", "original rows", "synthetic rows", "provenance rows": how many the plan says
-          (`n_checked`), and by how many the result differs (`n_wrong`). Synthetic rows of a class
-          are counted where the plan puts them.
+        - "rows", "original rows", "synthetic rows": how many the plan says (`n_checked`), and by
+          how many the result differs (`n_wrong`). The rows of a class are counted where the plan
+          and the layout put them.
         - "parents known", "parents' class", "parents' cluster", "between parents":
           sampled rows, and those of which this is not so. The last asks for
           ``base + gap * (neighbor - base)``, up to the rounding of the dtype of the column.
@@ -111,7 +105,7 @@ def check_result(
           between the sampled synthetic and original rows of the class, 0 (alike) to 1. It neither
           passes nor fails, as the method makes more rows in some clusters than in others.
 
-        A result of another number of rows is only counted: no row is where the plan puts it.
+        A result of another number of rows has this one finding: no row is where it should be.
 
     Raises
     ------
@@ -123,32 +117,27 @@ def check_result(
     size = max(1, n_sample // max(1, len(regions)))
     seed = root_seed(random_state)
     with where_held(X_resampled, y_resampled, n_jobs=sampler.n_jobs):
-        opened = open_result(X_resampled, y_resampled, _query(plan, regions, size, seed))
-        findings = list(_counted(plan, regions, opened))
-        if opened.n_rows == plan.n_rows + plan.n_synthetic and regions:
-            findings += _looked_at(sampler, X_resampled, opened, regions, size, seed)
+        opened = open_result(X_resampled, y_resampled)
+        n_rows = sum(opened.lengths)
+        findings = [_count("rows", "", n_rows, plan.n_rows + plan.n_synthetic)]
+        if findings[0].passed:
+            sizes = {region.class_code: size for region in regions}
+            labels = opened.labels(query_of(plan, sampler.layout == "interleave", sizes, seed))
+            findings += _counted(plan, regions, labels)
+            if regions:
+                findings += _looked_at(sampler, X_resampled, opened, labels, regions, size)
     table = pd.DataFrame(findings, columns=list(Finding._fields))
     return table.astype({"n_wrong": "Int64", "passed": "boolean"})
 
 
-def _query(plan: SamplingPlan, regions: Sequence[Region], size: int, seed: int) -> LabelQuery:
-    sizes = [0] * len(plan.class_counts)
-    for region in regions:
-        sizes[region.class_code] = size
-    bounds = (0, plan.n_rows, *(region.stop for region in regions))
-    return LabelQuery(
-        pd.Index([label for label, _ in plan.class_counts]), bounds, tuple(sizes), seed
-    )
-
-
-def _counted(plan: SamplingPlan, regions: Sequence[Region], opened: Opened) -> Iterator[Finding]:
-    counts = opened.labels.counts
-    yield _count("rows", "", opened.n_rows, plan.n_rows + plan.n_synthetic)
+def _counted(
+    plan: SamplingPlan, regions: Sequence[Region], labels: LabelSample
+) -> Iterator[Finding]:
     for code, (label, n) in enumerate(plan.class_counts):
-        yield _count("original rows", label, int(counts[0, code]), n)
+        yield _count("original rows", label, int(labels.counts[0, code]), n)
     for place, region in enumerate(regions, start=1):
         label, n = plan.class_counts[region.class_code][0], region.stop - region.start
-        yield _count("synthetic rows", label, int(counts[place, region.class_code]), n)
+        yield _count("synthetic rows", label, int(labels.counts[place, region.class_code]), n)
 
 
 def _count(check: str, label: Any, found: int, expected: int) -> Finding:
@@ -156,17 +145,15 @@ def _count(check: str, label: Any, found: int, expected: int) -> Finding:
 
 
 def _looked_at(
-    sampler: Any, X: Any, opened: Opened, regions: Sequence[Region], size: int, seed: int
+    sampler: Any, X: Any, opened: Opened, labels: LabelSample, regions: Sequence[Region], size: int
 ) -> Iterator[Finding]:
-    plan = sampler.plan_
-    n_parents = sum(partition_lengths(sampler.provenance_))
-    yield _count("provenance rows", "", n_parents, plan.n_synthetic)
-    if n_parents != plan.n_synthetic:
-        return
+    plan, seed = sampler.plan_, labels.query.seed
     made = [start + sample_rows(stop - start, size, seed) for _, start, stop in regions]
-    real = [opened.labels.positions[region.class_code] for region in regions]
+    real = [labels.originals[region.class_code] for region in regions]
     codes = np.repeat([region.class_code for region in regions], [len(part) for part in made])
-    family = _parents(sampler, opened, np.concatenate(made), codes, np.concatenate(real))
+    family = _family(
+        sampler, opened, labels.query, np.concatenate(made), codes, np.concatenate(real)
+    )
     slack = slack_of(_dtypes(X, family.new), plan.compat is None)
     between = lies_between(family.new, family.base, family.neighbor, family.gap, slack)
     ok = {
@@ -197,23 +184,27 @@ def _dtypes(X: Any, rows: Rows) -> list[Any]:
     return list(frame.dtypes) if isinstance(frame, pd.DataFrame) else [rows.dtype] * rows.shape[1]
 
 
-def _parents(sampler: Any, opened: Opened, made: Ints, codes: Ints, originals: Ints) -> Parents:
+def _family(
+    sampler: Any, opened: Opened, query: LabelQuery, made: Ints, codes: Ints, originals: Ints
+) -> Family:
     plan: SamplingPlan = sampler.plan_
-    trace = provenance_at(sampler.provenance_, made - plan.n_rows)
+    positions = query.order.positions(made)
+    trace = parents_at(sampler.provenance_, positions)
     gap = trace["gap"].to_numpy(dtype=np.float64)
-    parents = trace[["base_row", "neighbor_row"]].to_numpy(dtype=np.int64).T
+    parents = trace[["base_row", "neighbor_row"]].to_numpy(dtype=np.float64).T
     known = ((parents >= 0) & (parents < plan.n_rows)).all(axis=0) & (gap >= 0) & (gap <= 1)
-    parents = np.where(known, parents, 0)
-    n = len(made)
-    rows = opened.rows_at(np.concatenate([made, *parents, originals]))
-    classes = codes_of(opened.labels_at(parents.ravel()), opened.labels.query.classes)
+    base_and_neighbor = np.where(known, parents, 0).astype(np.int64).ravel()
+    at_parents, n = query.order.positions(base_and_neighbor), len(made)
+    at_originals = query.order.positions(originals)
+    rows = opened.rows_at(np.concatenate([positions, at_parents, at_originals]))
+    classes = codes_of(opened.labels_at(at_parents), query.classes)
     clusters = labels_learned(sampler.kmeans_estimator_, plan.compat is not None, plan.n_rows)
     if clusters is None:
         clusters = labels_by(labeler_of(sampler.kmeans_estimator_), rows[n : 3 * n])
     else:
-        clusters = clusters[parents.ravel()]
+        clusters = clusters[base_and_neighbor]
     planned = np.array([group.cluster_id for group in plan.groups])[groups_at(plan, made)]
-    return Parents(
+    return Family(
         rows[:n],
         rows[n : 2 * n],
         rows[2 * n : 3 * n],

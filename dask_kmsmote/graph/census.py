@@ -10,9 +10,6 @@ from dask.delayed import Delayed
 
 from ..kernels.blocks import stack
 from ..kernels.seeding import Ints
-<<<<<<< HEAD
-from ..kernels.summary import Summary, merge_summaries, sampled, summarize
-=======
 from ..kernels.summary import (
     Floats,
     Summary,
@@ -21,8 +18,6 @@ from ..kernels.summary import (
     sampled,
     summarize,
 )
-from ..planning.layout import offsets
->>>>>>> main
 from .inputs import RowBlocks
 from .sample import by_chunk
 from .tasks import Tasks, compute, persist

@@ -59,34 +59,49 @@ class Opened:
     ----------
     tasks, blocks
         Makes tasks, and the result of known lengths.
-    labels
-        Counts and sampled originals.
     """
 
     tasks: Tasks
     blocks: RowBlocks
-    labels: LabelSample
 
     @property
-    def n_rows(self) -> int:
-        """Rows of the result."""
-        return sum(self.blocks.lengths or ())
+    def lengths(self) -> tuple[int, ...]:
+        """Rows of each chunk."""
+        return self.blocks.lengths or ()
+
+    def labels(self, query: LabelQuery) -> LabelSample:
+        """Count the labels and sample the originals; computes."""
+        answers = [
+            self.tasks("sample-labels", sample_labels, labels, start, query)
+            for labels, start in zip(self.blocks.target, offsets(self.lengths), strict=False)
+        ]
+        (labels,) = compute(self.tasks.tree("sample-merge", merge_label_samples, answers))
+        return labels  # type: ignore[no-any-return]
 
     def rows_at(self, positions: Ints) -> Rows:
         """Rows of X at one or more positions, in their order; computes."""
-        lengths = self.blocks.lengths or ()
-        parts, order = _taken(self.tasks, rows_of, self.blocks.rows(), lengths, positions)
+        parts, order = self._taken(rows_of, self.blocks.rows(), positions)
         return take(stack(parts), order)
 
     def labels_at(self, positions: Ints) -> Any:
         """Labels at one or more positions, in their order; computes."""
-        lengths = self.blocks.lengths or ()
-        parts, order = _taken(self.tasks, labels_of, self.blocks.target, lengths, positions)
+        parts, order = self._taken(labels_of, self.blocks.target, positions)
         return np.concatenate(parts)[order]
 
+    def _taken(
+        self, function: Callable[..., Any], parts: Sequence[Delayed], positions: Ints
+    ) -> tuple[list[Any], Ints]:
+        # each row once, and where each position is among them
+        wanted, order = np.unique(positions, return_inverse=True)
+        found = [
+            self.tasks("sample-rows", function, parts[chunk], places, self.lengths[chunk])
+            for chunk, places in by_chunk(self.lengths, wanted)
+        ]
+        return compute(*found), order.astype(np.int64)
 
-def open_result(X: Any, y: Any, query: LabelQuery) -> Opened:
-    """Count the labels of a result and sample its originals; computes.
+
+def open_result(X: Any, y: Any) -> Opened:
+    """A result as rows in chunks of known lengths; where they are unknown, y is counted.
 
     Raises
     ------
@@ -97,13 +112,7 @@ def open_result(X: Any, y: Any, query: LabelQuery) -> Opened:
     blocks = _blocks(tasks, X, y)
     if blocks.lengths is None:
         blocks = blocks.with_lengths(measure_lengths(tasks, blocks.target))
-    starts = offsets(blocks.lengths or ())
-    answers = [
-        tasks("sample-labels", sample_labels, labels, start, query)
-        for labels, start in zip(blocks.target, starts, strict=False)
-    ]
-    (labels,) = compute(tasks.tree("sample-merge", merge_label_samples, answers))
-    return Opened(tasks, blocks, labels)
+    return Opened(tasks, blocks)
 
 
 def _blocks(tasks: Tasks, X: Any, y: Any) -> RowBlocks:
@@ -133,18 +142,30 @@ def _blocks(tasks: Tasks, X: Any, y: Any) -> RowBlocks:
     return RowBlocks(da.concatenate(parts), labels, tuple(rows.columns), lengths)
 
 
-def provenance_at(frame: Any, positions: Ints) -> pd.DataFrame:
-    """Rows of a sampler's `provenance_` at one or more positions, in their order; computes."""
-    tasks, lengths = Tasks(uuid4().hex), partition_lengths(frame)
-    parts, order = _taken(tasks, partition_of, partitions_of(frame), lengths, positions)
-    found: pd.DataFrame = pd.concat(parts).iloc[order]
-    return found
+def parents_at(provenance: Any, positions: Ints) -> pd.DataFrame:
+    """Parents of the synthetic rows at one or more positions, in their order; computes.
 
+    Parameters
+    ----------
+    provenance
+        A sampler's `provenance_`, whose index is the position in the result.
 
-def partition_lengths(frame: Any) -> tuple[int, ...]:
-    """Rows of each partition of a frame with the index 0 ... n - 1, by its divisions."""
-    *starts, last = frame.divisions
-    return tuple(stop - start for start, stop in pairwise([*starts, last + 1]))
+    Returns
+    -------
+    pandas.DataFrame
+        NaN where there are none.
+    """
+    tasks, parts = Tasks(uuid4().hex), partitions_of(provenance)
+    wanted, order = np.unique(positions, return_inverse=True)
+    inner = np.array(provenance.divisions[1:-1], dtype=np.int64)
+    bounds = np.searchsorted(wanted, inner)
+    found = [
+        tasks("sample-parents", parents_of, part, rows)
+        for part, rows in zip(parts, np.split(wanted, bounds), strict=True)
+        if len(rows)
+    ]
+    parents: pd.DataFrame = pd.concat(compute(*found)).iloc[order]
+    return parents
 
 
 def rows_of(block: Rows, places: Ints, n: int) -> Rows:
@@ -159,10 +180,9 @@ def labels_of(block: Any, places: Ints, n: int) -> Any:
     return label_values(block)[places]
 
 
-def partition_of(part: pd.DataFrame, places: Ints, n: int) -> pd.DataFrame:
-    """Some rows of a partition of n rows."""
-    _check_length(len(part), n)
-    return part.iloc[places]
+def parents_of(part: pd.DataFrame, rows: Ints) -> pd.DataFrame:
+    """Some rows of a partition, by its index."""
+    return part.reindex(rows)
 
 
 def _check_length(found: int, n: int) -> None:
@@ -171,22 +191,6 @@ def _check_length(found: int, n: int) -> None:
             f"A chunk of the result has {found} rows where its labels or divisions say {n}: pass "
             "X and y as they came from fit_resample, or compute both first."
         )
-
-
-def _taken(
-    tasks: Tasks,
-    function: Callable[..., Any],
-    parts: Sequence[Delayed],
-    lengths: Sequence[int],
-    positions: Ints,
-) -> tuple[list[Any], Ints]:
-    # each row once, and where each position is among them
-    wanted, order = np.unique(positions, return_inverse=True)
-    found = [
-        tasks("sample-rows", function, parts[chunk], places, lengths[chunk])
-        for chunk, places in by_chunk(lengths, wanted)
-    ]
-    return compute(*found), order.astype(np.int64)
 
 
 def _pass(value: Any) -> Any:

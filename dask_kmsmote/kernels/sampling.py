@@ -1,21 +1,23 @@
-"""Seeded samples of the rows of each class, drawn in one pass over the labels.
+"""Seeded samples of the originals of each class, drawn in one pass over the labels of a result.
 
-Every position in X has a random key of its own, by the finalizer of splitmix64 (Steele, Lea, Flood
+Every row of X has a random key of its own, by the finalizer of splitmix64 (Steele, Lea, Flood
 2014), and the sample of a class is its rows of the smallest keys. Samples of blocks merge into the
 sample of all, so it does not depend on how the rows are chunked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..planning.plan import SamplingPlan
+from ..planning.regions import synthetic_regions
 from .labels import label_values
+from .order import Order
 from .seeding import INSPECTION, Ints, stream
 
 
@@ -24,16 +26,19 @@ class LabelQuery(NamedTuple):
 
     Attributes
     ----------
+    order
+        Where the result has its rows.
     classes
         Labels in order.
     bounds
-        Where the originals and the synthetic rows of each class start, and the last ends.
+        Of the rows: 0, the first synthetic row, and where those of each class end.
     sizes
         Originals to sample of each class.
     seed
         Root seed.
     """
 
+    order: Order
     classes: pd.Index
     bounds: tuple[int, ...]
     sizes: tuple[int, ...]
@@ -50,13 +55,25 @@ class LabelSample(NamedTuple):
     counts
         Rows by region and class, shape (n_regions, n_classes + 1); the last column counts labels
         that are no class.
-    positions
-        Sampled originals of each class, ascending.
+    originals
+        Sampled originals of each class, by their position in X, ascending.
     """
 
     query: LabelQuery
     counts: Ints
-    positions: tuple[Ints, ...]
+    originals: tuple[Ints, ...]
+
+
+def query_of(plan: SamplingPlan, mixed: bool, sizes: Mapping[int, int], seed: int) -> LabelQuery:
+    """The query for a result of a plan; `sizes` are by class code, 0 where there is none."""
+    bounds = (0, plan.n_rows, *(region.stop for region in synthetic_regions(plan)))
+    return LabelQuery(
+        Order(plan.n_rows, plan.n_synthetic, mixed),
+        pd.Index([label for label, _ in plan.class_counts]),
+        bounds,
+        tuple(sizes.get(code, 0) for code in range(len(plan.class_counts))),
+        seed,
+    )
 
 
 def codes_of(labels: Any, classes: pd.Index) -> Ints:
@@ -66,38 +83,40 @@ def codes_of(labels: Any, classes: pd.Index) -> Ints:
 
 
 def sample_labels(labels: Any, start: int, query: LabelQuery) -> LabelSample:
-    """The answer of one block, whose first row is row `start` of the result."""
+    """The answer of one block, which starts at a position of the result."""
     codes = codes_of(labels, query.classes)
-    cuts = np.clip(np.array(query.bounds) - start, 0, len(codes))
-    n = len(query.classes) + 1
-    counts = np.array([np.bincount(codes[low:high], minlength=n) for low, high in pairwise(cuts)])
-    originals = codes[: cuts[1]]
-    positions = [start + np.flatnonzero(originals == code) for code in range(n - 1)]
-    return LabelSample(query, counts, _smallest(positions, query))
+    rows = query.order.rows(start, start + len(codes))
+    region = np.searchsorted(np.array(query.bounds), rows, side="right") - 1
+    n_classes = len(query.classes)
+    shape = (len(query.bounds) - 1, n_classes + 1)
+    cells = region * shape[1] + codes
+    counts = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+    originals = [rows[cells == code] for code in range(n_classes)]
+    return LabelSample(query, counts, _smallest(originals, query))
 
 
 def merge_label_samples(parts: Sequence[LabelSample]) -> LabelSample:
     """The answer of all parts, in their order."""
     query = parts[0].query
     counts = np.sum([part.counts for part in parts], axis=0)
-    positions = [
-        np.concatenate(same) for same in zip(*(part.positions for part in parts), strict=True)
+    originals = [
+        np.concatenate(same) for same in zip(*(part.originals for part in parts), strict=True)
     ]
-    return LabelSample(query, counts, _smallest(positions, query))
+    return LabelSample(query, counts, _smallest(originals, query))
 
 
-def _smallest(positions: Sequence[Ints], query: LabelQuery) -> tuple[Ints, ...]:
+def _smallest(originals: Sequence[Ints], query: LabelQuery) -> tuple[Ints, ...]:
     salt = stream(query.seed, INSPECTION).integers(2**64, dtype=np.uint64)
     return tuple(
         mine
         if len(mine) <= size
         else np.sort(mine[np.argpartition(_keys(mine, salt), size)[:size]])
-        for mine, size in zip(positions, query.sizes, strict=True)
+        for mine, size in zip(originals, query.sizes, strict=True)
     )
 
 
-def _keys(positions: Ints, salt: np.uint64) -> NDArray[np.uint64]:
-    keys = positions.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + salt
+def _keys(rows: Ints, salt: np.uint64) -> NDArray[np.uint64]:
+    keys = rows.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + salt
     keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return keys ^ (keys >> np.uint64(31))

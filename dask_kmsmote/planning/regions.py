@@ -1,4 +1,4 @@
-"""Where the synthetic rows of each class and group stand in a result."""
+"""Which synthetic rows each class and group has, in the order of the plan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .plan import SamplingPlan
 
 
 class Region(NamedTuple):
-    """Synthetic rows of one class: rows [start, stop) of the result.
+    """Synthetic rows of one class: rows [start, stop), counted behind the originals.
 
     `class_code` is the place of the class in the plan's `class_counts`.
     """
@@ -23,7 +23,7 @@ class Region(NamedTuple):
 
 
 def synthetic_regions(plan: SamplingPlan) -> list[Region]:
-    """A region for each class that has synthetic rows, in output order."""
+    """A region for each class that has synthetic rows, in the plan's order."""
     codes = {label: code for code, (label, _) in enumerate(plan.class_counts)}
     made: dict[int, int] = {}
     for group in plan.groups:
@@ -37,7 +37,7 @@ def synthetic_regions(plan: SamplingPlan) -> list[Region]:
     ]
 
 
-def groups_at(plan: SamplingPlan, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Place in `plan.groups` of the synthetic rows at some positions of the result."""
+def groups_at(plan: SamplingPlan, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Place in `plan.groups` of some synthetic rows, counted behind the originals."""
     stops = plan.n_rows + np.cumsum([group.n_synthetic for group in plan.groups])
-    return np.searchsorted(stops, positions, side="right").astype(np.int64)
+    return np.searchsorted(stops, rows, side="right").astype(np.int64)

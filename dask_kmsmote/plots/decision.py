@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ParameterError
-from ..planning.plan import GroupPlan, SamplingPlan
+from ..planning.groups import GroupPlan
+from ..planning.plan import SamplingPlan
 from ..planning.regions import synthetic_regions
 from .style import (
     COLORS,
@@ -47,7 +48,7 @@ def class_balance(plan: SamplingPlan, ax: Any = None) -> Any:
 
     Raises
     ------
-    MissingExtraError
+    MissingPackageError
         matplotlib is not installed.
     """
     ax = axes_of(ax)
@@ -98,7 +99,7 @@ def cluster_allocation(plan: SamplingPlan, ax: Any = None, *, class_label: Any =
     ------
     ParameterError
         No rows are to be made, or none of `class_label`.
-    MissingExtraError
+    MissingPackageError
         matplotlib is not installed.
     """
     shown, n_classes = _classes_shown(plan, class_label)

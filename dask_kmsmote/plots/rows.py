@@ -7,16 +7,15 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from ..errors import InputError, ParameterError
 from ..graph.sample import open_result, where_held
 from ..kernels.blocks import Rows, as_dense, take
 from ..kernels.comparison import nearest_distances, on_components, own_nearest_distances
-from ..kernels.sampling import LabelQuery
+from ..kernels.sampling import LabelSample, query_of
 from ..kernels.seeding import Floats, Ints, root_seed, sample_rows
 from ..planning.plan import SamplingPlan
-from ..planning.regions import Region, synthetic_regions
+from ..planning.regions import synthetic_regions
 from .style import COLORS, DARK, GREY, SHAPES, add_legend, axes_of, repeated
 
 
@@ -42,7 +41,7 @@ class Sample(NamedTuple):
 def scatter(
     X_resampled: Any,
     y_resampled: Any,
-    plan: SamplingPlan,
+    sampler: Any,
     ax: Any = None,
     *,
     features: Sequence[Any] | None = None,
@@ -58,8 +57,8 @@ def scatter(
     ----------
     X_resampled, y_resampled
         What `fit_resample` gave, lazy or computed.
-    plan
-        The sampler's `plan_`.
+    sampler
+        The `KMeansSMOTE` that gave it: its plan and layout say which rows are synthetic.
     ax : matplotlib.axes.Axes, optional
         Drawn on; made if None.
     features
@@ -78,15 +77,16 @@ def scatter(
     Raises
     ------
     InputError
-        The result is not of this plan, or has one column.
+        The result is not this sampler's, or has one column.
     ParameterError
         `features` are not two columns.
-    MissingExtraError
+    MissingPackageError
         matplotlib is not installed.
     """
     ax = axes_of(ax)
+    plan: SamplingPlan = sampler.plan_
     codes = range(len(plan.class_counts))
-    sample = _draw(X_resampled, y_resampled, plan, codes, n_sample, root_seed(random_state))
+    sample = _draw(X_resampled, y_resampled, sampler, codes, n_sample, root_seed(random_state))
     points, names = _points(sample, features)
     shapes, colors = repeated(SHAPES, len(codes)), repeated(COLORS, len(codes))
     for code, shape, color in zip(codes, shapes, colors, strict=True):
@@ -111,7 +111,7 @@ def scatter(
 def nearest_original_distances(
     X_resampled: Any,
     y_resampled: Any,
-    plan: SamplingPlan,
+    sampler: Any,
     ax: Any = None,
     *,
     class_label: Any = None,
@@ -126,7 +126,7 @@ def nearest_original_distances(
 
     Parameters
     ----------
-    X_resampled, y_resampled, plan, ax, random_state
+    X_resampled, y_resampled, sampler, ax, random_state
         As for `scatter`.
     class_label
         The class to show; None means the one that most rows are made of.
@@ -142,15 +142,16 @@ def nearest_original_distances(
     Raises
     ------
     InputError
-        The result is not of this plan.
+        The result is not this sampler's.
     ParameterError
         No rows are to be made, or none of `class_label`.
-    MissingExtraError
+    MissingPackageError
         matplotlib is not installed.
     """
     ax = axes_of(ax)
+    plan: SamplingPlan = sampler.plan_
     code = _class_shown(plan, class_label)
-    sample = _draw(X_resampled, y_resampled, plan, [code], n_sample, root_seed(random_state))
+    sample = _draw(X_resampled, y_resampled, sampler, [code], n_sample, root_seed(random_state))
     old, new = take(sample.rows, sample.originals[code]), take(sample.rows, sample.synthetic[code])
     ax.ecdf(
         own_nearest_distances(old), color=GREY, linewidth=2.5,
@@ -186,24 +187,19 @@ def _class_shown(plan: SamplingPlan, class_label: Any) -> int:
     return labels.index(class_label)
 
 
-def _draw(
-    X: Any, y: Any, plan: SamplingPlan, codes: Sequence[int], n_sample: int, seed: int
-) -> Sample:
+def _draw(X: Any, y: Any, sampler: Any, codes: Sequence[int], n_sample: int, seed: int) -> Sample:
+    plan: SamplingPlan = sampler.plan_
     regions = [region for region in synthetic_regions(plan) if region.class_code in codes]
     size = max(2, n_sample // (len(codes) + len(regions)))
-    sizes = tuple(size if code in codes else 0 for code in range(len(plan.class_counts)))
-    classes = pd.Index([label for label, _ in plan.class_counts])
-    with where_held(X, y):
-        opened = open_result(X, y, LabelQuery(classes, (0, plan.n_rows), sizes, seed))
-        expected = plan.n_rows + plan.n_synthetic
-        if opened.n_rows != expected:
-            raise InputError(
-                f"X_resampled has {opened.n_rows} rows and the plan makes {expected}: pass the "
-                "result of fit_resample and the plan_ of the same sampler."
-            )
-        chosen = [opened.labels.positions[code] for code in codes]
-        chosen += [region.start + _within(region, size, seed) for region in regions]
-        rows = opened.rows_at(np.concatenate(chosen))
+    query = query_of(plan, sampler.layout == "interleave", dict.fromkeys(codes, size), seed)
+    with where_held(X, y, n_jobs=sampler.n_jobs):
+        opened = open_result(X, y)
+        _check_rows(sum(opened.lengths), plan)
+        labels = opened.labels(query)
+        _check_labels(labels, plan)
+        chosen = [labels.originals[code] for code in codes]
+        chosen += [start + sample_rows(stop - start, size, seed) for _, start, stop in regions]
+        rows = opened.rows_at(query.order.positions(np.concatenate(chosen)))
     bounds = np.cumsum([0, *map(len, chosen)])
     numbers = [np.arange(low, high) for low, high in pairwise(bounds)]
     originals = dict(zip(codes, numbers, strict=False))
@@ -212,8 +208,24 @@ def _draw(
     return Sample(rows, originals, synthetic, opened.blocks.feature_names)
 
 
-def _within(region: Region, size: int, seed: int) -> Ints:
-    return sample_rows(region.stop - region.start, size, seed)
+def _check_rows(n_rows: int, plan: SamplingPlan) -> None:
+    if n_rows != plan.n_rows + plan.n_synthetic:
+        raise InputError(
+            f"X_resampled has {n_rows} rows and the sampler's plan makes "
+            f"{plan.n_rows + plan.n_synthetic}: pass what its fit_resample gave."
+        )
+
+
+def _check_labels(labels: LabelSample, plan: SamplingPlan) -> None:
+    made = [(region.class_code, region.stop - region.start) for region in synthetic_regions(plan)]
+    as_planned = [n for _, n in plan.class_counts] == labels.counts[0, :-1].tolist() and all(
+        labels.counts[place, code] == n for place, (code, n) in enumerate(made, start=1)
+    )
+    if not as_planned:
+        raise InputError(
+            "The labels are not where the sampler's plan and layout put them: pass what its "
+            "fit_resample gave; sampler.validate(X_resampled, y_resampled) says what differs."
+        )
 
 
 def _points(sample: Sample, features: Sequence[Any] | None) -> tuple[Floats, list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import cycle, islice
 from typing import Any
 
-from ..errors import MissingExtraError
+from ..errors import MissingPackageError
 
 SHAPES = ("o", "^", "s", "D", "v")
 # Okabe and Ito's, told apart with any colour vision; neighbours differ in lightness too
@@ -19,13 +19,13 @@ def axes_of(ax: Any) -> Any:
 
     Raises
     ------
-    MissingExtraError
+    MissingPackageError
         matplotlib is not installed.
     """
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        raise MissingExtraError(
+        raise MissingPackageError(
             "Plots need matplotlib: pip install 'dask-kmsmote[viz]'."
         ) from error
     return plt.subplots(figsize=(6.4, 4.4), layout="constrained")[1] if ax is None else ax
