@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import dask
 import dask.array as da
@@ -20,7 +21,7 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import make_classification
 from sklearn.frozen import FrozenEstimator
 
-from conftest import Fetches, make_imbalanced
+from conftest import Fetches, make_imbalanced, note
 from dask_kmsmote import KMeansSMOTE, plots
 from dask_kmsmote.errors import InputError, MissingPackageError, ParameterError
 
@@ -121,6 +122,15 @@ def test_cluster_allocation_shows_each_cluster(n_clusters):
     top = report.loc[report.n_synthetic.idxmax()]
     assert str(top.cluster_id) in texts(ax)
     assert ax.get_ylabel() == "rows made"
+
+
+def test_numbers_of_clusters_do_not_cover_each_other():
+    sampler, X, y, _ = clustered(8)
+    plan = sampler.fit(X, y).plan_
+    shares = iter([0.30, 0.31, 0.9, *[0.1] * 20])
+    groups = tuple(replace(g, class_share=next(shares), n_synthetic=50) for g in plan.groups)
+    ax = plots.cluster_allocation(replace(plan, groups=groups))
+    assert texts(ax) == ["0", "2", "3"]
 
 
 def test_cluster_allocation_of_one_class():
@@ -276,9 +286,10 @@ def test_samples_are_seeded(seed):
     first, second, other = (
         np.concatenate([
             points
-            for points, _ in marks(
+            for points, filled in marks(
                 plots.scatter(*result, sampler, features=[0, 1], n_sample=50, random_state=state)
             )
+            if filled
         ])
         for state in (seed, seed, seed + 1)
     )  # fmt: skip
@@ -299,11 +310,6 @@ def test_what_is_computed_is_bounded(draw):
     assert 6 <= fetches.rows <= 12
     assert fetches.computes == 2
     assert 1 <= len(reads) <= 12
-
-
-def note(block, reads):
-    reads.append(len(block))
-    return block
 
 
 def test_errors_say_what_is_wrong():
