@@ -11,10 +11,17 @@ from typing import Any
 
 import click
 
-from .errors import InputError, NoClusterError
+from .errors import (
+    InputError,
+    MissingPackageError,
+    NoClusterError,
+    ParameterError,
+    UnsupportedDaskError,
+)
 from .log import Log
 from .options import (
     Json,
+    argument,
     cluster_choice,
     cluster_options,
     column_options,
@@ -27,62 +34,87 @@ from .options import (
     together,
 )
 
-USAGE, INPUT, NO_CLUSTER, RESOURCE, INTERRUPTED = 2, 3, 4, 5, 130
+DEFECT, USAGE, INPUT, NO_CLUSTER, RESOURCE, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
 EXIT_CODES = (
     (NoClusterError, NO_CLUSTER),
     (InputError, INPUT),
-    (ValueError, USAGE),
+    (ParameterError, USAGE),
+    (ValueError, INPUT),
+    (UnsupportedDaskError, USAGE),
+    (MissingPackageError, USAGE),
     (OSError, RESOURCE),
     (MemoryError, RESOURCE),
 )
 # whose exceptions, such as KilledWorker or NoCredentialsError, have no base class of their own
 RESOURCE_PACKAGES = {"distributed", "botocore", "aiobotocore", "aiohttp", "s3fs", "fsspec"}
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+OPTIONS = {  # of parameters that messages name
+    "sampling_strategy": "--strategy",
+    "kmeans_estimator": "--clusters",
+    "k_neighbors": "--k-neighbors",
+    "cluster_balance_threshold": "--threshold",
+    "density_exponent": "--exponent",
+    "exact_rows": "--exact-rows",
+    "learning_rows": "--learning-rows",
+}
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
-@click.group("kmsmote", context_settings=CONTEXT)
+class Program(click.Group):
+    """A group of commands that tells of their usage errors as JSON and metrics, too."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Remember the arguments."""
+        ctx.obj = list(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            _, command, args = self.resolve_command(ctx, ctx.obj)
+            if command is not None:
+                # what can be understood of the options
+                wished = command.make_context(command.name, args, ctx, resilient_parsing=True)
+                _tell_failure(USAGE, error.format_message(), 0.0, wished.params)
+            raise
+
+
+@click.group("kmsmote", cls=Program, context_settings=CONTEXT)
 @click.version_option(package_name="dask-kmsmote")
 def cli() -> None:
     """KMeans-SMOTE over-sampling on Dask."""
 
 
 @cli.command()
-@click.argument("source")
-@click.argument("destination")
+@argument("source")
+@argument("destination")
 @together(sampler_options, column_options, storage_options)
 @option("--overwrite", is_flag=True, help="Replace a finished destination, once the new is whole.")
 @together(cluster_options, run_options)
 @option("--metrics", metavar="FILE", help="Write a Prometheus textfile, also of a failed run.")
 def resample(source: str, destination: str, **options: Any) -> None:
     """Resample the table SOURCE to DESTINATION: local paths or URLs such as s3://bucket/table."""
-    manifests: list[dict[str, Any]] = []
 
     def work(log: Log) -> dict[str, Any]:
         from .job import run
 
-        manifests.append(run(_job(source, destination, options), log))
-        return {**manifests[0], "plan_text": _plan_text(manifests[0])}
+        return run(_job(source, destination, options), log)
 
     def tell(result: dict[str, Any]) -> None:
-        click.echo(result["plan_text"])
+        click.echo(_plan_text(result))
         click.echo(
             f"{destination}: {result['rows']} + {result['synthetic_rows']} rows, "
             f"{result['bytes']} bytes, {result['seconds']:.1f} s"
         )
 
-    start = perf_counter()
-    code = _carry_out(work, tell, options)
-    if options["metrics"]:
-        from .metrics import write_metrics
-
-        manifest = manifests[0] if code == 0 else None
-        write_metrics(options["metrics"], destination, code, perf_counter() - start, manifest)
-    sys.exit(code)
+    sys.exit(_carry_out(work, tell, {**options, "destination": destination}))
 
 
 @cli.command()
-@click.argument("source")
+@argument("source")
 @together(sampler_options, column_options, storage_options, cluster_options, run_options)
 def plan(source: str, **options: Any) -> None:
     """Print what a run on SOURCE would do, with its rows and about its bytes; write nothing."""
@@ -102,7 +134,7 @@ def plan(source: str, **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("destination")
+@argument("destination")
 @option("--storage-options", type=Json(), default="{}", help="Of fsspec, as JSON.")
 @option("--json", "json", is_flag=True, help="Print the manifest on stdout.")
 @option("--verbose", is_flag=True, help="Log tracebacks.")
@@ -131,7 +163,10 @@ def report(destination: str, **options: Any) -> None:
 def _plan_text(content: dict[str, Any]) -> str:
     from .planning.plan import SamplingPlan
 
-    return str(SamplingPlan.from_json(json_format.dumps(content["plan"])))
+    try:
+        return str(SamplingPlan.from_json(json_format.dumps(content["plan"])))
+    except ParameterError:
+        return "The plan was written by another version of dask-kmsmote."
 
 
 def _job(source: str, destination: str | None, options: dict[str, Any]) -> Any:
@@ -148,6 +183,7 @@ def _job(source: str, destination: str | None, options: dict[str, Any]) -> Any:
         options["format"],
         options["partition_size"],
         options.get("overwrite", False),
+        options["layout"],
     )
 
 
@@ -157,39 +193,84 @@ def _carry_out(
     options: dict[str, Any],
 ) -> int:
     """Do the work, and tell how it went; the exit code."""
-    log = Log(options["log_format"], quiet=options["quiet"])
-    # batch systems stop a job with SIGTERM: let it clean up as after Ctrl-C
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    log, start = Log(options["log_format"], quiet=options["quiet"]), perf_counter()
+    # batch systems stop a job with SIGTERM, a lost terminal with SIGHUP: clean up as after Ctrl-C
+    for number in STOPS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop_once)
     try:
         result = work(log)
-    except KeyboardInterrupt:
-        code, message = INTERRUPTED, "Interrupted: the destination is as it was."
-    except BaseException as error:
-        known = exit_code(error)
-        if known is None:
-            raise
-        code, message = known, " ".join(str(error).split()) or type(error).__name__
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told, with an exit code
         if options["verbose"]:
             import traceback
 
             traceback.print_exc()
-    else:
-        if options["json"]:
-            content = {key: value for key, value in result.items() if key != "plan_text"}
-            click.echo(json_format.dumps({"status": "done", "exit_code": 0, **content}))
-        else:
-            tell(result)
-        return 0
-    log.error(message, code)
+        code, message = exit_code(error), failure_message(error)
+        log.failure(message, code)
+        _tell_failure(code, message, perf_counter() - start, options)
+        return code
     if options["json"]:
+        click.echo(json_format.dumps({"status": "done", "exit_code": 0, **result}))
+    else:
+        tell(result)
+    _tell_metrics(0, perf_counter() - start, options, result)
+    return 0
+
+
+def stop_once(*_: object) -> None:
+    """Stop the job; further signals do not disturb how it ends."""
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _tell_failure(code: int, message: str, seconds: float, options: dict[str, Any]) -> None:
+    if options.get("json"):
         click.echo(json_format.dumps({"status": "failed", "exit_code": code, "error": message}))
-    return code
+    _tell_metrics(code, seconds, options, None)
 
 
-def exit_code(error: BaseException) -> int | None:
-    """The exit code that an error means; None for one that nobody has thought of."""
+def _tell_metrics(
+    code: int, seconds: float, options: dict[str, Any], manifest: dict[str, Any] | None
+) -> None:
+    if not options.get("metrics"):
+        return
+    from .metrics import write_metrics
+
+    destination = str(options.get("destination") or "")
+    try:
+        write_metrics(options["metrics"], destination, code, seconds, manifest)
+    except OSError as error:
+        # the run has ended as it has: what only watches it does not change that
+        click.echo(f"Warning: no metrics in {options['metrics']!r}: {error}.", err=True)
+
+
+def failure_message(error: BaseException) -> str:
+    """One line on what went wrong."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted: the destination is as it was."
+    if exit_code(error) == DEFECT:
+        return (
+            f"Unexpected {type(error).__name__}: {text}. Run again with --verbose, and report it."
+        )
+    if isinstance(error, PermissionError):
+        return (
+            f"{text.rstrip('.')}. Check the credentials, and that the user of the job and of its "
+            "workers may read there."
+        )
+    options = [f"{name} is {option}" for name, option in OPTIONS.items() if name in text]
+    return f"{text} ({', '.join(options)})" if options else text
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code that an error means."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(error, ValueError) and isinstance(error, TypeError):
+        return USAGE  # scikit-learn's InvalidParameterError
     for kind, code in EXIT_CODES:
         if isinstance(error, kind):
             return code
     modules = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
-    return RESOURCE if modules & RESOURCE_PACKAGES else None
+    return RESOURCE if modules & RESOURCE_PACKAGES else DEFECT

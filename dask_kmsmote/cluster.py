@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .errors import ClusterError
@@ -25,6 +28,8 @@ class ClusterChoice:
         Of the local cluster; None workers means one for each core.
     verbose
         Show what the cluster logs.
+    wait
+        Seconds to wait for the first worker of a remote scheduler.
     """
 
     scheduler: str | None = None
@@ -33,6 +38,7 @@ class ClusterChoice:
     threads_per_worker: int = 1
     memory_limit: str = "auto"
     verbose: bool = False
+    wait: float = 120.0
 
 
 @contextmanager
@@ -47,28 +53,82 @@ def connect(choice: ClusterChoice) -> Iterator[Any]:
     address = choice.scheduler
     if not (address or choice.scheduler_file or choice.workers):
         address = os.environ.get("DASK_SCHEDULER_ADDRESS")
-    if address or choice.scheduler_file:
-        with _remote(address, choice.scheduler_file) as client:
+    if not address and choice.scheduler_file:
+        address = _read_address(choice.scheduler_file)
+    if address:
+        with _remote(address, choice) as client:
             yield client
         return
     with _local(choice) as client:
         yield client
 
 
-@contextmanager
-def _remote(address: str | None, scheduler_file: str | None) -> Iterator[Any]:
-    from distributed import Client
-
-    where = {"address": address} if address else {"scheduler_file": scheduler_file}
+def _read_address(scheduler_file: str) -> str:
     try:
-        client = Client(**where)
-    except (OSError, ValueError) as error:
+        address = json.loads(Path(scheduler_file).read_text(encoding="utf-8"))["address"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ClusterError(
-            f"No Dask scheduler answers at {address or scheduler_file}: check the address, and "
-            "that it runs."
+            f"The file {scheduler_file!r} does not tell the address of a Dask scheduler "
+            f"({type(error).__name__}: {error}): check the path, and that the scheduler has "
+            "started."
         ) from error
-    with client:
-        yield client
+    return str(address)
+
+
+@contextmanager
+def _remote(address: str, choice: ClusterChoice) -> Iterator[Any]:
+    import dask
+    from dask.utils import parse_timedelta
+    from distributed import Client
+    from distributed.client import FutureCancelledError
+
+    timeout = parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
+    with _told(choice.verbose):
+        try:
+            asyncio.run(_greet(address, timeout))
+            client = Client(address, timeout=timeout)
+        except (OSError, ValueError) as error:
+            raise ClusterError(
+                f"No Dask scheduler answers at {address}: check the address, and that it runs."
+            ) from error
+        with client:
+            _await_workers(client, address, choice.wait)
+            try:
+                yield client
+            except FutureCancelledError as error:
+                raise ClusterError(
+                    f"The scheduler at {address} was lost, or gave up a task: {error}"
+                ) from error
+
+
+async def _greet(address: str, timeout: float) -> None:
+    # a client waits for ever for a port that accepts and then says nothing
+    from distributed.comm import connect
+
+    comm = await asyncio.wait_for(connect(address, timeout=timeout), timeout)
+    await comm.close()
+
+
+def _await_workers(client: Any, address: str, seconds: float) -> None:
+    try:
+        client.wait_for_workers(1, timeout=seconds)
+    except TimeoutError as error:
+        raise ClusterError(
+            f"The scheduler at {address} has had no worker for {seconds:g} s: start some, or wait "
+            "longer with --wait-for-workers."
+        ) from error
+
+
+@contextmanager
+def _told(verbose: bool) -> Iterator[None]:
+    """Silence what the cluster logs, unless somebody looks for it."""
+    logger = logging.getLogger("distributed")
+    before = logger.level
+    logger.setLevel(before if verbose else logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextmanager

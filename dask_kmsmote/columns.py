@@ -85,54 +85,68 @@ def _require_present(name: str, present: Sequence[str], option: str) -> None:
     )
 
 
-def result_frame(table: Any, sampled: tuple[Any, Any], n_made: int, columns: Columns) -> Any:
+def result_frame(
+    table: Any, sampled: tuple[Any, Any], sizes: Sequence[int], columns: Columns, mixed: bool
+) -> Any:
     """Originals and synthetic rows as one Dask frame.
 
     Parameters
     ----------
     table
-        The source.
+        The source, as `storage.tables.read_all_values` reads it.
     sampled
-        Features and labels as resampled; their last n_made partitions are synthetic.
-    n_made
-        Partitions.
+        Features and labels as resampled; their last partitions are synthetic.
+    sizes
+        Rows of each of those.
     columns
         Resolved.
+    mixed
+        Spread the synthetic rows among the originals; this counts the rows of the source.
     """
     import dask.dataframe as dd
 
+    X, y = (part.partitions[part.npartitions - len(sizes) :] for part in sampled)
     names = columns.of_result(list(table.columns))
+    plain = dict(X._meta.dtypes) | {columns.target: y._meta.dtype}
     originals = table[names].map_partitions(
-        original_part, columns, meta=original_part(table._meta[names], columns)
+        original_part, columns, plain, meta=original_part(table._meta[names], columns, plain)
     )
-    if n_made == 0:
+    if not sizes:
         return originals.partitions[:0] if columns.only_synthetic else originals
-    X, y = (part.partitions[part.npartitions - n_made :] for part in sampled)
     synthetic = X.map_partitions(
         synthetic_part, y, originals._meta, columns, meta=originals._meta, align_dataframes=False
     )
     if columns.only_synthetic:
         return synthetic
+    if mixed:
+        from .graph.interleave import interleaved_frame
+
+        return interleaved_frame(originals, synthetic, sizes)
     return dd.concat([originals.clear_divisions(), synthetic.clear_divisions()])
 
 
-def original_part(frame: Any, columns: Columns) -> Any:
-    """Original rows; kept columns in types that have nulls."""
-    kept = {name: nullable(frame[name].dtype) for name in columns.keep}
-    frame = frame.astype(kept)
-    return frame if columns.mark is None else frame.assign(**{columns.mark: False})
+def original_part(frame: Any, columns: Columns, plain: dict[str, Any]) -> Any:
+    """Original rows; kept columns in types that have nulls, the others in the `plain` ones."""
+    import pandas as pd
+
+    types = {name: nullable(frame[name].dtype) for name in columns.keep} | {
+        name: dtype for name, dtype in plain.items() if not isinstance(dtype, pd.CategoricalDtype)
+    }
+    frame = frame.astype(types)
+    if columns.mark is not None:
+        frame[columns.mark] = False
+    return frame
 
 
 def synthetic_part(X: Any, y: Any, meta: Any, columns: Columns) -> Any:
     """Synthetic rows with the columns of `meta`; kept columns are null."""
-    import pandas as pd
-
-    nulls = {name: pd.Series(pd.NA, X.index).astype(object) for name in columns.keep}
-    marks = {} if columns.mark is None else {columns.mark: True}
-    frame = X.assign(**{columns.target: y}, **nulls, **marks)[list(meta.columns)]
-    kept = {name: meta[name].dtype for name in columns.keep}
-    missing = {name: pd.NaT for name, dtype in kept.items() if dtype.kind in "mM"}
-    return frame.assign(**missing).astype(kept)
+    frame = X.copy(deep=False)
+    frame[columns.target] = y
+    for name in columns.keep:
+        frame[name] = meta[name].iloc[:0].reindex(X.index)
+    if columns.mark is not None:
+        frame[columns.mark] = True
+    return frame[list(meta.columns)]
 
 
 def nullable(dtype: Any) -> Any:

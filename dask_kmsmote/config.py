@@ -13,20 +13,34 @@ from .errors import ParameterError
 ENVIRONMENT = "DASK_KMSMOTE__"
 
 
-def load(path: str, known: Iterable[str]) -> dict[str, Any]:
+def load(path: str, known: Iterable[str], flags: Iterable[str]) -> dict[str, Any]:
     """Settings by option name.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    known, flags
+        Names of all options, and of those that are true or false.
 
     Raises
     ------
     ParameterError
-        The file can't be read, or has a key that no option has.
+        The file can't be read, has a key that no option has or one key twice, or a flag that is
+        neither true nor false.
     """
     try:
         content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ParameterError(f"The configuration {path!r} can't be read: {error}") from error
     settings = {key.replace("-", "_"): value for key, value in content.items()}
-    require_known(settings, known, f"The configuration {path!r}")
+    where = f"The configuration {path!r}"
+    require_known(settings, known, where)
+    if len(settings) < len(content):
+        raise ParameterError(f"{where} has one key twice, with - and with _: keep one of them.")
+    for name in set(flags) & set(settings):
+        if not isinstance(settings[name], bool):
+            raise ParameterError(f"{where} has {name} = {settings[name]!r}: it is true or false.")
     return settings
 
 
@@ -42,5 +56,6 @@ def require_known(names: Iterable[str], known: Iterable[str], where: str) -> Non
 
 def require_known_environment(environment: Iterable[str], known: Iterable[str]) -> None:
     """The same for the variables that begin with `ENVIRONMENT`."""
-    names = [key[len(ENVIRONMENT) :].lower() for key in environment if key.startswith(ENVIRONMENT)]
+    names = [key[len(ENVIRONMENT) :] for key in environment if key.startswith(ENVIRONMENT)]
+    known = [name.upper() for name in known]
     require_known(names, known, f"The environment ({ENVIRONMENT}...)")

@@ -25,7 +25,11 @@ class UnsupportedDaskError(RuntimeError):
     """A Dask setting is on under which the arrays can't be taken apart."""
 
 
-class DestinationError(OSError):
+class StorageError(OSError):
+    """A place of a job can't be reached: the message names it, and the mend."""
+
+
+class DestinationError(StorageError):
     """The destination of a job exists already or can't be written."""
 
 

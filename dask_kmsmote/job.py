@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from time import perf_counter
 from typing import Any
 
 from . import cluster
 from .columns import Columns, result_frame
-from .errors import DestinationError, ParameterError
+from .errors import DestinationError, InputError, ParameterError
 from .events import Event, StageFinished
 from .graph.watch import stage
 from .planning.layout import block_rows
 from .planning.plan import SamplingPlan
 from .storage import tables
-from .storage.destination import whole_or_absent
+from .storage.destination import whole_or_absent, writing_to
 from .storage.location import Location, contains
-from .storage.tables import Source
+from .storage.schema import schema_of
+from .storage.source import Source, guess_format, open_source
 
 PACKAGES = ("dask-kmsmote", "dask", "distributed", "dask-ml", "numpy", "pandas", "scikit-learn")
 ZARR_CHUNK_BYTES = 64 * 2**20
@@ -43,11 +45,13 @@ class Job:
     cluster
         Where it runs.
     format
-        A key of `storage.tables.FORMATS`; None guesses it from the path.
+        A key of `storage.source.FORMATS`; None guesses it from the path.
     partition_size
         Bytes that a partition is read by, such as "64MiB"; None leaves it to the reader.
     overwrite
         Replace a finished destination.
+    layout
+        Of `KMeansSMOTE`; synthetic rows alone have one order.
     """
 
     source: Location
@@ -58,6 +62,12 @@ class Job:
     format: str | None = None
     partition_size: str | None = None
     overwrite: bool = False
+    layout: str = "append"
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether synthetic rows are spread among the originals."""
+        return self.layout == "interleave" and not self.columns.only_synthetic
 
 
 @dataclass(frozen=True)
@@ -77,8 +87,9 @@ def project(job: Job, callback: Callback) -> Projection:
     InputError, ParameterError, NoClusterError, ClusterError
         As the messages say.
     """
-    source = tables.open_source(job.source, job.format)
-    X, y, _, _ = _read(source, job)
+    _require_shared(job.source)
+    source = open_source(job.source, job.format)
+    X, y, _ = _read(source, job)
     with cluster.connect(job.cluster):
         plan = _sampler(job, [callback]).fit(X, y).plan_
     made = 0 if not job.columns.only_synthetic else plan.n_rows
@@ -104,6 +115,7 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
     if job.destination is None:
         raise ParameterError("The job has no destination: name one, or make a plan alone.")
     started, start = datetime.now(UTC), perf_counter()
+    _require_shared(job.source, job.destination)
     _require_apart(job.source, job.destination)
     seconds: dict[str, float] = {}
 
@@ -113,20 +125,18 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         callback(event)
 
     with whole_or_absent(job.destination, job.overwrite) as draft:
-        source = tables.open_source(job.source, job.format)
+        source = open_source(job.source, job.format)
         _require_format(source, job.destination)
-        X, y, table, columns = _read(source, job)
+        X, y, columns = _read(source, job)
         with cluster.connect(job.cluster):
             sampler = _sampler(job, [note])
             sampled = sampler.fit_resample(X, y)
-            n_made = sampler.provenance_.npartitions if sampler.plan_.n_synthetic else 0
-            with stage("write", [note]):
-                if table is None:
-                    files = _write_arrays(sampled, sampler.plan_, columns, draft.location)
-                else:
-                    frame = result_frame(table, sampled, n_made, columns)
-                    files = _write_frame(frame, source, sampler.plan_, columns, draft.location)
-        if tables.open_source(job.source, job.format).fingerprint != source.fingerprint:
+            _require_something(sampler.plan_, columns)
+            prepare = _arrays_to_write if source.format == "zarr" else _frame_to_write
+            write = prepare(source, sampled, sampler.plan_, replace(job, columns=columns))
+            with stage("write", [note], frames=True), writing_to(job.destination):
+                files = write(draft.location)
+        if open_source(job.source, job.format).fingerprint != source.fingerprint:
             raise DestinationError(
                 f"The source {job.source.url!r} changed meanwhile: run the job again when it is at "
                 "rest."
@@ -141,10 +151,21 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         return draft.finish(manifest)
 
 
+def _require_something(plan: SamplingPlan, columns: Columns) -> None:
+    if columns.only_synthetic and not plan.n_synthetic:
+        raise InputError(
+            "There is no synthetic row to write: the classes have their rows already. Leave out "
+            "--only-synthetic to copy the originals, or ask for more with --strategy."
+        )
+
+
 def _sampler(job: Job, callbacks: list[Callback]) -> Any:
     from .sampler import KMeansSMOTE
 
-    return KMeansSMOTE(**job.parameters, callbacks=callbacks)
+    # a table is mixed when its other columns are there
+    mixed = job.is_mixed and guess_format(job.source, job.format) == "zarr"
+    layout = "interleave" if mixed else "append"
+    return KMeansSMOTE(**job.parameters, layout=layout, callbacks=callbacks)
 
 
 def _require_apart(source: Location, destination: Location) -> None:
@@ -155,16 +176,25 @@ def _require_apart(source: Location, destination: Location) -> None:
         )
 
 
+def _require_shared(*places: Location | None) -> None:
+    for place in places:
+        if place is not None and place.url.startswith("memory:"):
+            raise ParameterError(
+                f"{place.url!r} is in the memory of one process, which workers do not share: name "
+                "a path or a store."
+            )
+
+
 def _require_format(source: Source, destination: Location) -> None:
     kind = "zarr" if source.format == "zarr" else "parquet"
-    if tables.guess_format(destination, None) not in {kind, "parquet"}:
+    if guess_format(destination, None) not in {kind, "parquet"}:
         raise ParameterError(
             f"From {source.format} files, {kind} is written, and {destination.url!r} says "
             f"otherwise: name a destination that ends in .{kind}, or in nothing."
         )
 
 
-def _read(source: Source, job: Job) -> tuple[Any, Any, Any, Columns]:
+def _read(source: Source, job: Job) -> tuple[Any, Any, Columns]:
     columns = job.columns
     if source.format == "zarr":
         if columns.drop or columns.keep or columns.mark or len(columns.features or ()) > 1:
@@ -173,40 +203,38 @@ def _read(source: Source, job: Job) -> tuple[Any, Any, Any, Columns]:
                 "array of features, --target that of labels."
             )
         X, y = tables.read_arrays(source, (columns.features or ("X",))[0], columns.target)
-        return X, y, None, columns
+        return X, y, columns
     table = tables.read_table(source, job.partition_size)
     columns = columns.resolved(list(table.columns))
-    return table[list(columns.features or ())], table[columns.target], table, columns
+    return table[list(columns.features or ())], table[columns.target], columns
 
 
-def _write_frame(
-    frame: Any, source: Source, plan: SamplingPlan, columns: Columns, location: Location
-) -> list[dict[str, Any]]:
-    schema: dict[str, Any] | str = "infer"
-    if source.format == "parquet":
-        import pyarrow as pa
-
-        # the source's own types: those of pandas do not tell a date from an object
-        schema = {
-            column.name: column.type
-            for column in tables.read_schema(source)
-            if column.name in frame.columns and not pa.types.is_dictionary(column.type)
-        }
-    files = tables.write_table(frame, location, schema)
+def _frame_to_write(
+    source: Source, sampled: tuple[Any, Any], plan: SamplingPlan, job: Job
+) -> Callable[[Location], list[dict[str, Any]]]:
+    columns, sizes = job.columns, [block.n_rows for block in plan.blocks()]
+    table = tables.read_all_values(source, job.partition_size)
+    frame = result_frame(table, sampled, sizes, columns, job.is_mixed)
+    schema = schema_of(source, list(frame.columns), columns.mark)
     n_rows = plan.n_synthetic + (0 if columns.only_synthetic else plan.n_rows)
-    tables.require_rows(sum(file["rows"] for file in files), n_rows)
-    return files
+
+    def write(location: Location) -> list[dict[str, Any]]:
+        files = tables.write_table(frame, location, schema)
+        tables.require_rows(sum(file["rows"] for file in files), n_rows)
+        return files
+
+    return write
 
 
-def _write_arrays(
-    sampled: tuple[Any, Any], plan: SamplingPlan, columns: Columns, location: Location
-) -> list[dict[str, Any]]:
-    X, y = sampled
+def _arrays_to_write(
+    _: Source, sampled: tuple[Any, Any], plan: SamplingPlan, job: Job
+) -> Callable[[Location], list[dict[str, Any]]]:
+    (X, y), columns = sampled, job.columns
     if columns.only_synthetic:
         X, y = X[plan.n_rows :], y[plan.n_rows :]
-    names = ((columns.features or ("X",))[0], columns.target)
+    arrays = {(columns.features or ("X",))[0]: X, columns.target: y}
     rows = block_rows(X.shape[1], ZARR_CHUNK_BYTES)
-    return tables.write_arrays(dict(zip(names, (X, y), strict=True)), location, rows)
+    return partial(tables.write_arrays, arrays, rows)
 
 
 def _describe(

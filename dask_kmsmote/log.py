@@ -51,7 +51,7 @@ class Log:
         elif isinstance(event, StageFailed):
             click.echo(f"{event.stage} failed after {event.seconds:.1f} s", err=True)
 
-    def error(self, message: str, code: int) -> None:
+    def failure(self, message: str, code: int) -> None:
         """Tell what went wrong, in one line."""
         if self.form == "json":
             self._json.write("error", "Error", message=message, exit_code=code)

@@ -21,10 +21,12 @@ class Names(click.ParamType):  # type: ignore[type-arg] # a generic only of late
 
     name = "a,b"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:  # noqa: ARG002
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
         """A tuple of the names."""
         if isinstance(value, str):
             value = [name.strip() for name in value.split(",") if name.strip()]
+        if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+            self.fail(f"{value!r} is no list of column names", param, ctx)
         return tuple(value)
 
 
@@ -44,12 +46,35 @@ class Json(click.ParamType):  # type: ignore[type-arg] # a generic only of late
         return content
 
 
+class Bytes(click.ParamType):  # type: ignore[type-arg] # a generic only of late
+    """A number of bytes, such as 64MiB, of at least so many; or a word."""
+
+    name = "bytes"
+
+    def __init__(self, least: int = 1, *words: str) -> None:
+        self.least, self.words = least, words
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """The text, which Dask understands."""
+        from dask.utils import parse_bytes
+
+        if value in self.words:
+            return str(value)
+        try:
+            n_bytes = parse_bytes(value)
+        except (ValueError, TypeError, AttributeError):
+            self.fail(f"{value!r} is no number of bytes, such as 64MiB", param, ctx)
+        if n_bytes < self.least:
+            self.fail(f"{value!r} is less than {self.least} bytes", param, ctx)
+        return str(value)
+
+
 class Strategy(click.ParamType):  # type: ignore[type-arg] # a generic only of late
     """A ratio, a name, or final counts by class as JSON."""
 
     name = "strategy"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:  # noqa: ARG002
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """What the sampler takes."""
         content = value
         if isinstance(value, str):
@@ -57,7 +82,21 @@ class Strategy(click.ParamType):  # type: ignore[type-arg] # a generic only of l
                 content = json.loads(value)
             except json.JSONDecodeError:
                 return value
-        return ByText(content) if isinstance(content, dict) else content
+        if isinstance(content, dict):
+            return ByText(content)
+        if isinstance(content, bool) or not isinstance(content, str | int | float):
+            self.fail(f"{value!r} is neither a ratio, a name, nor final counts", param, ctx)
+        return content
+
+
+class Whole(click.IntRange):
+    """A whole number; of a configuration file, too, which may hold others."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """The number."""
+        if isinstance(value, bool | float):
+            self.fail(f"{value!r} is no whole number", param, ctx)
+        return int(super().convert(value, param, ctx))
 
 
 class NumberOr(click.ParamType):  # type: ignore[type-arg] # a generic only of late
@@ -72,9 +111,17 @@ class NumberOr(click.ParamType):  # type: ignore[type-arg] # a generic only of l
         if value in self.words:
             return value
         try:
-            return self.kind(value)
+            number = self.kind(value)
         except (TypeError, ValueError):
+            number = None
+        # a configuration file may have what would be cut to an integer
+        if (
+            number is None
+            or isinstance(value, bool)
+            or (isinstance(value, float) and number != value)
+        ):
             self.fail(f"{value!r} is neither a number nor one of {list(self.words)}", param, ctx)
+        return number
 
 
 def load_config(ctx: click.Context, _: click.Parameter, path: str | None) -> str | None:
@@ -82,7 +129,8 @@ def load_config(ctx: click.Context, _: click.Parameter, path: str | None) -> str
     try:
         config.require_known_environment(os.environ, [*_all_names(ctx), "config"])
         if path is not None:
-            ctx.default_map = config.load(path, _all_names(ctx))
+            flags = {str(p.name) for p in ctx.command.params if getattr(p, "is_flag", False)}
+            ctx.default_map = config.load(path, _all_names(ctx), flags)
     except ParameterError as error:
         raise click.UsageError(str(error)) from error
     return path
@@ -102,6 +150,11 @@ def option(*names: str, **settings: Any) -> Callable[[Any], Any]:
     return click.option(*names, envvar=f"{config.ENVIRONMENT}{name}", **settings)
 
 
+def argument(name: str) -> Callable[[Any], Any]:
+    """An argument that may also stand in the environment."""
+    return click.argument(name, envvar=f"{config.ENVIRONMENT}{name.upper()}")
+
+
 def together(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Several decorators as one, the first on top."""
 
@@ -114,11 +167,11 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 SHOWN = {"show_default": True}
-POSITIVE = click.IntRange(1)
+POSITIVE = Whole(1)
 
 sampler_options = together(
     option("--target", required=True, help="Column that holds the classes."),
-    option("--seed", type=click.IntRange(0, 2**32 - 1), help="Same seed, same result."),
+    option("--seed", type=Whole(0, 2**32 - 1), help="Same seed, same result."),
     option("--clusters", type=POSITIVE, help="Clusters to look for (8)."),
     option("--k-neighbors", type=POSITIVE, default=2, **SHOWN, help="Neighbours of a row."),
     option(
@@ -165,6 +218,13 @@ column_options = together(
     option("--keep", type=Names(), default=(), help="Columns to take along, null in new rows."),
     option("--only-synthetic", is_flag=True, help="Leave out the originals."),
     option("--mark-synthetic", metavar="COLUMN", help="Add a column, true in new rows."),
+    option(
+        "--layout",
+        type=click.Choice(["append", "interleave"]),
+        default="append",
+        **SHOWN,
+        help="New rows after the originals, or spread evenly among them.",
+    ),
 )
 
 storage_options = together(
@@ -173,16 +233,29 @@ storage_options = together(
         type=click.Choice(["parquet", "zarr", "csv"]),
         help="Of the source (guessed from its path). CSV is written as Parquet.",
     ),
-    option("--partition-size", help="Bytes to read at once, e.g. 64MiB."),
+    option("--partition-size", type=Bytes(), help="Bytes to read at once, e.g. 64MiB."),
     option("--storage-options", type=Json(), default="{}", help="Of fsspec, as JSON."),
 )
 
 cluster_options = together(
     option("--scheduler", help="Address of a Dask scheduler; without it, a local cluster."),
     option("--scheduler-file", help="File that a Dask scheduler wrote its address to."),
+    option(
+        "--wait-for-workers",
+        type=click.FloatRange(0),
+        default=120.0,
+        **SHOWN,
+        help="Seconds until a scheduler must have a worker.",
+    ),
     option("--workers", type=POSITIVE, help="Local processes (one for each core)."),
     option("--threads-per-worker", type=POSITIVE, default=1, **SHOWN, help="Of a local process."),
-    option("--memory-limit", default="auto", **SHOWN, help="Of a local process."),
+    option(
+        "--memory-limit",
+        type=Bytes(2**27, "auto"),
+        default="auto",
+        **SHOWN,
+        help="Of a local process.",
+    ),
 )
 
 run_options = together(
@@ -237,6 +310,8 @@ def column_parts(options: dict[str, Any]) -> Columns:
 
 def cluster_choice(options: dict[str, Any]) -> ClusterChoice:
     """Where a job runs."""
+    if options["scheduler"] and options["scheduler_file"]:
+        raise ParameterError("--scheduler and --scheduler-file exclude each other: give one.")
     remote = options["scheduler"] or options["scheduler_file"]
     if remote and options["workers"]:
         raise ParameterError(
@@ -250,4 +325,5 @@ def cluster_choice(options: dict[str, Any]) -> ClusterChoice:
         options["threads_per_worker"],
         options["memory_limit"],
         options["verbose"],
+        options["wait_for_workers"],
     )

@@ -23,7 +23,7 @@ from .graph.survey import Model, Survey, take_survey
 from .graph.synthesis import SyntheticBlock, make_blocks, make_streams
 from .graph.tasks import Tasks
 from .graph.watch import stage
-from .kernels.seeding import sample_rows
+from .kernels.seeding import CENSUS_SAMPLE, sample_rows
 from .kernels.summary import Floats, Summary
 from .planning import allocation, checks, selection
 from .planning.groups import FeatureSpread, GroupPlan
@@ -106,9 +106,8 @@ def run(tasks: Tasks, blocks: RowBlocks, settings: Settings) -> Run:
         if blocks.lengths is None:
             blocks = blocks.with_lengths(measure_lengths(tasks, blocks.target))
         n = sum(blocks.lengths or ())
-        sample = sample_rows(
-            n, settings.clusterer.n_sampled(n, blocks.matrix.shape[1]), settings.seed
-        )
+        n_sampled = settings.clusterer.n_sampled(n, blocks.matrix.shape[1])
+        sample = sample_rows(n, n_sampled, settings.seed, CENSUS_SAMPLE)
         summary, deviations, rows = take_census(tasks, blocks, sample)
         counts = _judge(summary, blocks)
         amounts = resolve_strategy(settings.strategy, counts, settings.target)
@@ -140,6 +139,7 @@ def run(tasks: Tasks, blocks: RowBlocks, settings: Settings) -> Run:
         row_bytes=blocks.matrix.dtype.itemsize * blocks.matrix.shape[1],
         spread=_spread(deviations, blocks.feature_names),
     )
+    checks.check_blocks(plan.n_synthetic, plan.block_rows)
     for message in plan.warnings:
         tell(settings.callbacks, Warned(message))
     made = _synthesize(tasks, plan, dict(zip(kept, groups, strict=True)))
@@ -154,7 +154,12 @@ def _judge(summary: Summary, blocks: RowBlocks) -> dict[Label, int]:
             "The number of rows changed between two reads of the data. Persist them first: "
             "X, y = dask.persist(X, y)."
         )
-    checks.check_finite(summary.n_nan.tolist(), summary.n_inf.tolist(), blocks.feature_names)
+    checks.check_finite(
+        summary.n_nan.tolist(),
+        summary.n_inf.tolist(),
+        summary.n_huge.tolist(),
+        blocks.feature_names,
+    )
     checks.check_labels(
         sum(part.n_missing for part in labels),
         sum(part.n_continuous for part in labels),

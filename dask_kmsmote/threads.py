@@ -52,7 +52,7 @@ def _is_free(pool: Any) -> bool:
     return pool is None or any(shared.settings["pool"] is pool for shared in _BOUNDED.values())
 
 
-class _Shared:
+class Shared:
     """A change of the process that overlapping runs make once: the last one out takes it back.
 
     `dask.config` and BLAS have one state for all threads, so two overlapping changes would
@@ -81,21 +81,21 @@ class _Shared:
 
 
 _STATE = Lock()
-_BOUNDED: dict[int, _Shared] = {}
-_LOCAL = _Shared(scheduler="threads")
+_BOUNDED: dict[int, Shared] = {}
+_LOCAL = Shared(scheduler="threads")
 # tasks of arrays that are fused anew for each computation keep their keys with another content,
 # which a distributed scheduler warns of and may hang on (dask issue 9888)
-_UNFUSED = _Shared(optimization__fuse__active=False)
+_UNFUSED = Shared(optimization__fuse__active=False)
 
 
-def _bounded(n_threads: int) -> _Shared:
+def _bounded(n_threads: int) -> Shared:
     with _STATE:
         if n_threads not in _BOUNDED:
             # the pool lives on: other threads may find it in the configuration and use it
             pool = ThreadPoolExecutor(
                 n_threads, thread_name_prefix="kmsmote", initializer=_one_openmp_thread
             )
-            _BOUNDED[n_threads] = _Shared(n_threads, pool=pool)
+            _BOUNDED[n_threads] = Shared(n_threads, pool=pool)
         return _BOUNDED[n_threads]
 
 

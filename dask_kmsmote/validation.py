@@ -20,8 +20,8 @@ from .graph.clustering import labeler_of, labels_learned
 from .graph.sample import Opened, open_result, parents_at, where_held
 from .kernels.blocks import Rows
 from .kernels.comparison import column, ks_distance, labels_by, lies_between, slack_of
-from .kernels.sampling import LabelQuery, LabelSample, codes_of, query_of
-from .kernels.seeding import Ints, root_seed, sample_rows
+from .kernels.sampling import LabelQuery, LabelSample, codes_of, query_of, sample_synthetic
+from .kernels.seeding import Ints, root_seed
 from .planning.layout import offsets
 from .planning.plan import SamplingPlan
 from .planning.regions import Region, groups_at, synthetic_regions
@@ -147,8 +147,8 @@ def _count(check: str, label: Any, found: int, expected: int) -> Finding:
 def _looked_at(
     sampler: Any, X: Any, opened: Opened, labels: LabelSample, regions: Sequence[Region], size: int
 ) -> Iterator[Finding]:
-    plan, seed = sampler.plan_, labels.query.seed
-    made = [start + sample_rows(stop - start, size, seed) for _, start, stop in regions]
+    plan = sampler.plan_
+    made = sample_synthetic(regions, size, labels.query.seed)
     real = [labels.originals[region.class_code] for region in regions]
     codes = np.repeat([region.class_code for region in regions], [len(part) for part in made])
     family = _family(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -65,6 +66,9 @@ def test_parameters_reach_the_sampler(table, tmp_path):
     [
         (["--target", "lable"], 3, ["'lable'", "--target"]),
         (["--target", "label", "--strategy", "1.5"], 2, ["sampling_strategy", "1.5"]),
+        (["--target", "label", "--strategy", '{"1": "many"}'], 2, ["whole numbers", "many"]),
+        (["--target", "label", "--strategy", '{"1": 500.5}'], 2, ["whole numbers", "500.5"]),
+        (["--target", "label", "--strategy", "true"], 2, ["--strategy", "'true'"]),
         (["--target", "label", "--threshold", "0.99"], 4, ["best share", "would keep"]),
         (["--target", "label", "--scheduler", "tcp://127.0.0.1:1"], 5, ["127.0.0.1:1"]),
     ],
@@ -109,10 +113,110 @@ def test_full_disk(tmp_path):
         pytest.skip("tmpfs can't be mounted here")
     try:
         done = invoke(tmp_path / "in.parquet", disk / "out", "--target", "label")
-        assert (done.exit_code, "No space left" in done.stderr) == (5, True), done.output
+        told = f"{str(disk / 'out')!r} can't be written: [Errno 28]"
+        assert (done.exit_code, told in done.stderr) == (5, True), done.output
+        assert "Make room there" in done.stderr
         assert list(disk.iterdir()) == []
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+WITHOUT_POWERS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+
+
+def run_without_powers(folder, *options):
+    """As a user whom permissions bind; root itself reads and writes everything."""
+    program = Path(sys.executable).parent / "dask-kmsmote"
+    command = [program, "resample", "source", "locked/out", "--target", "label", "--workers", "1"]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("setpriv (util-linux) is not installed")
+        command = [*WITHOUT_POWERS, *command]
+    return subprocess.run(
+        [*command, *options], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_no_permission(table, tmp_path):
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "locked").chmod(0o555)
+    done = run_without_powers(tmp_path)
+    assert done.returncode == 5, done.stderr
+    assert "'locked/out' can't be written" in done.stderr
+    assert list((tmp_path / "locked").iterdir()) == []
+    (tmp_path / "locked").chmod(0o755)
+    part = table[0] / "part-1.parquet"
+    part.chmod(0)
+    done = run_without_powers(tmp_path)
+    part.chmod(0o644)
+    assert done.returncode == 5, done.stderr
+    assert "part-1.parquet" in done.stderr
+    assert "may read there" in done.stderr
+    assert list((tmp_path / "locked").iterdir()) == []
+
+
+def test_partitions_of_a_size(tmp_path):
+    X, y = make_imbalanced(40_000, 4, 0.1, seed=3)
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(label=y)
+    frame.to_parquet(tmp_path / "in.parquet", row_group_size=2_000)
+    results = []
+    for size in ("64KiB", "256KiB", "1GiB"):
+        out = tmp_path / size
+        done = invoke(
+            tmp_path / "in.parquet", out, "--target", "label", "--seed", "1",
+            "--partition-size", size,
+        )  # fmt: skip
+        assert done.exit_code == 0, done.output
+        files = json.loads((out / "_kmsmote.json").read_text())["files"]
+        results.append((sum(file["rows"] <= 10_000 for file in files), pd.read_parquet(out)))
+    (small, first), (medium, second), (_, third) = results
+    assert small > medium > 1
+    pd.testing.assert_frame_equal(first, second)
+    pd.testing.assert_frame_equal(first, third)
+    done = invoke(tmp_path / "in.parquet", tmp_path / "o", "--target", "label",
+                  "--partition-size", "large")  # fmt: skip
+    assert (done.exit_code, "large" in done.stderr) == (2, True), done.output
+
+
+def test_interleaved(table, tmp_path):
+    source, _ = table
+    for layout in ("append", "interleave"):
+        options = ["--seed", "1", "--mark-synthetic", "made", "--layout", layout]
+        done = invoke(source, tmp_path / layout, "--target", "label", *options)
+        assert done.exit_code == 0, done.output
+    appended, mixed = (pd.read_parquet(tmp_path / name) for name in ("append", "interleave"))
+    assert len(mixed) == len(appended) == 1080
+    originals = mixed[~mixed["made"]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(originals, appended.iloc[:600])
+    pd.testing.assert_frame_equal(
+        mixed[mixed["made"]].sort_values(list("abcd")).reset_index(drop=True),
+        appended.iloc[600:].sort_values(list("abcd")).reset_index(drop=True),
+    )
+    part = pd.read_parquet(tmp_path / "interleave" / "part-000001.parquet")
+    assert 0.3 < part["made"].mean() < 0.6
+
+
+@pytest.mark.parametrize("options", [["--seed", "x"], ["--threshold", "abc"], []])
+def test_usage_errors_are_told_as_json_and_metrics(tmp_path, options):
+    target = ["--target", "y"] if options else []
+    out = ["--json", "--metrics", tmp_path / "job.prom"]
+    done = invoke("in", "out", *target, *options, *out)
+    assert done.exit_code == 2
+    told = json.loads(done.stdout)
+    assert (told["status"], told["exit_code"]) == ("failed", 2)
+    assert 'last_run_exit_code{destination="out"} 2' in (tmp_path / "job.prom").read_text()
+
+
+def test_what_nobody_thought_of(table, tmp_path, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("nobody\nthought of this")
+
+    monkeypatch.setattr("dask_kmsmote.job.run", broken)
+    done = invoke(table[0], tmp_path / "out", "--target", "label", "--json")
+    assert done.exit_code == 1
+    assert done.stderr.count("\n") == 1
+    assert "Unexpected ZeroDivisionError: nobody thought of this" in done.stderr
+    assert json.loads(done.stdout)["exit_code"] == 1
 
 
 @pytest.mark.filterwarnings("ignore:.*The inplace keyword")

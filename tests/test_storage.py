@@ -369,7 +369,7 @@ def test_configuration(job, tmp_path, monkeypatch):
     assert (done.exit_code, "'seed'" in done.stderr) == (2, True), done.output
     monkeypatch.setenv("DASK_KMSMOTE__KNEIGHBORS", "2")
     done = invoke("plan", "x", "--target", "label")
-    assert (done.exit_code, "'k_neighbors'" in done.stderr) == (2, True), done.output
+    assert (done.exit_code, "'K_NEIGHBORS'" in done.stderr) == (2, True), done.output
 
 
 def test_logs_and_metrics(job, tmp_path):

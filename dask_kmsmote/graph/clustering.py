@@ -18,7 +18,14 @@ from dask.delayed import Delayed
 from ..errors import ParameterError
 from ..kernels.assignment import NearestCenter, Predictor
 from ..kernels.blocks import take
-from ..kernels.seeding import START, root_seed, sample_rows, small_seed
+from ..kernels.seeding import (
+    SMALL_START_SAMPLE,
+    START,
+    START_SAMPLE,
+    root_seed,
+    sample_rows,
+    small_seed,
+)
 from ..kernels.start import (
     find_start,
     fit_clusterer,
@@ -185,7 +192,8 @@ def _learn_by_passes(
     if clusterer.is_bounded(n):
         n, n_sampled = n_sampled, min(n_sampled, clusterer.start_rows(matrix.shape[1]))
         matrix = da.from_delayed(rows, (n, matrix.shape[1]), meta=matrix._meta)
-        sample = tasks("start-sample", take, rows, sample_rows(n, n_sampled, seed))
+        chosen = sample_rows(n, n_sampled, seed, START_SAMPLE)
+        sample = tasks("start-sample", take, rows, chosen)
     spread = tasks("clustering-spread", measure_spread, sample)
     if start is None:
         (offset, variance), start = compute(spread, _start(tasks, sample, n_sampled, k, seed))
@@ -211,7 +219,7 @@ def _learn_by_passes(
 
 
 def _start(tasks: Tasks, sample: Delayed, n: int, k: int, seed: int) -> Delayed:
-    few = sample_rows(n, start_size(k), seed)
+    few = sample_rows(n, start_size(k), seed, SMALL_START_SAMPLE)
     part = tasks("start-sample", take, sample, few) if len(few) < n else sample
     seeds = [small_seed(seed, START, run) for run in range(RUNS)]
     runs = [tasks("clustering-start", find_start, part, k, seed) for seed in seeds]

@@ -7,6 +7,8 @@ A partition takes its originals and a slice of each run of synthetic rows (see
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
 
 import dask.array as da
 from dask.delayed import Delayed
@@ -15,6 +17,7 @@ from ..kernels.blocks import between
 from ..kernels.interleave import interleave, interleave_parents
 from ..planning.interleave import Mixture, Slice, mix
 from ..planning.layout import offsets
+from .inputs import measure_lengths, partitions_of
 from .tasks import Tasks, as_array
 
 
@@ -53,6 +56,28 @@ def interleaved_array(tasks: Tasks, array: da.Array, made: Sequence[da.Array]) -
     sizes = [block.shape[0] for block in made]
     parts, rows = interleaved(tasks, originals, array.chunks[0], synthetic, sizes)
     return as_array(parts, (tuple(rows), *array.chunks[1:]), array._meta)
+
+
+def interleaved_frame(originals: Any, synthetic: Any, sizes: Sequence[int]) -> Any:
+    """Two Dask frames of the same columns as one, mixed, its divisions unknown.
+
+    Counts the rows of the originals.
+
+    Parameters
+    ----------
+    originals, synthetic
+        Frames; the partitions of the second are blocks of synthetic rows.
+    sizes
+        Rows of each block.
+    """
+    import dask.dataframe as dd
+
+    tasks = Tasks(uuid4().hex)
+    lengths = measure_lengths(tasks, partitions_of(originals[originals.columns[:1]]))
+    parts, _ = interleaved(
+        tasks, partitions_of(originals), lengths, partitions_of(synthetic), sizes
+    )
+    return dd.from_delayed(parts, meta=originals._meta, verify_meta=False)
 
 
 def interleaved_parents(

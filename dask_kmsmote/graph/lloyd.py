@@ -18,7 +18,7 @@ from dask.highlevelgraph import HighLevelGraph
 from ..kernels.blocks import between
 from ..kernels.start import Floats, shifted
 from ..planning.layout import block_rows, cut, offsets
-from .private import named_after
+from .naming import named_after
 from .tasks import Tasks
 
 BLOCK_BYTES = 16 * 2**20, 128 * 2**20  # of a block, least and most

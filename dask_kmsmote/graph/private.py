@@ -8,14 +8,12 @@ of its optimised graph. (`dask.graph_manipulation.clone` loses keys of rechunked
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
-import dask
 import dask.array as da
 from dask._task_spec import Alias, GraphNode, TaskRef, convert_legacy_graph
-from dask.base import get_scheduler, tokenize
+from dask.base import tokenize
 from dask.core import flatten
 
 
@@ -36,31 +34,22 @@ def private_copy(array: da.Array, token: str) -> da.Array:
     return da.Array(copy, name, array.chunks, dtype=array.dtype, meta=array._meta)
 
 
-@contextmanager
-def named_after(stage: str, token: str) -> Iterator[None]:
-    """Tasks that another library computes in the body get keys ``kmsmote-<stage>-…``.
+def renamed_graph(graph: dict[Any, Any], asked: Iterable[Any], stage: str, token: str) -> Any:
+    """A graph whose keys read ``kmsmote-<stage>-…``, but for those that are asked for.
 
-    All but those that it asks for, and those that have such a key already.
+    Keys of ours, and futures, keep theirs.
     """
-    forward = get_scheduler() or dask.threaded.get
-
-    def get(graph: Any, keys: Any, **options: Any) -> Any:
-        given = convert_legacy_graph(dict(graph.__dask_graph__()))
-        asked: set[Any] = set(flatten(keys))
-        names: dict[str, str] = {}
-        renamed = {
-            key: _rename(key, token, names, stage)
-            for key, node in given.items()
-            if not (key in asked or _is_ours(key) or isinstance(node, TaskRef))
-        }
-        named = {
-            renamed.get(key, key): _substitute(node, renamed, renamed.get(key, key))
-            for key, node in given.items()
-        }
-        return forward(named, keys, **options)
-
-    with dask.config.set(scheduler=get):
-        yield
+    given, kept = convert_legacy_graph(graph), set(asked)
+    names: dict[str, str] = {}
+    renamed = {
+        key: _rename(key, token, names, stage)
+        for key, node in given.items()
+        if not (key in kept or _is_ours(key) or isinstance(node, TaskRef))
+    }
+    return {
+        renamed.get(key, key): _substitute(node, renamed, renamed.get(key, key))
+        for key, node in given.items()
+    }
 
 
 def _is_ours(key: Any) -> bool:

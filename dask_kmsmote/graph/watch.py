@@ -22,10 +22,14 @@ INTERVAL = 0.5  # seconds between two looks
 
 
 @contextmanager
-def stage(name: str, callbacks: Sequence[Callback]) -> Iterator[None]:
-    """Tell the callbacks of a stage, and give its tasks a span ``kmsmote-<name>``."""
+def stage(name: str, callbacks: Sequence[Callback], *, frames: bool = False) -> Iterator[None]:
+    """Tell the callbacks of a stage, and give its tasks a span ``kmsmote-<name>``.
+
+    Dask frames ignore spans, and warn of them: none where the body makes such.
+    """
     client = active_client()
-    with events.stage(name, callbacks), _span(client, name), _progress(client, name, callbacks):
+    span = nullcontext() if frames else _span(client, name)
+    with events.stage(name, callbacks), span, _progress(client, name, callbacks):
         yield
 
 
@@ -90,7 +94,8 @@ def _asking(client: Any, told: Callable[[int, int], None]) -> Iterator[None]:
         yield
     finally:
         over.set()
-        asking.join()
+        # a scheduler that has stopped answering must not stop the run from ending
+        asking.join(timeout=2 * INTERVAL)
 
 
 def count_tasks(client: Any) -> tuple[int, int] | None:

@@ -15,10 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..planning.plan import SamplingPlan
-from ..planning.regions import synthetic_regions
+from ..planning.regions import Region, synthetic_regions
 from .labels import label_values
 from .order import Order
-from .seeding import INSPECTION, Ints, stream
+from .seeding import INSPECTION, Ints, sample_rows, small_seed, stream
 
 
 class LabelQuery(NamedTuple):
@@ -74,6 +74,15 @@ def query_of(plan: SamplingPlan, mixed: bool, sizes: Mapping[int, int], seed: in
         tuple(sizes.get(code, 0) for code in range(len(plan.class_counts))),
         seed,
     )
+
+
+def sample_synthetic(regions: Sequence[Region], size: int, seed: int) -> list[Ints]:
+    """Up to `size` synthetic rows of each region, ascending."""
+    salted = small_seed(seed, INSPECTION)
+    return [
+        region.start + sample_rows(region.stop - region.start, size, salted, region.class_code)
+        for region in regions
+    ]
 
 
 def codes_of(labels: Any, classes: pd.Index) -> Ints:

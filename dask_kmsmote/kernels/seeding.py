@@ -15,6 +15,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 SAMPLE, START, SYNTHESIS, PAIRS, TREES, PROBES, INSPECTION = range(7)
+CENSUS_SAMPLE, START_SAMPLE, SMALL_START_SAMPLE = range(3)  # drawn from one another
 
 
 class Choices(NamedTuple):
@@ -59,11 +60,15 @@ def small_seed(seed: int, *key: int) -> int:
     return int(stream(seed, *key).integers(2**31))
 
 
-def sample_rows(n: int, size: int, seed: int) -> Ints:
-    """Sorted numbers of `size` of n rows; all of them where there are no more."""
+def sample_rows(n: int, size: int, seed: int, level: int) -> Ints:
+    """Sorted numbers of `size` of n rows; all of them where there are no more.
+
+    `level` tells a sample from one that is drawn from it: from one stream, both would have the
+    same numbers, and the first rows would be in the second twice as often as others.
+    """
     if size >= n:
         return np.arange(n, dtype=np.int64)
-    chosen = stream(seed, SAMPLE).choice(n, size, replace=False, shuffle=False)
+    chosen = stream(seed, SAMPLE, level).choice(n, size, replace=False, shuffle=False)
     return np.sort(chosen).astype(np.int64)
 
 

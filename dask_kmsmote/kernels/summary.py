@@ -14,6 +14,7 @@ from .labels import LabelCounts, count_labels
 
 Floats = NDArray[np.float64]
 SPREAD_ROWS = 20_000
+HUGE = 1e150  # sums of many squares of such values are finite
 
 
 class Summary(NamedTuple):
@@ -25,14 +26,16 @@ class Summary(NamedTuple):
         Rows of X of each block.
     labels
         Labels of each block.
-    n_nan, n_inf
-        Missing and infinite values by column, shape (n_features,).
+    n_nan, n_inf, n_huge
+        Missing and infinite values by column, and those whose squares overflow float64, shape
+        (n_features,).
     """
 
     n_rows: tuple[int, ...]
     labels: tuple[LabelCounts, ...]
     n_nan: NDArray[np.int64]
     n_inf: NDArray[np.int64]
+    n_huge: NDArray[np.int64]
 
 
 def summarize(rows: Any, target: Any) -> Summary:
@@ -43,18 +46,23 @@ def summarize(rows: Any, target: Any) -> Summary:
         rows = rows.tocsr()
         columns = rows.indices
     values = rows.data if sparse.issparse(rows) else rows
-    if values.dtype.kind != "f" or _has_finite_sum(values):
-        n_nan = n_inf = np.zeros(n_features, dtype=np.int64)
+    if values.dtype.kind != "f" or _has_finite_squares(values):
+        n_nan = n_inf = n_huge = np.zeros(n_features, dtype=np.int64)
     else:
         n_nan = _by_column(np.isnan(values), columns, n_features)
         n_inf = _by_column(np.isinf(values), columns, n_features)
-    return Summary((rows.shape[0],), (count_labels(target),), n_nan, n_inf)
+        with np.errstate(over="ignore"):
+            n_huge = _by_column(np.abs(values) > HUGE, columns, n_features) - n_inf
+    return Summary((rows.shape[0],), (count_labels(target),), n_nan, n_inf, n_huge)
 
 
-def _has_finite_sum(values: NDArray[np.floating]) -> bool:
+def _has_finite_squares(values: NDArray[np.floating]) -> bool:
     # a finite sum has neither NaN nor infinity among its terms: one fast pass, no temporary
     with np.errstate(all="ignore"):
-        return bool(np.isfinite(values.sum(dtype=np.float64)))
+        if values.dtype.itemsize < 8:
+            return bool(np.isfinite(values.sum(dtype=np.float64)))
+        flat = values.ravel(order="K")
+        return bool(np.dot(flat, flat) < HUGE**2)
 
 
 def _by_column(
@@ -77,6 +85,7 @@ def merge_summaries(parts: Sequence[Summary]) -> Summary:
         tuple(labels for part in parts for labels in part.labels),
         np.sum([part.n_nan for part in parts], axis=0),
         np.sum([part.n_inf for part in parts], axis=0),
+        np.sum([part.n_huge for part in parts], axis=0),
     )
 
 

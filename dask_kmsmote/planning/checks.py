@@ -9,6 +9,7 @@ from ..errors import InputError, ParameterError, TooFewRowsError
 from .strategy import Label
 
 SHOWN = 10
+MOST_BLOCKS = 1_000_000  # of synthetic rows, at least a task each
 
 
 def check_lengths(n_rows: Sequence[int], n_labels: Sequence[int]) -> None:
@@ -27,11 +28,18 @@ def check_lengths(n_rows: Sequence[int], n_labels: Sequence[int]) -> None:
         )
 
 
-def check_finite(n_nan: Sequence[int], n_inf: Sequence[int], names: Sequence[Any]) -> None:
-    """No value of X is missing or infinite."""
+def check_finite(
+    n_nan: Sequence[int], n_inf: Sequence[int], n_huge: Sequence[int], names: Sequence[Any]
+) -> None:
+    """No value of X is missing, infinite, or so large that its square overflows."""
     for counts, word, mend in (
         (n_nan, "NaN", "Fill or drop them first, e.g. X = X.fillna(X.mean())."),
-        (n_inf, "infinity", "Clip or drop them first, e.g. X = X.clip(-1e300, 1e300)."),
+        (n_inf, "infinity", "Clip or drop them first, e.g. X = X.clip(-1e100, 1e100)."),
+        (
+            n_huge,
+            "values beyond 1e150, whose squared distances overflow",
+            "Rescale X, e.g. with sklearn.preprocessing.StandardScaler, or clip it.",
+        ),
     ):
         places = [place for place, count in enumerate(counts) if count]
         if places:
@@ -96,3 +104,12 @@ def check_sizes(
                     else "Leave the class out of sampling_strategy, or add rows of it."
                 )
             )
+
+
+def check_blocks(n_synthetic: int, block_rows: int) -> None:
+    """The synthetic rows are no more than a scheduler can be asked for."""
+    if n_synthetic > MOST_BLOCKS * block_rows:
+        raise ParameterError(
+            f"sampling_strategy asks for {n_synthetic:,} synthetic rows, more than {MOST_BLOCKS:,} "
+            f"blocks of {block_rows:,}: is one of its counts a slip?"
+        )

@@ -100,6 +100,12 @@ def _from_final_counts(final: Mapping[Label, int], counts: Mapping[Label, int]) 
         raise ParameterError(
             f"The {unknown} target class is/are not present in the data: 'y' has {list(counts)}."
         )
+    no_counts = {label: n for label, n in final.items() if not _is_whole(n)}
+    if no_counts:
+        raise ParameterError(
+            f"'sampling_strategy' must give whole numbers of rows, and has {no_counts}: give the "
+            "final count of each class."
+        )
     negative = {label: n for label, n in final.items() if n < 0}
     if negative:
         raise ParameterError(
@@ -115,6 +121,10 @@ def _from_final_counts(final: Mapping[Label, int], counts: Mapping[Label, int]) 
                 f"{counts[label]} or more, or leave the class out."
             )
     return {label: int(n) - counts[label] for label, n in final.items()}
+
+
+def _is_whole(n: Any) -> bool:
+    return type(n) is not bool and isinstance(n, Real) and float(n).is_integer()
 
 
 def _from_ratio(ratio: float, counts: Mapping[Label, int]) -> dict[Label, int]:

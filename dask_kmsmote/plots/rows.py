@@ -12,8 +12,8 @@ from ..errors import InputError, ParameterError
 from ..graph.sample import open_result, where_held
 from ..kernels.blocks import Rows, as_dense, take
 from ..kernels.comparison import nearest_distances, on_components, own_nearest_distances
-from ..kernels.sampling import LabelSample, query_of
-from ..kernels.seeding import Floats, Ints, root_seed, sample_rows
+from ..kernels.sampling import LabelSample, query_of, sample_synthetic
+from ..kernels.seeding import Floats, Ints, root_seed
 from ..planning.plan import SamplingPlan
 from ..planning.regions import synthetic_regions
 from .style import COLORS, DARK, GREY, SHAPES, add_legend, axes_of, repeated
@@ -198,7 +198,7 @@ def _draw(X: Any, y: Any, sampler: Any, codes: Sequence[int], n_sample: int, see
         labels = opened.labels(query)
         _check_labels(labels, plan)
         chosen = [labels.originals[code] for code in codes]
-        chosen += [start + sample_rows(stop - start, size, seed) for _, start, stop in regions]
+        chosen += sample_synthetic(regions, size, seed)
         rows = opened.rows_at(query.order.positions(np.concatenate(chosen)))
     bounds = np.cumsum([0, *map(len, chosen)])
     numbers = [np.arange(low, high) for low, high in pairwise(bounds)]

@@ -9,18 +9,27 @@ manifest whose run died while publishing is published by the next run.
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from ..errors import DestinationError
+from ..errors import DestinationError, ParameterError
 from .location import Location
-from .manifest import MANIFEST, read_manifest, write_manifest
+from .manifest import DRAFT, MANIFEST, read_manifest, write_manifest
 
-DRAFT = "_kmsmote-"
+# by text: what comes back from a worker, or from Arrow, may have lost its number
+MENDS = {
+    os.strerror(errno.ENOSPC): "Make room there, or name another destination.",
+    os.strerror(errno.EDQUOT): "Make room there, or name another destination.",
+    os.strerror(errno.EACCES): "Allow the user that runs the job, and its workers, to write there.",
+    os.strerror(errno.EROFS): "Name a destination that can be written.",
+}
 
 
 @contextmanager
@@ -37,19 +46,61 @@ def whole_or_absent(destination: Location, overwrite: bool) -> Iterator[Draft]:
     """
     kind = LocalDraft if destination.is_local else StoreDraft
     draft = kind(destination)
-    with draft.alone():
-        draft.recover()
-        before = _require_free(draft, overwrite)
+    with ExitStack() as stack:
+        with writing_to(destination):
+            stack.enter_context(draft.alone())
+        recovered = draft.recover()
+        before = _require_free(draft, overwrite, recovered)
         try:
             draft.open()
             yield draft
             _require_first(destination, before)
-        except BaseException:
+        except BaseException as error:
             draft.clear()
+            if isinstance(error, OSError):
+                # its parts may be gone because another run has finished
+                _require_first(destination, before)
             raise
-        # from here on the draft is whole: what interrupts is mended by the next run
-        draft.publish(draft.location)
-        draft.clear()
+        # from here on the draft is whole: a death is mended by the next run
+        with uninterrupted():
+            draft.publish(draft.location)
+            draft.clear()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ignore signals that stop a job while the body runs: it is short, and all but done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    stops = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in stops}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def writing_to(destination: Location) -> Iterator[None]:
+    """Name the destination, and the mend, where the disk or its owner refuses.
+
+    Raises
+    ------
+    DestinationError
+        For those errors of the operating system.
+    """
+    try:
+        yield
+    except OSError as error:
+        text = str(error)
+        mend = next((mend for word, mend in MENDS.items() if word in text), None)
+        if mend is None or isinstance(error, DestinationError):
+            raise
+        raise DestinationError(
+            f"The destination {destination.url!r} can't be written: {text}. {mend}"
+        ) from error
 
 
 def _run_of(destination: Location) -> str | None:
@@ -64,13 +115,15 @@ def _require_first(destination: Location, before: str | None) -> None:
         )
 
 
-def _require_free(draft: Draft, overwrite: bool) -> str | None:
+def _require_free(draft: Draft, overwrite: bool, recovered: bool) -> str | None:
     destination = draft.destination
     manifest = read_manifest(destination)
     if manifest is not None and not overwrite:
+        how = ", by a run that died and was published now" if recovered else ""
         raise DestinationError(
             f"The destination {destination.url!r} exists already, finished at "
-            f"{manifest.get('finished', '?')}: name another, or replace it with --overwrite."
+            f"{manifest.get('finished', '?')}{how}: use it, name another, or replace it with "
+            "--overwrite."
         )
     if manifest is None and draft.is_taken():
         raise DestinationError(
@@ -117,8 +170,14 @@ class Draft:
     def open(self) -> None:
         """Make the place of the draft."""
 
-    def recover(self) -> None:
-        """Publish a whole draft of a dead run, and remove its other drafts where that is safe."""
+    def recover(self) -> bool:
+        """Publish a whole draft of a dead run, and remove others where that is safe.
+
+        Returns
+        -------
+        bool
+            Whether there was one.
+        """
         raise NotImplementedError
 
     def publish(self, draft: Location) -> None:
@@ -173,14 +232,16 @@ class LocalDraft(Draft):
         """Make the folder."""
         self.folder.mkdir()
 
-    def recover(self) -> None:
+    def recover(self) -> bool:
         """Finish or remove what dead runs left: the lock says that they are dead."""
         left = self._left()
         whole = [folder for folder in left if (folder / MANIFEST).exists()]
-        if whole and not self.final.exists():
+        published = bool(whole) and not self.final.exists()
+        if published:
             newest = max(whole, key=lambda folder: (folder / MANIFEST).stat().st_mtime)
             newest.rename(self.final)
         self.clear()
+        return published
 
     def publish(self, draft: Location) -> None:
         """Rename the draft; what it replaces is moved aside first."""
@@ -205,26 +266,38 @@ class StoreDraft(Draft):
     """A prefix below the destination that readers of tables skip."""
 
     def _place(self) -> Location:
+        if set("*?[") & set(self.destination.path):
+            raise ParameterError(
+                f"The destination {self.destination.url!r} has one of the characters * ? [, which "
+                "stores take for patterns: name another."
+            )
         return self.destination / f"{DRAFT}{self.run}"
+
+    def _parts(self) -> list[str]:
+        # without drafts, and without the empty objects that stand for folders
+        files = self.destination.files()
+        return [n for n in files if n and not n.endswith("/") and not n.startswith(DRAFT)]
 
     def is_taken(self) -> bool:
         """Whether there is anything but drafts."""
-        return any(not name.startswith(DRAFT) for name in self.destination.files())
+        return bool(self._parts())
 
-    def recover(self) -> None:
+    def recover(self) -> bool:
         """Publish what a run was publishing when it died."""
         if read_manifest(self.destination) is not None:
-            return
+            return False
         for name in self._drafts():
             if read_manifest(self.destination / name) is not None:
-                self.publish(self.destination / name)
-                return
+                with uninterrupted():
+                    self.publish(self.destination / name)
+                return True
+        return False
 
     def publish(self, draft: Location) -> None:
         """Copy within the store: the old manifest goes first, the new one comes last."""
         fs, path = self.destination.fs, self.destination.path
         manifest = f"{path}/{MANIFEST}"
-        old = [name for name in self.destination.files() if not name.startswith(DRAFT)]
+        old = self._parts()
         new = [name for name in draft.files() if name != MANIFEST]
         if MANIFEST in old:
             fs.rm_file(manifest)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ..errors import ParameterError
+from ..errors import ParameterError, StorageError
+
+# of libraries whose exceptions have no base class of their own
+STORE_PACKAGES = {"botocore", "aiobotocore", "aiohttp", "s3fs", "gcsfs", "adlfs"}
 
 
 @dataclass(frozen=True)
@@ -28,17 +34,21 @@ class Location:
     @cached_property
     def _resolved(self) -> tuple[Any, str]:
         from fsspec.core import url_to_fs
+        from fsspec.implementations.local import LocalFileSystem
 
+        if not self.url:
+            raise ParameterError("The source or destination has no path: is a variable empty?")
         try:
             fs, path = url_to_fs(self.url, **self.options)
         except ImportError as error:
             raise ParameterError(
-                f"{self.url!r} needs another package: {error}. For S3: pip install "
-                "'dask-kmsmote[s3]'."
+                f"{self.url!r} needs another package: {error}. For S3, pip install "
+                "'dask-kmsmote[s3]'; for other stores, the package that fsspec names."
             ) from error
         except (ValueError, TypeError) as error:
             raise ParameterError(f"{self.url!r} can't be used: {error}.") from error
-        return fs, path
+        # links are followed once, so that places can be compared, and replaced by a rename
+        return fs, os.path.realpath(path) if isinstance(fs, LocalFileSystem) else path
 
     @property
     def fs(self) -> Any:
@@ -67,17 +77,55 @@ class Location:
         return Location(self.fs.unstrip_protocol(f"{self.path}/{name}"), self.options)
 
     def exists(self) -> bool:
-        """Whether anything is there, as the store says now."""
-        self.fs.invalidate_cache()
-        return bool(self.fs.exists(self.path))
+        """Whether anything is there, as the store says now.
+
+        Raises
+        ------
+        ParameterError, StorageError
+            The store does not know one of the options, or refuses.
+        """
+        with self.reached():
+            self.fs.invalidate_cache()
+            return bool(self.fs.exists(self.path))
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """Name this place, and the mend, where a store refuses what the body asks.
+
+        Raises
+        ------
+        ParameterError
+            The store does not know one of the options: it connects when it is first asked.
+        StorageError
+            It is not there, or refuses.
+        """
+        try:
+            yield
+        except TypeError as error:
+            raise ParameterError(
+                f"{self.url!r} can't be used with the storage options {sorted(self.options)}: "
+                f"{error}."
+            ) from error
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            store = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
+            if self.is_local or not (isinstance(error, OSError) or store & STORE_PACKAGES):
+                raise
+            text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+            raise StorageError(
+                f"{self.url!r} can't be reached: {text}. Check the path, and the credentials and "
+                "the endpoint (for S3 in AWS_... variables, or --storage-options)."
+            ) from error
 
     def files(self) -> dict[str, dict[str, Any]]:
         """Paths of the files there or below, relative to it, and what is known of each.
 
         A file itself has the path "".
         """
-        self.fs.invalidate_cache()
-        found = self.fs.find(self.path, detail=True)
+        with self.reached():
+            self.fs.invalidate_cache()
+            found = self.fs.find(self.path, detail=True)
         return {path[len(self.path) + 1 :]: info for path, info in sorted(found.items())}
 
 

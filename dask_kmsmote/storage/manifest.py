@@ -10,22 +10,31 @@ from .location import Location
 
 MANIFEST = "_kmsmote.json"
 MANIFEST_VERSION = 1
+DRAFT = "_kmsmote-"  # begins the names of drafts on object stores
 
 
 def read_manifest(location: Location) -> dict[str, Any] | None:
     """The manifest of a destination; None where there is none."""
-    location.fs.invalidate_cache()
     try:
-        text = location.fs.cat_file(f"{location.path}/{MANIFEST}")
+        with location.reached():
+            location.fs.invalidate_cache()
+            text = location.fs.cat_file(f"{location.path}/{MANIFEST}")
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        content: dict[str, Any] = json.loads(text)
+        content = json.loads(text)
     except ValueError as error:
-        raise InputError(
-            f"The manifest {location.url}/{MANIFEST} is not JSON ({error}): was it edited?"
-        ) from error
+        raise _not_ours(location, f"is not JSON ({error})") from error
+    if not isinstance(content, dict) or content.get("manifest_version") != MANIFEST_VERSION:
+        raise _not_ours(location, f"has no manifest_version {MANIFEST_VERSION}")
     return content
+
+
+def _not_ours(location: Location, what: str) -> InputError:
+    return InputError(
+        f"The manifest {location.url}/{MANIFEST} {what}: it was edited, or written by another "
+        "version of dask-kmsmote. Name another place, or remove this one yourself."
+    )
 
 
 def write_manifest(location: Location, content: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""The source of a job: the files that there are, and their format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InputError
+from .location import Location, fingerprint
+from .manifest import DRAFT, MANIFEST, read_manifest
+
+FORMATS = {"parquet": (".parquet", ".parq", ".pq"), "csv": (".csv", ".csv.gz"), "zarr": (".zarr",)}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where rows come from.
+
+    Attributes
+    ----------
+    location, format
+        The place, and a key of `FORMATS`.
+    files
+        Paths relative to the place, and what is known of each.
+    """
+
+    location: Location
+    format: str
+    files: dict[str, dict[str, Any]]
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of all files."""
+        return sum(int(info.get("size") or 0) for info in self.files.values())
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the files."""
+        return fingerprint(self.files)
+
+    @property
+    def urls(self) -> list[str]:
+        """URLs of the files."""
+        place = self.location
+        return [
+            place.fs.unstrip_protocol(f"{place.path}/{name}".rstrip("/")) for name in self.files
+        ]
+
+
+def guess_format(location: Location, given: str | None) -> str:
+    """The format, from what is given or from the end of the path; else Parquet."""
+    if given is not None:
+        return given
+    for name, endings in FORMATS.items():
+        if location.path.endswith(endings):
+            return name
+    return "parquet"
+
+
+def open_source(location: Location, given: str | None = None) -> Source:
+    """Look what files there are.
+
+    Raises
+    ------
+    InputError
+        There is nothing, or no file of the format.
+    """
+    kind = guess_format(location, given)
+    if not location.exists():
+        raise InputError(f"The source {location.url!r} does not exist: check its path.")
+    manifest, files = read_manifest(location), location.files()
+    if manifest is not None and kind == "parquet":
+        wanted = {part["path"] for part in manifest["files"]}
+        files = {name: info for name, info in files.items() if name in wanted}
+    else:
+        if any(name.startswith(DRAFT) for name in files):
+            raise InputError(
+                f"The source {location.url!r} is the destination of a run that has not finished: "
+                "wait for it, or run it again."
+            )
+        files = {name: info for name, info in files.items() if _is_data(name, kind)}
+    if not files:
+        raise InputError(
+            f"The source {location.url!r} has no {kind} files: check its path, or name the format "
+            "with --format."
+        )
+    return Source(location, kind, files)
+
+
+def _is_data(name: str, kind: str) -> bool:
+    if kind == "zarr" or not name:
+        return name.rpartition("/")[2] != MANIFEST
+    hidden = any(part.startswith(("_", ".")) for part in name.split("/"))
+    return name.endswith(FORMATS[kind]) and not hidden
