@@ -269,7 +269,18 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
     def validate(
         self, X_resampled: Any, y_resampled: Any, *, n_sample: int = 1000, random_state: Any = 0
     ) -> pd.DataFrame:
-        """Check a result of `fit_resample`, as `dask_kmsmote.validation.check_result` does."""
+        """Check a result of `fit_resample` against the plan and the provenance.
+
+        Parameters
+        ----------
+        X_resampled, y_resampled, n_sample, random_state
+            As for `dask_kmsmote.validation.check_result`, which says what is checked.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per finding; `passed` is missing where there is nothing to pass.
+        """
         check_is_fitted(self, "plan_")
         return validation.check_result(
             self, X_resampled, y_resampled, n_sample=n_sample, random_state=random_state

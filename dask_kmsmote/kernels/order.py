@@ -47,18 +47,18 @@ class Order(NamedTuple):
         if not self.mixed:
             return np.arange(start, stop)
         sequences = self._sequences()
-        lows = [self._first_at(mine, start) for mine in range(len(sequences))]
-        highs = [self._first_at(mine, stop) for mine in range(len(sequences))]
-        pieces = [
-            Piece(len(sequence), low, high - low)
-            for sequence, low, high in zip(sequences, lows, highs, strict=True)
-        ]
-        order = order_of(Mixture(pieces[0], tuple(pieces[1:]), ()))
+        totals = np.array([len(sequence) for sequence in sequences])
+        # a row's position is its place times all rows, but for half a row of each sequence
+        spare, n = len(sequences), totals.sum()
+        lows, highs = _n_below((start - spare) / n, totals), _n_below((stop + spare) / n, totals)
+        pieces = [Piece(*each) for each in zip(totals.tolist(), lows, highs - lows, strict=True)]
         parts = [
             np.arange(sequence.start + low, sequence.start + high)
             for sequence, low, high in zip(sequences, lows, highs, strict=True)
         ]
-        return np.concatenate(parts)[order]
+        order = order_of(Mixture(pieces[0], tuple(pieces[1:]), ()))
+        first = lows.sum()
+        return np.concatenate(parts)[order[start - first : stop - first]]
 
     def _sequences(self) -> list[range]:
         """The originals, then the runs of synthetic rows: each keeps its order."""
@@ -77,21 +77,10 @@ class Order(NamedTuple):
                 found += _n_below(above if other < mine else places, len(sequence))
         return found
 
-    def _first_at(self, mine: int, position: int) -> int:
-        """The first of a sequence that is at a position of the result or behind it."""
-        low, high = 0, len(self._sequences()[mine])
-        while low < high:
-            middle = (low + high) // 2
-            if self._positions(mine, np.array([middle]))[0] < position:
-                low = middle + 1
-            else:
-                high = middle
-        return low
 
-
-def _n_below(bounds: Floats, total: int) -> Ints:
-    """Rows of a sequence whose places are below each bound, to the last bit."""
-    found = np.clip(np.ceil(bounds * total - 0.5), 0, total).astype(np.int64)
+def _n_below(bounds: Floats | float, total: Ints | int) -> Ints:
+    """Rows of so many whose places are below a bound, to the last bit."""
+    found = np.clip(np.ceil(np.multiply(bounds, total) - 0.5), 0, total).astype(np.int64)
     while (high := (found > 0) & ((found - 0.5) / total >= bounds)).any():
         found -= high
     while (low := (found < total) & ((found + 0.5) / total < bounds)).any():
