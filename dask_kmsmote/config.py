@@ -49,7 +49,8 @@ def require_known(names: Iterable[str], known: Iterable[str], where: str) -> Non
     known = list(known)
     for name in names:
         if name not in known:
-            near = get_close_matches(name, known, 1)
+            near = [k for k in known if k.lower() == name.lower()]
+            near = near or get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"it may have {', '.join(known)}."
             raise ParameterError(f"{where} has the unknown key {name!r}: {hint}")
 
