@@ -17,9 +17,9 @@ from sklearn.base import _fit_context, clone
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import report
+from . import report, validation
 from .errors import ParameterError
 from .graph import outputs
 from .graph.clustering import resolve_clusterer
@@ -265,6 +265,26 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         if is_dask_collection(X) or is_dask_collection(y):
             return self._resample_dask(X, y)
         return self._resample_memory(X, y)
+
+    def validate(
+        self, X_resampled: Any, y_resampled: Any, *, n_sample: int = 1000, random_state: Any = 0
+    ) -> pd.DataFrame:
+        """Check a result of `fit_resample` against the plan and the provenance.
+
+        Parameters
+        ----------
+        X_resampled, y_resampled, n_sample, random_state
+            As for `dask_kmsmote.validation.check_result`, which says what is checked.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per finding; `passed` is missing where there is nothing to pass.
+        """
+        check_is_fitted(self, "plan_")
+        return validation.check_result(
+            self, X_resampled, y_resampled, n_sample=n_sample, random_state=random_state
+        )
 
     def _resample_memory(self, X: Any, y: Any) -> tuple[Any, Any]:
         rows, target, one_vs_all = self._check_X_y(X, y)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import dask
 import numpy as np
 import pytest
 
@@ -26,3 +27,40 @@ def make_imbalanced(n=1000, n_features=6, minority=0.1, seed=0):
     X = centers[cloud] + rng.normal(0, 1, (n, n_features))
     order = rng.permutation(n)
     return X[order], y[order]
+
+
+class Fetches:
+    """While it is active, a scheduler that counts computes and the rows that come back."""
+
+    def __init__(self):
+        self.computes = self.rows = 0
+
+    def __enter__(self):
+        self._active = dask.config.set(scheduler=self)
+        return self
+
+    def __exit__(self, *_):
+        self._active.__exit__(*_)
+
+    def __call__(self, graph, keys, **kwargs):
+        found = dask.get(graph, keys, **kwargs)
+        self.computes += 1
+        self.rows += sum(part.shape[0] for part in parts_of(found) if part.ndim == 2)
+        return found
+
+
+def parts_of(found):
+    """Arrays, matrices and frames, but not what tables of numbers are made of."""
+    if isinstance(found, list | tuple) and not hasattr(found, "_fields"):
+        for part in found:
+            yield from parts_of(part)
+    elif hasattr(found, "ndim") and list(getattr(found, "columns", [])) != [
+        "base_row", "neighbor_row", "gap",
+    ]:  # fmt: skip
+        yield found
+
+
+def note(block, reads):
+    """The block; its length is added to the reads."""
+    reads.append(len(block))
+    return block

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from fractions import Fraction
+from itertools import pairwise
 
 import dask
 import dask.array as da
@@ -19,6 +20,7 @@ from scipy import sparse
 from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE
 from dask_kmsmote.kernels.interleave import order_of
+from dask_kmsmote.kernels.order import Order
 from dask_kmsmote.planning.interleave import RUNS, mix
 
 
@@ -164,3 +166,18 @@ def test_nothing_to_make(three_classes):
         )
         np.testing.assert_array_equal(dense(X_mixed), X)
         assert len(sampler.provenance_.compute()) == 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_order_is_that_of_the_layout(seed):
+    rng = np.random.default_rng(seed)
+    n, made = int(rng.integers(1, 120)), int(rng.integers(1, 300))
+    if seed % 4 == 0:
+        made = n * int(rng.integers(1, 4))  # equal places
+    (mixture,) = mix([n], [made])
+    expected = order_of(mixture)
+    order = Order(n, made, mixed=True)
+    cuts = sorted({0, n + made, *rng.integers(0, n + made, 5).tolist()})
+    found = np.concatenate([order.rows(low, high) for low, high in pairwise(cuts)])
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(order.positions(expected), np.arange(n + made))

@@ -6,9 +6,6 @@ clusters are learned from, which are chosen by their position in X.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
-import numpy as np
 from dask.delayed import Delayed
 
 from ..kernels.blocks import stack
@@ -21,8 +18,8 @@ from ..kernels.summary import (
     sampled,
     summarize,
 )
-from ..planning.layout import offsets
 from .inputs import RowBlocks
+from .sample import by_chunk
 from .tasks import Tasks, compute, persist
 
 
@@ -57,11 +54,8 @@ def take_census(tasks: Tasks, blocks: RowBlocks, sample: Ints) -> tuple[Summary,
 
 
 def _sampled(tasks: Tasks, blocks: RowBlocks, rows: list[Delayed], sample: Ints) -> Delayed:
-    starts = offsets(blocks.lengths or ())
-    bounds = np.searchsorted(sample, starts)
     parts = [
-        tasks("sample", sampled, rows[chunk], sample[low:high] - starts[chunk])
-        for chunk, (low, high) in enumerate(pairwise(bounds))
-        if low < high
+        tasks("sample", sampled, rows[chunk], places)
+        for chunk, places in by_chunk(blocks.lengths or (), sample)
     ]
     return tasks("sample-join", stack, parts or rows[:1])

@@ -129,7 +129,7 @@ def _learn_at_once(
     if clusterer.kind == "fit":
         (task,) = persist(tasks("clustering", fit_clusterer, clusterer.estimator, rows))
         (fitted,) = compute(task)
-        if clusterer.keep_labels and len(getattr(fitted, "labels_", ())) == n:
+        if labels_learned(fitted, clusterer.keep_labels, n) is not None:
             labels = [
                 tasks("labels-learned", labels_between, task, start, stop)
                 for start, stop in pairwise(offsets(blocks.lengths or ()))
@@ -141,10 +141,27 @@ def _learn_at_once(
         clusterer.n_sampled(n, blocks.matrix.shape[1]),
         n_iter=int(getattr(learner, "n_iter_", 0) or 0),
     )
-    labeler: NearestCenter | Predictor = Predictor(fitted)
-    if labels is None and finds_nearest_center(learner):
-        labeler = NearestCenter(np.asarray(learner.cluster_centers_, dtype=np.float64))
-    return Clustering(fitted, labeler, labels, summary)
+    return Clustering(fitted, labeler_of(fitted), labels, summary)
+
+
+def labeler_of(fitted: Any) -> NearestCenter | Predictor:
+    """What labels rows by a fitted clusterer: its centres where `predict` is the nearest one."""
+    from sklearn.frozen import FrozenEstimator
+
+    learner = fitted.estimator if isinstance(fitted, FrozenEstimator) else fitted
+    if finds_nearest_center(learner):
+        return NearestCenter(np.asarray(learner.cluster_centers_, dtype=np.float64))
+    return Predictor(fitted)
+
+
+def labels_learned(fitted: Any, compat: bool, n_rows: int) -> Any:
+    """Labels of all rows that the fit itself gave and a run took; None where it asked a labeler."""
+    from sklearn.frozen import FrozenEstimator
+
+    if not compat or isinstance(fitted, FrozenEstimator):
+        return None
+    labels = getattr(fitted, "labels_", ())
+    return labels if len(labels) == n_rows else None
 
 
 def labels_between(fitted: Any, start: int, stop: int) -> Any:

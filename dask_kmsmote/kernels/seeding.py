@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-SAMPLE, START, SYNTHESIS, PAIRS, TREES, PROBES = range(6)
+SAMPLE, START, SYNTHESIS, PAIRS, TREES, PROBES, INSPECTION = range(7)
 CENSUS_SAMPLE, START_SAMPLE, SMALL_START_SAMPLE = range(3)  # drawn from one another
 
 

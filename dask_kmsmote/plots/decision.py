@@ -1,0 +1,177 @@
+"""Pictures of a plan: who gets rows, and why. They compute nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import ParameterError
+from ..planning.groups import GroupPlan
+from ..planning.plan import SamplingPlan
+from ..planning.regions import synthetic_regions
+from .style import (
+    COLORS,
+    DARK,
+    GREY,
+    LINES,
+    SHAPES,
+    add_legend,
+    axes_of,
+    below,
+    count_rows,
+    repeated,
+)
+
+NAMED_BARS = 10  # classes whose numbers are written above their bars
+NAMED_CLUSTERS = 8
+STRIP_POINTS = (
+    6  # clusters that are not kept make 0 rows: a strip for each class, one below another
+)
+MOST_CLASSES = len(SHAPES)
+
+
+def class_balance(plan: SamplingPlan, ax: Any = None) -> Any:
+    """Rows of each class: what there is, and what is made on top of it.
+
+    Parameters
+    ----------
+    plan
+        A sampler's `plan_`.
+    ax : matplotlib.axes.Axes, optional
+        Drawn on; made if None.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        By class, a plain bar of originals and a hatched one of synthetic rows on top.
+
+    Raises
+    ------
+    MissingPackageError
+        matplotlib is not installed.
+    """
+    ax = axes_of(ax)
+    before = [n for _, n in plan.class_counts]
+    made = [0] * len(before)
+    for region in synthetic_regions(plan):
+        made[region.class_code] = region.stop - region.start
+    places = range(len(before))
+    ax.bar(places, before, color=GREY, edgecolor=DARK, label="original")
+    ax.bar(
+        places, made, bottom=before, color="white", edgecolor=DARK, hatch="///", label="synthetic"
+    )
+    heights = [sum(both) for both in zip(before, made, strict=True)]
+    if len(before) <= NAMED_BARS:
+        for place, height in enumerate(heights):
+            text = f"{before[place]:,}" + (f"\n+ {made[place]:,}" if made[place] else "")
+            _write(ax, text, (place, height), (0, 3), ha="center")
+    labels = [str(label) for label, _ in plan.class_counts]
+    crowded = sum(len(label) + 2 for label in labels) > 60
+    ax.set_xticks(places, labels, rotation=90 if crowded else 0)
+    ax.set(xlabel="class", ylabel="rows", ylim=(0, 1.35 * max(heights)))
+    ax.set_title("Rows by class", loc="left")
+    count_rows(ax.yaxis)
+    add_legend(ax, "upper left", 2)
+    return ax
+
+
+def cluster_allocation(plan: SamplingPlan, ax: Any = None, *, class_label: Any = None) -> Any:
+    """Share of a class in each cluster against the threshold, and the rows made there.
+
+    Parameters
+    ----------
+    plan
+        A sampler's `plan_`.
+    ax : matplotlib.axes.Axes, optional
+        Drawn on; made if None.
+    class_label
+        The class to show; None means all to generate, of more than five those with the most rows
+        to make.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A mark for each class and cluster that is not empty, filled where rows are made; a line at
+        the threshold of each class; the numbers of the clusters with the most rows.
+
+    Raises
+    ------
+    ParameterError
+        No rows are to be made, or none of `class_label`.
+    MissingPackageError
+        matplotlib is not installed.
+    """
+    shown, n_classes = _classes_shown(plan, class_label)
+    ax = axes_of(ax)
+    marks = [repeated(values, len(shown)) for values in (SHAPES, COLORS, LINES)]
+    for strip, (label, shape, color, line) in enumerate(zip(shown, *marks, strict=True)):
+        mine = [g for g in plan.groups if g.class_label == label and g.n_rows]
+        kept = [g for g in mine if g.kept]
+        left = [g for g in mine if not g.kept]
+        _mark(ax, left, shape, s=24, facecolors="none", edgecolors=color, linewidths=0.8,
+              transform=below(ax, strip * STRIP_POINTS))  # fmt: skip
+        _mark(ax, kept, shape, s=36, facecolors=color, edgecolors=DARK, linewidths=0.5, zorder=3)
+        threshold, text = mine[0].threshold, f"class {label}: {len(kept)} of {len(mine)} kept"
+        if math.isfinite(threshold):
+            text += f", threshold {threshold:.3g}"
+            ax.axvline(threshold, color=color, linestyle=line, linewidth=1.2)
+        ax.plot([], [], color=color, marker=shape, linestyle=line, linewidth=1.2, label=text)
+    ax.plot([], [], color=DARK, marker="o", linestyle="", fillstyle="none", label="not kept")
+    groups = [g for g in plan.groups if g.class_label in shown and g.n_rows]
+    right, top = (max(values) for values in zip(*map(_place, groups), strict=True))
+    for group in _named(groups, right, top):
+        _write(ax, str(group.cluster_id), _place(group), (5, 3))
+    part = "" if len(shown) == n_classes else f", {len(shown)} of {n_classes} classes"
+    ax.set_title(f"Rows made by cluster (number: cluster_id){part}", loc="left")
+    ax.set(xlabel="share of the class in the cluster's rows", ylabel="rows made")
+    ax.set(xlim=(0, 1.08 * right), ylim=(-(0.05 + 0.03 * len(shown)) * top, 1.12 * top))
+    count_rows(ax.yaxis)
+    add_legend(ax)
+    return ax
+
+
+def _classes_shown(plan: SamplingPlan, class_label: Any) -> tuple[list[Any], int]:
+    made: dict[Any, int] = {}
+    for group in plan.groups:
+        made[group.class_label] = made.get(group.class_label, 0) + group.n_synthetic
+    if not made:
+        raise ParameterError("The plan makes no rows, so there is no cluster to show.")
+    if class_label is None:
+        most = sorted(made, key=lambda label: -made[label])[:MOST_CLASSES]
+        return [label for label in made if label in most], len(made)
+    if class_label not in made:
+        raise ParameterError(
+            f"No rows are to be made of class {class_label!r}: class_label is one of {list(made)}."
+        )
+    return [class_label], len(made)
+
+
+def _place(group: GroupPlan) -> tuple[float, float]:
+    return group.class_share, float(group.n_synthetic)
+
+
+def _named(groups: Sequence[GroupPlan], right: float, top: float) -> list[GroupPlan]:
+    """Those with the most rows, without any that another one's number would cover."""
+    named: list[GroupPlan] = []
+    for group in sorted(groups, key=lambda g: -g.n_synthetic)[:NAMED_CLUSTERS]:
+        x, y = _place(group)
+        crowded = any(
+            abs(x - g.class_share) < 0.08 * right and abs(y - g.n_synthetic) < 0.06 * top
+            for g in named
+        )
+        if group.n_synthetic and not crowded:
+            named.append(group)
+    return named
+
+
+def _mark(ax: Any, groups: Sequence[GroupPlan], shape: str, **style: Any) -> None:
+    x, y = [g.class_share for g in groups], [g.n_synthetic for g in groups]
+    style.setdefault("transform", ax.transData)
+    ax.scatter(x, y, marker=shape, **style)
+
+
+def _write(
+    ax: Any, text: str, at: tuple[float, float], offset: tuple[int, int], **how: Any
+) -> None:
+    ax.annotate(text, at, xytext=offset, textcoords="offset points", fontsize=8, va="bottom", **how)
