@@ -11,11 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import make_scorer, recall_score
 from sklearn.model_selection import cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from conftest import make_imbalanced
 from protocol import evaluate, split
@@ -24,6 +27,7 @@ from samplers import (
     COMPAT,
     NONE,
     OURS,
+    SAMPLERS,
     THEIRS,
     TUNED,
     Candidate,
@@ -105,21 +109,28 @@ def geometric_mean(y, guess):
     return np.sqrt(sensitivity * specificity)
 
 
+CLASSIFIERS = {
+    "logistic regression": LogisticRegression(max_iter=1000),
+    "gradient boosting": HistGradientBoostingClassifier(early_stopping=False),
+    "k-NN": KNeighborsClassifier(),
+}
+SCORERS = {"AUPRC": "average_precision", "F1": "f1", "G-mean": make_scorer(geometric_mean)}
+
+
 def test_scores_are_those_of_a_pipeline():
     X, y = make_imbalanced(200, 3, 0.3)
     X = X + 3 * y[:, None] * np.linspace(0, 1, 200)[:, None]
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    scorers = {
-        "AUPRC": "average_precision",
-        "F1": "f1",
-        "G-mean": make_scorer(geometric_mean),
-    }
+    X[0, 0] = 1000  # the scale of a feature depends on which fold this is in
     for fold in split(DataSet("set", X, y), 3, 1, seed=0):
         records = evaluate(fold, [Candidate(NONE, NONE, {})])
-        (record,) = [r for r in records if r["classifier"] == "logistic regression"]
-        for metric, scoring in scorers.items():
-            (wanted,) = cross_val_score(model, X, y, cv=[(fold.train, fold.test)], scoring=scoring)
-            assert_allclose(record[metric], wanted)
+        assert [record["classifier"] for record in records] == list(CLASSIFIERS)
+        for record in records:
+            model = make_pipeline(StandardScaler(), CLASSIFIERS[record["classifier"]])
+            for metric, scorer in SCORERS.items():
+                rows = [(fold.train, fold.test)]
+                with threadpool_limits(1):
+                    (wanted,) = cross_val_score(model, X, y, cv=rows, scoring=scorer)
+                assert_allclose(record[metric], wanted)
 
 
 def test_folds_stay_when_repetitions_are_added():
@@ -139,10 +150,20 @@ def test_disagreement_is_seen(threshold):
     theirs = Candidate(THEIRS, THEIRS, {"cluster_balance_threshold": threshold})
     made = resample(theirs, X, y, seed=1)
     assert (made.fault is not None) == (threshold == 0.99)
-    require_agreement(theirs, made, X, y, seed=1)
+    require_agreement(theirs, made, X, y, 1, "here")
     other = made._replace(X=made.X + 1e-12) if threshold == 0 else made._replace(fault=None)
-    with pytest.raises(DisagreementError, match="seed 1"):
-        require_agreement(theirs, other, X, y, seed=1)
+    with pytest.raises(DisagreementError, match=r"here: .* seed 1"):
+        require_agreement(theirs, other, X, y, 1, "here")
+
+
+def test_disagreement_stops_the_evaluation(monkeypatch):
+    X, y = make_imbalanced(200, 3, 0.2)
+    (fold, *_) = split(DataSet("set", X, y), 2, 1, seed=0)
+    theirs = Candidate(THEIRS, THEIRS, {"cluster_balance_threshold": 0.0})
+    evaluate(fold, [theirs])
+    monkeypatch.setitem(SAMPLERS, COMPAT, SAMPLERS[OURS])
+    with pytest.raises(DisagreementError, match="set, repetition 0, fold 0: compat differs"):
+        evaluate(fold, [theirs])
 
 
 def test_sets(tmp_path):

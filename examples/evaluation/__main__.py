@@ -23,7 +23,7 @@ from options import make_parser
 from protocol import METRICS, Fold, evaluate, split
 from ranking import RULES, Chosen, compare, rank_by_classifier, tune
 from rendering import to_markdown
-from samplers import NONE, OURS, THEIRS, TUNED, Candidate, Grid, list_candidates
+from samplers import NONE, OURS, THEIRS, TUNED, Candidate, DisagreementError, Grid, list_candidates
 from sets import load_sets
 
 PACKAGES = ["dask-kmsmote", "imbalanced-learn", "scikit-learn", "numpy"]
@@ -48,7 +48,10 @@ def main() -> None:
     except ValueError as error:
         parser.error(str(error))
     folds.sort(key=lambda fold: fold.repetition)  # whole repetitions first
-    scores = evaluate_all(folds, candidates, options)
+    try:
+        scores = evaluate_all(folds, candidates, options)
+    except DisagreementError as error:
+        sys.exit(f"\n{error}")
     chosen = {(rule, metric): tune(scores, metric, rule) for rule in RULES for metric in METRICS}
     ranked = {key: rank_by_classifier(choice, NONE) for key, choice in chosen.items()}
     ranking = pd.concat(ranked, names=["rule", "metric"]).reset_index(["rule", "metric"])

@@ -57,6 +57,7 @@ def evaluate(fold: Fold, candidates: list[Candidate]) -> list[dict[str, Any]]:
     scaler = StandardScaler().fit(data.X[train])
     X, y = scaler.transform(data.X[train]), data.y[train]
     X_test, y_test = scaler.transform(data.X[test]), data.y[test]
+    where = f"{data.name}, repetition {fold.repetition}, fold {fold.number}"
     records = []
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than clusters
@@ -64,7 +65,7 @@ def evaluate(fold: Fold, candidates: list[Candidate]) -> list[dict[str, Any]]:
         for number, candidate in enumerate(candidates):
             made = resample(candidate, X, y, fold.seed)
             if candidate.sampler == THEIRS:
-                require_agreement(candidate, made, X, y, fold.seed)
+                require_agreement(candidate, made, X, y, fold.seed, where)
             scores = unsampled if made.fault else score(made.X, made.y, X_test, y_test)
             place = {
                 "set": data.name,

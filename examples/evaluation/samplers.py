@@ -95,9 +95,18 @@ def resample(candidate: Candidate, X: np.ndarray, y: np.ndarray, seed: int) -> O
 
 
 def require_agreement(
-    theirs: Candidate, made: Outcome, X: np.ndarray, y: np.ndarray, seed: int
+    theirs: Candidate, made: Outcome, X: np.ndarray, y: np.ndarray, seed: int, where: str
 ) -> None:
     """Compare imbalanced-learn's result with that of compat mode for the same setting and seed.
+
+    Parameters
+    ----------
+    theirs, made
+        A candidate of imbalanced-learn's sampler, and what it made of X and y.
+    X, y, seed
+        What it was given.
+    where
+        Set and fold, for the message.
 
     Raises
     ------
@@ -109,6 +118,6 @@ def require_agreement(
     same_rows = np.array_equal(ours.X, made.X) and np.array_equal(ours.y, made.y)
     if not (same_fault and same_rows):
         raise DisagreementError(
-            f"compat differs from imbalanced-learn for {theirs.parameters}, seed {seed}: "
+            f"{where}: compat differs from imbalanced-learn for {theirs.parameters}, seed {seed}: "
             f"{ours.X.shape} {ours.fault!r} against {made.X.shape} {made.fault!r}."
         )
