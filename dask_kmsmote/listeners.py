@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import warnings
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -59,7 +60,10 @@ class ProgressBar:
 
 def _find_tqdm() -> Any:
     try:
-        from tqdm.auto import tqdm
+        with warnings.catch_warnings():
+            # that a notebook without ipywidgets gets bars of text
+            warnings.simplefilter("ignore")
+            from tqdm.auto import tqdm
     except ImportError as error:
         raise MissingPackageError(
             "A progress bar needs tqdm: pip install 'dask-kmsmote[notebook]', or tqdm alone."

@@ -164,6 +164,9 @@ class SamplingPlan:
     def __str__(self) -> str:
         return text.render(self._sheet())
 
+    # what a terminal shows of a value
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         return html.render(self._sheet())
 
