@@ -11,7 +11,9 @@ from typing import Any
 
 import click
 
+from .compatibility import explained
 from .errors import (
+    IncompatibleVersionError,
     InputError,
     MissingPackageError,
     NoClusterError,
@@ -44,6 +46,7 @@ EXIT_CODES = (
     (ValueError, INPUT),
     (UnsupportedDaskError, USAGE),
     (MissingPackageError, USAGE),
+    (IncompatibleVersionError, USAGE),
     (OSError, RESOURCE),
     (MemoryError, RESOURCE),
 )
@@ -205,7 +208,8 @@ def _carry_out(
             signal.signal(number, stop_once)
     try:
         result = work(log)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told, with an exit code
+    except (Exception, KeyboardInterrupt) as caught:  # noqa: BLE001 - told, with an exit code
+        error = explained(caught) if isinstance(caught, ImportError) else caught
         urls = [options[name] for name in ("source", "destination") if name in options]
         secrets = secrets_of(urls, options["storage_options"])
         if options["verbose"]:

@@ -76,14 +76,15 @@ def connect(choice: ClusterChoice) -> Iterator[Any]:
 
 def _read_address(scheduler_file: str) -> str:
     try:
-        address = json.loads(Path(scheduler_file).read_text(encoding="utf-8"))["address"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        address: str = json.loads(Path(scheduler_file).read_text(encoding="utf-8"))["address"]
+        address.encode()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ClusterError(
             f"The file {scheduler_file!r} does not tell the address of a Dask scheduler "
             f"({type(error).__name__}: {error}): check the path, and that the scheduler has "
             "started."
         ) from error
-    return str(address)
+    return address
 
 
 @contextmanager
