@@ -20,7 +20,12 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    try:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    except ImportError as error:
+        from .compatibility import explained
+
+        raise explained(error) from error
 
 
 def __dir__() -> list[str]:

@@ -11,7 +11,9 @@ from typing import Any
 
 import click
 
+from .compatibility import explained
 from .errors import (
+    IncompatibleVersionError,
     InputError,
     MissingPackageError,
     NoClusterError,
@@ -33,6 +35,7 @@ from .options import (
     storage_options,
     together,
 )
+from .storage.masking import masked, masked_url, secrets_of
 
 DEFECT, USAGE, INPUT, NO_CLUSTER, RESOURCE, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
@@ -43,6 +46,7 @@ EXIT_CODES = (
     (ValueError, INPUT),
     (UnsupportedDaskError, USAGE),
     (MissingPackageError, USAGE),
+    (IncompatibleVersionError, USAGE),
     (OSError, RESOURCE),
     (MemoryError, RESOURCE),
 )
@@ -58,6 +62,7 @@ OPTIONS = {  # of parameters that messages name
     "exact_rows": "--exact-rows",
     "learning_rows": "--learning-rows",
 }
+TEXT = {"log_format": "text", "quiet": False}
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
@@ -74,12 +79,14 @@ class Program(click.Group):
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
+            # click quotes arguments that it has no place for
+            message = " ".join(masked_url(word) for word in error.format_message().split(" "))
             _, command, args = self.resolve_command(ctx, ctx.obj)
             if command is not None:
                 # what can be understood of the options
                 wished = command.make_context(command.name, args, ctx, resilient_parsing=True)
-                _tell_failure(USAGE, error.format_message(), 0.0, wished.params)
-            raise
+                _tell_failure(USAGE, message, 0.0, wished.params)
+            raise click.UsageError(message, error.ctx) from error
 
 
 @click.group("kmsmote", cls=Program, context_settings=CONTEXT)
@@ -106,11 +113,12 @@ def resample(source: str, destination: str, **options: Any) -> None:
     def tell(result: dict[str, Any]) -> None:
         click.echo(_plan_text(result))
         click.echo(
-            f"{destination}: {result['rows']} + {result['synthetic_rows']} rows, "
+            f"{masked_url(destination)}: {result['rows']} + {result['synthetic_rows']} rows, "
             f"{result['bytes']} bytes, {result['seconds']:.1f} s"
         )
 
-    sys.exit(_carry_out(work, tell, {**options, "destination": destination}))
+    places = {"source": source, "destination": destination}
+    sys.exit(_carry_out(work, tell, {**options, **places}))
 
 
 @cli.command()
@@ -130,7 +138,7 @@ def plan(source: str, **options: Any) -> None:
         click.echo(_plan_text(result))
         click.echo(f"A run would write {result['rows']} rows, about {result['bytes']} bytes.")
 
-    sys.exit(_carry_out(work, tell, options))
+    sys.exit(_carry_out(work, tell, {**options, "source": source}))
 
 
 @cli.command()
@@ -157,7 +165,7 @@ def report(destination: str, **options: Any) -> None:
             f"{manifest['seconds']:.1f} s"
         )
 
-    sys.exit(_carry_out(work, tell, {"log_format": "text", "quiet": False, **options}))
+    sys.exit(_carry_out(work, tell, {**TEXT, **options, "source": destination}))
 
 
 def _plan_text(content: dict[str, Any]) -> str:
@@ -200,12 +208,15 @@ def _carry_out(
             signal.signal(number, stop_once)
     try:
         result = work(log)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told, with an exit code
+    except (Exception, KeyboardInterrupt) as caught:  # noqa: BLE001 - told, with an exit code
+        error = explained(caught) if isinstance(caught, ImportError) else caught
+        urls = [options[name] for name in ("source", "destination") if name in options]
+        secrets = secrets_of(urls, options["storage_options"])
         if options["verbose"]:
             import traceback
 
-            traceback.print_exc()
-        code, message = exit_code(error), failure_message(error)
+            click.echo(masked(traceback.format_exc(), secrets), err=True, nl=False)
+        code, message = exit_code(error), masked(failure_message(error), secrets)
         log.failure(message, code)
         _tell_failure(code, message, perf_counter() - start, options)
         return code
@@ -237,7 +248,7 @@ def _tell_metrics(
         return
     from .metrics import write_metrics
 
-    destination = str(options.get("destination") or "")
+    destination = masked_url(str(options.get("destination") or ""))
     try:
         write_metrics(options["metrics"], destination, code, seconds, manifest)
     except OSError as error:

@@ -8,11 +8,12 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .errors import ClusterError
+from .errors import ClusterError, ParameterError
+from .tls import TlsFiles, mend
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class ClusterChoice:
         Show what the cluster logs.
     wait
         Seconds to wait for the first worker of a remote scheduler.
+    tls
+        Files to reach a remote scheduler with.
     """
 
     scheduler: str | None = None
@@ -39,6 +42,7 @@ class ClusterChoice:
     memory_limit: str = "auto"
     verbose: bool = False
     wait: float = 120.0
+    tls: TlsFiles = field(default_factory=TlsFiles)
 
 
 @contextmanager
@@ -48,7 +52,9 @@ def connect(choice: ClusterChoice) -> Iterator[Any]:
     Raises
     ------
     ClusterError
-        Nothing answers at the address.
+        Nothing answers at the address, or not to this client.
+    ParameterError
+        TLS files are given for a local cluster.
     """
     address = choice.scheduler
     if not (address or choice.scheduler_file or choice.workers):
@@ -56,23 +62,29 @@ def connect(choice: ClusterChoice) -> Iterator[Any]:
     if not address and choice.scheduler_file:
         address = _read_address(choice.scheduler_file)
     if address:
-        with _remote(address, choice) as client:
+        with _remote(choice.tls.address(address), choice) as client:
             yield client
         return
+    if choice.tls.are_given:
+        raise ParameterError(
+            "--tls-ca, --tls-cert and --tls-key are for the scheduler of a cluster that runs: name "
+            "it with --scheduler or --scheduler-file."
+        )
     with _local(choice) as client:
         yield client
 
 
 def _read_address(scheduler_file: str) -> str:
     try:
-        address = json.loads(Path(scheduler_file).read_text(encoding="utf-8"))["address"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        address: str = json.loads(Path(scheduler_file).read_text(encoding="utf-8"))["address"]
+        address.encode()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ClusterError(
             f"The file {scheduler_file!r} does not tell the address of a Dask scheduler "
             f"({type(error).__name__}: {error}): check the path, and that the scheduler has "
             "started."
         ) from error
-    return str(address)
+    return address
 
 
 @contextmanager
@@ -83,13 +95,14 @@ def _remote(address: str, choice: ClusterChoice) -> Iterator[Any]:
     from distributed.client import FutureCancelledError
 
     timeout = parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
+    security = choice.tls.security(address)
     with _told(choice.verbose):
         try:
-            asyncio.run(_greet(address, timeout))
-            client = Client(address, timeout=timeout)
+            asyncio.run(_greet(address, timeout, security))
+            client = Client(address, timeout=timeout, security=security)
         except (OSError, ValueError) as error:
             raise ClusterError(
-                f"No Dask scheduler answers at {address}: check the address, and that it runs."
+                f"No Dask scheduler answers at {address}: {mend(address)}"
             ) from error
         with client:
             _await_workers(client, address, choice.wait)
@@ -101,11 +114,12 @@ def _remote(address: str, choice: ClusterChoice) -> Iterator[Any]:
                 ) from error
 
 
-async def _greet(address: str, timeout: float) -> None:
+async def _greet(address: str, timeout: float, security: Any) -> None:
     # a client waits for ever for a port that accepts and then says nothing
     from distributed.comm import connect
 
-    comm = await asyncio.wait_for(connect(address, timeout=timeout), timeout)
+    how = security.get_connection_args("client")
+    comm = await asyncio.wait_for(connect(address, timeout=timeout, **how), timeout)
     await comm.close()
 
 

@@ -31,7 +31,7 @@ def load(path: str, known: Iterable[str], flags: Iterable[str]) -> dict[str, Any
     """
     try:
         content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ParameterError(f"The configuration {path!r} can't be read: {error}") from error
     settings = {key.replace("-", "_"): value for key, value in content.items()}
     where = f"The configuration {path!r}"

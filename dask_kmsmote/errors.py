@@ -41,5 +41,9 @@ class LowRecallWarning(UserWarning):
     """An approximate search found fewer of the nearest rows than it should."""
 
 
+class IncompatibleVersionError(ImportError):
+    """A dependency lacks what is needed of it; the message names the wanted version."""
+
+
 class MissingPackageError(ImportError):
     """An optional package is needed; the message names the extra that brings it."""

@@ -138,8 +138,8 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
                 files = write(draft.location)
         if open_source(job.source, job.format).fingerprint != source.fingerprint:
             raise DestinationError(
-                f"The source {job.source.url!r} changed meanwhile: run the job again when it is at "
-                "rest."
+                f"The source {job.source.shown!r} changed meanwhile: run the job again when it "
+                "is at rest."
             )
         manifest = {
             **_describe(job, source, columns, sampler.plan_, files),
@@ -171,8 +171,8 @@ def _sampler(job: Job, callbacks: list[Callback]) -> Any:
 def _require_apart(source: Location, destination: Location) -> None:
     if contains(source, destination) or contains(destination, source):
         raise ParameterError(
-            f"The destination {destination.url!r} and the source {source.url!r} lie within each "
-            "other: name a destination beside it."
+            f"The destination {destination.shown!r} and the source {source.shown!r} lie within "
+            "each other: name a destination beside it."
         )
 
 
@@ -180,8 +180,8 @@ def _require_shared(*places: Location | None) -> None:
     for place in places:
         if place is not None and place.url.startswith("memory:"):
             raise ParameterError(
-                f"{place.url!r} is in the memory of one process, which workers do not share: name "
-                "a path or a store."
+                f"{place.shown!r} is in the memory of one process, which workers do not share: "
+                "name a path or a store."
             )
 
 
@@ -189,7 +189,7 @@ def _require_format(source: Source, destination: Location) -> None:
     kind = "zarr" if source.format == "zarr" else "parquet"
     if guess_format(destination, None) not in {kind, "parquet"}:
         raise ParameterError(
-            f"From {source.format} files, {kind} is written, and {destination.url!r} says "
+            f"From {source.format} files, {kind} is written, and {destination.shown!r} says "
             f"otherwise: name a destination that ends in .{kind}, or in nothing."
         )
 
@@ -244,13 +244,13 @@ def _describe(
     before = 0 if columns.only_synthetic else 1
     return {
         "source": {
-            "url": job.source.url,
+            "url": job.source.shown,
             "format": source.format,
             "files": len(source.files),
             "bytes": source.n_bytes,
             "fingerprint": source.fingerprint,
         },
-        "destination": job.destination.url if job.destination else None,
+        "destination": job.destination.shown if job.destination else None,
         "columns": asdict(columns),
         "parameters": {
             name: value if isinstance(value, str | int | float | None) else str(value)

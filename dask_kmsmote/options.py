@@ -14,6 +14,7 @@ from .cluster import ClusterChoice
 from .columns import Columns
 from .errors import ParameterError
 from .planning.strategy import ByText
+from .tls import TlsFiles
 
 
 class Names(click.ParamType):  # type: ignore[type-arg] # a generic only of late
@@ -247,6 +248,9 @@ cluster_options = together(
         **SHOWN,
         help="Seconds until a scheduler must have a worker.",
     ),
+    option("--tls-ca", metavar="FILE", help="Certificates that sign a scheduler's, for TLS."),
+    option("--tls-cert", metavar="FILE", help="Certificate of this client, for TLS."),
+    option("--tls-key", metavar="FILE", help="Its private key, where the certificate lacks it."),
     option("--workers", type=POSITIVE, help="Local processes (one for each core)."),
     option("--threads-per-worker", type=POSITIVE, default=1, **SHOWN, help="Of a local process."),
     option(
@@ -326,4 +330,5 @@ def cluster_choice(options: dict[str, Any]) -> ClusterChoice:
         options["memory_limit"],
         options["verbose"],
         options["wait_for_workers"],
+        TlsFiles(options["tls_ca"], options["tls_cert"], options["tls_key"]),
     )

@@ -116,7 +116,7 @@ def run(X, y, params):
 
 def in_frames(case, chunks):
     bounds = np.cumsum([0, *chunks])
-    frame = pd.DataFrame(case.X, columns=[f"f{i}" for i in range(case.X.shape[1])])
+    frame = pd.DataFrame(case.X, columns=[str(i) for i in range(case.X.shape[1])])
     target = pd.Series(case.y, name="target")
     return [
         dd.from_delayed(

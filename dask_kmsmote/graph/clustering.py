@@ -37,7 +37,7 @@ from ..kernels.start import (
 from ..planning.groups import ClusteringSummary
 from ..planning.layout import offsets
 from .inputs import RowBlocks
-from .lloyd import lloyd, lloyd_blocks
+from .lloyd import find_k_means, lloyd, lloyd_blocks
 from .private import private_copy
 from .tasks import Tasks, compute, persist
 
@@ -254,6 +254,7 @@ def resolve_clusterer(
         if compat:
             estimator = MiniBatchKMeans(n_clusters, random_state=seed)
             return Clusterer(estimator, "fit", n_clusters, seed, bound, True)
+        find_k_means()
         from dask_ml.cluster import KMeans
 
         estimator = KMeans(n_clusters, max_iter=PASSES, random_state=small_seed(seed, START))

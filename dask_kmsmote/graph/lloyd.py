@@ -15,6 +15,7 @@ import numpy as np
 from dask._task_spec import List, Task, TaskRef
 from dask.highlevelgraph import HighLevelGraph
 
+from ..compatibility import explained, require_parameters
 from ..kernels.blocks import between
 from ..kernels.start import Floats, shifted
 from ..planning.layout import block_rows, cut, offsets
@@ -52,6 +53,22 @@ def lloyd_blocks(tasks: Tasks, matrix: da.Array, offset: Floats) -> da.Array:
     return da.Array(layers, name, chunks, meta=np.empty((0, 0)))
 
 
+def find_k_means() -> Any:
+    """dask-ml's function of one pass and more.
+
+    Raises
+    ------
+    IncompatibleVersionError
+        It is not as it was in the version that this package wants.
+    """
+    try:
+        from dask_ml.cluster.k_means import k_means
+    except ImportError as error:
+        raise explained(error) from error
+    require_parameters("dask-ml", k_means, "init", "max_iter", "tol")
+    return k_means
+
+
 def lloyd(
     blocks: da.Array, centers: Floats, max_iter: int, tolerance: float
 ) -> tuple[Floats, list[float]]:
@@ -66,9 +83,7 @@ def lloyd(
     max_iter, tolerance
         Most passes, and the movement at which to stop before.
     """
-    from dask_ml.cluster.k_means import k_means
-
-    centers = np.column_stack([centers, np.ones(len(centers))])
+    k_means, centers = find_k_means(), np.column_stack([centers, np.ones(len(centers))])
     shifts: list[float] = []
     while len(shifts) < max_iter and (not shifts or shifts[-1] > tolerance):
         with named_after("lloyd", f"{blocks.name}-{len(shifts)}"):

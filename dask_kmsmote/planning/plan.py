@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 from numpy.typing import DTypeLike
@@ -14,6 +14,7 @@ from ..errors import ParameterError
 from . import advice, allocation, html, text
 from .groups import ClusteringSummary, FeatureSpread, GroupPlan
 from .layout import cut
+from .plain import build, parse
 from .sheet import Sheet, class_tables
 from .strategy import Label
 
@@ -112,30 +113,27 @@ class SamplingPlan:
         ParameterError
             The content is not a plan of this version.
         """
-        known = {field.name for field in fields(cls)}
-        if set(content) != known or content["version"] != PLAN_VERSION:
+        version = content.get("version") if isinstance(content, dict) else None
+        if version != PLAN_VERSION:
             raise ParameterError(
-                f"This is not a plan of version {PLAN_VERSION}: it has the entries "
-                f"{sorted(content)}. Make the plan again with KMeansSMOTE.fit(X, y)."
+                f"This is not a plan of version {PLAN_VERSION}. Make the plan again with "
+                "KMeansSMOTE.fit(X, y)."
             )
-        spread = content["spread"]
-        clustering = dict(content["clustering"])
-        clustering["center_shifts"] = tuple(clustering["center_shifts"])
-        return cls(
-            **content
-            | {
-                "class_counts": tuple((label, n) for label, n in content["class_counts"]),
-                "amounts": tuple((label, n) for label, n in content["amounts"]),
-                "groups": tuple(_group_from_dict(group) for group in content["groups"]),
-                "clustering": ClusteringSummary(**clustering),
-                "spread": None if spread is None else FeatureSpread(**spread),
-            }
-        )
+        plan: SamplingPlan = build(cls, content, "The plan")
+        if plan.block_rows < 1:
+            raise ParameterError("The plan has blocks of 0 rows: they have 1 or more.")
+        return replace(plan, groups=tuple(_with_threshold(group) for group in plan.groups))
 
     @classmethod
     def from_json(cls, text: str) -> SamplingPlan:
-        """The plan that `to_json` wrote."""
-        return cls.from_dict(json.loads(text))
+        """The plan that `to_json` wrote.
+
+        Raises
+        ------
+        ParameterError
+            The text is no JSON, or not a plan of this version.
+        """
+        return cls.from_dict(parse(text))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -179,15 +177,9 @@ def format_bytes(n: int) -> str:
     return f"{size:.3g} {('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')[unit]}"
 
 
-_MISSING = ("class_share", "mean_distance", "mean_distance_se", "exponent", "neighbor_recall")
-
-
-def _group_from_dict(content: dict[str, Any]) -> GroupPlan:
-    numbers = {name: math.nan for name in _MISSING if content[name] is None}
-    threshold = content["threshold"]
-    return GroupPlan(
-        **content | numbers | {"threshold": -math.inf if threshold is None else threshold}
-    )
+def _with_threshold(group: GroupPlan) -> GroupPlan:
+    # only one number of a plan may be infinite
+    return replace(group, threshold=-math.inf) if math.isnan(group.threshold) else group
 
 
 def _plain(value: Any) -> Any:

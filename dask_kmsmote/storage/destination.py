@@ -94,12 +94,12 @@ def writing_to(destination: Location) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        text = str(error)
+        text = destination.masked(error)
         mend = next((mend for word, mend in MENDS.items() if word in text), None)
         if mend is None or isinstance(error, DestinationError):
             raise
         raise DestinationError(
-            f"The destination {destination.url!r} can't be written: {text}. {mend}"
+            f"The destination {destination.shown!r} can't be written: {text}. {mend}"
         ) from error
 
 
@@ -111,7 +111,7 @@ def _run_of(destination: Location) -> str | None:
 def _require_first(destination: Location, before: str | None) -> None:
     if _run_of(destination) != before:
         raise DestinationError(
-            f"Another run finished {destination.url!r} meanwhile: its result stays."
+            f"Another run finished {destination.shown!r} meanwhile: its result stays."
         )
 
 
@@ -121,14 +121,14 @@ def _require_free(draft: Draft, overwrite: bool, recovered: bool) -> str | None:
     if manifest is not None and not overwrite:
         how = ", by a run that died and was published now" if recovered else ""
         raise DestinationError(
-            f"The destination {destination.url!r} exists already, finished at "
+            f"The destination {destination.shown!r} exists already, finished at "
             f"{manifest.get('finished', '?')}{how}: use it, name another, or replace it with "
             "--overwrite."
         )
     if manifest is None and draft.is_taken():
         raise DestinationError(
-            f"The destination {destination.url!r} exists already and is no result of dask-kmsmote: "
-            "name another, or remove it yourself."
+            f"The destination {destination.shown!r} exists already and is no result of "
+            "dask-kmsmote: name another, or remove it yourself."
         )
     return None if manifest is None else str(manifest.get("run"))
 
@@ -214,7 +214,7 @@ class LocalDraft(Draft):
             except BlockingIOError as error:
                 handle.close()
                 raise DestinationError(
-                    f"Another run writes to {self.destination.url!r} now: wait for it to end."
+                    f"Another run writes to {self.destination.shown!r} now: wait for it to end."
                 ) from error
             if path.exists() and os.path.samestat(path.stat(), os.fstat(handle.fileno())):
                 break
@@ -268,8 +268,8 @@ class StoreDraft(Draft):
     def _place(self) -> Location:
         if set("*?[") & set(self.destination.path):
             raise ParameterError(
-                f"The destination {self.destination.url!r} has one of the characters * ? [, which "
-                "stores take for patterns: name another."
+                f"The destination {self.destination.shown!r} has one of the characters * ? [, "
+                "which stores take for patterns: name another."
             )
         return self.destination / f"{DRAFT}{self.run}"
 
@@ -318,7 +318,7 @@ class StoreDraft(Draft):
             there.get(name, {}).get("size") != wanted[name].get("size") for name in names
         ):
             raise DestinationError(
-                f"Another run wrote to {self.destination.url!r} at the same moment: run one of "
+                f"Another run wrote to {self.destination.shown!r} at the same moment: run one of "
                 "them again, with --overwrite."
             )
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import ParameterError, StorageError
+from .masking import has_password, masked, masked_url, secrets_of
 
 # of libraries whose exceptions have no base class of their own
 STORE_PACKAGES = {"botocore", "aiobotocore", "aiohttp", "s3fs", "gcsfs", "adlfs"}
@@ -25,11 +26,23 @@ class Location:
     url
         Local path, or any URL that fsspec knows.
     options
-        Passed to the file system.
+        Passed to the file system. They may be secret: nothing shows them.
     """
 
     url: str
     options: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Location({self.shown!r})"
+
+    @property
+    def shown(self) -> str:
+        """The URL as messages may show it."""
+        return masked_url(self.url)
+
+    def masked(self, text: object) -> str:
+        """A text of the file system, without what its options and its URL hide."""
+        return masked(str(text), secrets_of([self.url], self.options))
 
     @cached_property
     def _resolved(self) -> tuple[Any, str]:
@@ -38,15 +51,20 @@ class Location:
 
         if not self.url:
             raise ParameterError("The source or destination has no path: is a variable empty?")
+        if has_password(self.url):
+            raise ParameterError(
+                f"{self.shown!r} has a password in it, which logs of the cluster would show: give "
+                "it as an environment variable of the store, or by --storage-options."
+            )
         try:
             fs, path = url_to_fs(self.url, **self.options)
         except ImportError as error:
             raise ParameterError(
-                f"{self.url!r} needs another package: {error}. For S3, pip install "
+                f"{self.shown!r} needs another package: {self.masked(error)}. For S3, pip install "
                 "'dask-kmsmote[s3]'; for other stores, the package that fsspec names."
             ) from error
         except (ValueError, TypeError) as error:
-            raise ParameterError(f"{self.url!r} can't be used: {error}.") from error
+            raise ParameterError(f"{self.shown!r} can't be used: {self.masked(error)}.") from error
         # links are followed once, so that places can be compared, and replaced by a rename
         return fs, os.path.realpath(path) if isinstance(fs, LocalFileSystem) else path
 
@@ -103,8 +121,8 @@ class Location:
             yield
         except TypeError as error:
             raise ParameterError(
-                f"{self.url!r} can't be used with the storage options {sorted(self.options)}: "
-                f"{error}."
+                f"{self.shown!r} can't be used with the storage options {sorted(self.options)}: "
+                f"{self.masked(error)}."
             ) from error
         except FileNotFoundError:
             raise
@@ -112,9 +130,9 @@ class Location:
             store = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
             if self.is_local or not (isinstance(error, OSError) or store & STORE_PACKAGES):
                 raise
-            text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+            text = " ".join(self.masked(error).split()).rstrip(".") or type(error).__name__
             raise StorageError(
-                f"{self.url!r} can't be reached: {text}. Check the path, and the credentials and "
+                f"{self.shown!r} can't be reached: {text}. Check the path, and the credentials and "
                 "the endpoint (for S3 in AWS_... variables, or --storage-options)."
             ) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from ..errors import InputError
@@ -11,10 +12,27 @@ from .location import Location
 MANIFEST = "_kmsmote.json"
 MANIFEST_VERSION = 1
 DRAFT = "_kmsmote-"  # begins the names of drafts on object stores
+KINDS: dict[str, type | tuple[type, ...]] = {
+    "run": str,
+    "finished": str,
+    "seconds": (int, float),
+    "bytes": int,
+    "files": list,
+    "classes": dict,
+    "source": dict,
+    "plan": dict,
+}
+OUTSIDE = re.compile(r"^$|^/|^[A-Za-z]:|\\|://|::|(^|/)\.\.?(/|$)")
 
 
 def read_manifest(location: Location) -> dict[str, Any] | None:
-    """The manifest of a destination; None where there is none."""
+    """The manifest of a destination; None where there is none.
+
+    Raises
+    ------
+    InputError
+        It is not one: what it holds is told apart by type, and nothing in it is run.
+    """
     try:
         with location.reached():
             location.fs.invalidate_cache()
@@ -23,16 +41,37 @@ def read_manifest(location: Location) -> dict[str, Any] | None:
         return None
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _not_ours(location, f"is not JSON ({error})") from error
     if not isinstance(content, dict) or content.get("manifest_version") != MANIFEST_VERSION:
         raise _not_ours(location, f"has no manifest_version {MANIFEST_VERSION}")
+    for name, kind in KINDS.items():
+        if name in content and not isinstance(content[name], kind):
+            raise _not_ours(location, f"has another kind of {name!r}")
     return content
+
+
+def part_paths(manifest: dict[str, Any], location: Location) -> set[str]:
+    """Paths of the files that a manifest names, relative to its place and within it.
+
+    Raises
+    ------
+    InputError
+        It names none, or one that lies elsewhere.
+    """
+    parts = manifest.get("files")
+    if not parts or not all(isinstance(p, dict) and isinstance(p.get("path"), str) for p in parts):
+        raise _not_ours(location, "does not name its files")
+    paths = {part["path"] for part in parts}
+    for path in sorted(paths):
+        if OUTSIDE.search(path):
+            raise _not_ours(location, f"names a file outside of its place, {path!r}")
+    return paths
 
 
 def _not_ours(location: Location, what: str) -> InputError:
     return InputError(
-        f"The manifest {location.url}/{MANIFEST} {what}: it was edited, or written by another "
+        f"The manifest {location.shown}/{MANIFEST} {what}: it was edited, or written by another "
         "version of dask-kmsmote. Name another place, or remove this one yourself."
     )
 
@@ -51,11 +90,19 @@ def require_manifest(location: Location) -> dict[str, Any]:
     Raises
     ------
     InputError
-        There is none.
+        There is none, or something is left out of it.
     """
     manifest = read_manifest(location)
     if manifest is None:
         raise InputError(
-            f"{location.url!r} has no {MANIFEST}: no run has finished there. Check the path."
+            f"{location.shown!r} has no {MANIFEST}: no run has finished there. Check the path."
         )
+    if not KINDS.keys() <= manifest.keys() or not _tells_counts(manifest):
+        raise _not_ours(location, "is incomplete")
     return manifest
+
+
+def _tells_counts(manifest: dict[str, Any]) -> bool:
+    counts = manifest["classes"].values()
+    told = all(isinstance(count, dict) and {"before", "after"} <= count.keys() for count in counts)
+    return told and isinstance(manifest["source"].get("url"), str)

@@ -25,7 +25,7 @@ def require_one_schema(source: Source) -> None:
     twice = [name for name in first.names if first.names.count(name) > 1]
     if twice:
         raise InputError(
-            f"The source {source.location.url!r} has two columns {twice[0]!r}: rename one."
+            f"The source {source.location.shown!r} has two columns {twice[0]!r}: rename one."
         )
     for name, footer in zip(source.files, footers, strict=True):
         schema = footer.schema.to_arrow_schema()
@@ -36,12 +36,12 @@ def require_one_schema(source: Source) -> None:
             )
             if ours != theirs and "null" not in (ours, theirs):
                 raise InputError(
-                    f"The files of {source.location.url!r} differ: the column {column!r} is "
+                    f"The files of {source.location.shown!r} differ: the column {column!r} is "
                     f"{theirs} in {name!r}, {ours} in {next(iter(source.files))!r}. Write them "
                     "anew with one schema."
                 )
     if sum(footer.num_rows for footer in footers) == 0:
-        raise InputError(f"The source {source.location.url!r} has no rows.")
+        raise InputError(f"The source {source.location.shown!r} has no rows.")
 
 
 def exact_type(arrow_type: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import InputError
 from .location import Location, fingerprint
-from .manifest import DRAFT, MANIFEST, read_manifest
+from .manifest import DRAFT, MANIFEST, part_paths, read_manifest
 
 FORMATS = {"parquet": (".parquet", ".parq", ".pq"), "csv": (".csv", ".csv.gz"), "zarr": (".zarr",)}
 
@@ -63,26 +63,33 @@ def open_source(location: Location, given: str | None = None) -> Source:
     Raises
     ------
     InputError
-        There is nothing, or no file of the format.
+        There is nothing, or no file of the format; or a file is gone that a manifest names, or lies
+        elsewhere.
     """
     kind = guess_format(location, given)
     if not location.exists():
-        raise InputError(f"The source {location.url!r} does not exist: check its path.")
+        raise InputError(f"The source {location.shown!r} does not exist: check its path.")
     manifest, files = read_manifest(location), location.files()
     if manifest is not None and kind == "parquet":
-        wanted = {part["path"] for part in manifest["files"]}
-        files = {name: info for name, info in files.items() if name in wanted}
+        wanted = part_paths(manifest, location)
+        gone = sorted(wanted - files.keys())
+        if gone:
+            raise InputError(
+                f"The source {location.shown!r} is not whole: {gone[0]!r} and {len(gone) - 1} more "
+                f"files that its manifest {MANIFEST} names are gone. Make it anew."
+            )
+        files = {name: files[name] for name in sorted(wanted)}
     else:
         if any(name.startswith(DRAFT) for name in files):
             raise InputError(
-                f"The source {location.url!r} is the destination of a run that has not finished: "
+                f"The source {location.shown!r} is the destination of a run that has not finished: "
                 "wait for it, or run it again."
             )
         files = {name: info for name, info in files.items() if _is_data(name, kind)}
     if not files:
         raise InputError(
-            f"The source {location.url!r} has no {kind} files: check its path, or name the format "
-            "with --format."
+            f"The source {location.shown!r} has no {kind} files: check its path, or name the "
+            "format with --format."
         )
     return Source(location, kind, files)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import DestinationError, InputError, ParameterError
+from .codecs import require_plain_codecs
 from .location import Location
 from .schema import exact_type, read_footers, require_one_schema
 from .source import Source
@@ -29,7 +30,8 @@ def read_table(source: Source, partition_size: str | None) -> Any:
         raise
     except (ValueError, OSError) as error:
         raise InputError(
-            f"The source {source.location.url!r} can't be read as {source.format}: {error}"
+            f"The source {source.location.shown!r} can't be read as {source.format}: "
+            f"{source.location.masked(error)}"
         ) from error
     if index is not None:
         raise InputError(
@@ -69,9 +71,10 @@ def read_arrays(source: Source, features: str, target: str) -> tuple[Any, Any]:
         if not any(path.startswith(f"{name}/") for path in source.files):
             there = sorted({path.partition("/")[0] for path in source.files if "/" in path})
             raise InputError(
-                f"The source {source.location.url!r} has no array {name!r}: it has {there}. Name "
+                f"The source {source.location.shown!r} has no array {name!r}: it has {there}. Name "
                 "one of them with --features or --target."
             )
+        require_plain_codecs(source, name)
         arrays.append(da.from_zarr(source.location.url, component=name, storage_options=options))
     return arrays[0], arrays[1]
 

@@ -1,0 +1,53 @@
+"""What is said where a dependency lacks what this package builds on."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires, version
+from typing import Any
+
+from .errors import IncompatibleVersionError
+
+US = "dask-kmsmote"
+
+
+def explained(error: ImportError) -> ImportError:
+    """An error that names the installed and the wanted version, where a dependency is at fault."""
+    room = str(error.name).partition(".")[0]
+    names = {"imblearn": ["imbalanced-learn"], "sklearn": ["scikit-learn"]}
+    found = packages_distributions().get(room) or names.get(room, [room.replace("_", "-")])
+    if isinstance(error, IncompatibleVersionError) or requirement(found[0]) is None:
+        return error
+    return lacking(found[0], str(error).removesuffix("."))
+
+
+def lacking(package: str, what: str) -> IncompatibleVersionError:
+    """The error for a package that lacks something: what, in words."""
+    wanted = requirement(package) or package
+    try:
+        installed = f"{package} {version(package)} is installed"
+    except PackageNotFoundError:
+        installed = f"{package} is not installed"
+    return IncompatibleVersionError(
+        f"{installed}, and {US} {version(US)} needs {wanted} ({what}): pip install {wanted!r}. If "
+        f"yours is newer than that, pip install {wanted.replace('>=', '==')!r}, and report it.",
+        name=package,
+    )
+
+
+def requirement(package: str) -> str | None:
+    """What this package's metadata asks for, such as "dask-ml>=2025.1"; None for others."""
+    for line in requires(US) or ():
+        name = line.partition(">=")[0].partition("[")[0]
+        if name == package and "extra ==" not in line:
+            return f"{name}>={line.partition('>=')[2]}"
+    return None
+
+
+def require_parameters(package: str, function: Callable[..., Any], *names: str) -> None:
+    """Raise `IncompatibleVersionError` where a function of a package lacks a parameter."""
+    known = inspect.signature(function).parameters
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise lacking(package, f"{function.__name__} has no parameter {missing[0]!r}")

@@ -1,0 +1,53 @@
+"""Addresses and texts without the secrets in them: passwords, signatures, storage options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+MASK = "***"
+SHORT = 8  # characters; shorter values are replaced as whole words alone
+# up to the last @, as keys of S3 may have slashes; digits before a slash are a port
+PASSWORD = re.compile(r"(?<=://)[^/@\s]*:(?!\d+/).*@")
+QUERY = re.compile(r"(?<=\?).+")
+
+
+def has_password(url: str) -> bool:
+    """Whether a URL reads ``scheme://user:password@...``."""
+    return PASSWORD.search(url) is not None
+
+
+def masked_url(url: str) -> str:
+    """A URL without a password, and without what follows a question mark; paths as they are."""
+    return QUERY.sub(MASK, PASSWORD.sub(f"{MASK}@", url)) if "://" in url else url
+
+
+def secrets_of(urls: Iterable[str], options: Any) -> list[str]:
+    """What must not be told: parts of URLs, and all texts among the options but endpoints."""
+    texts = [*urls, *_texts(options)]
+    found = {text for text in _texts(options) if "://" not in text}
+    for text in texts:
+        if "://" in text:
+            user = PASSWORD.search(text)
+            parts = user.group()[:-1].split(":", 1) if user else []
+            found |= {part for part in [*parts, *QUERY.findall(text)] if part}
+    found |= {quote(secret, safe="") for secret in found}
+    return sorted(found - {""}, key=len, reverse=True)
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text with `MASK` in place of each secret."""
+    for secret in secrets:
+        whole = re.escape(secret)
+        text = re.sub(whole if len(secret) >= SHORT else rf"(?<!\w){whole}(?!\w)", MASK, text)
+    return text
+
+
+def _texts(options: Any) -> Iterator[str]:
+    if isinstance(options, str):
+        yield options
+    elif isinstance(options, dict | list | tuple):
+        for part in options.values() if isinstance(options, dict) else options:
+            yield from _texts(part)
