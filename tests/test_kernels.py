@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from scipy.spatial.distance import cdist, pdist
 from sklearn.neighbors import NearestNeighbors
 
 from dask_kmsmote.kernels import assignment, compat, distances, interpolation, pieces, seeding
+from dask_kmsmote.kernels.compiled import compiled
 
 SHAPES = [(1, 1), (2, 3), (7, 1), (1023, 2), (1024, 5), (1025, 3), (2100, 4)]
 FORMATS = [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array, sparse.csc_array]
@@ -299,3 +301,13 @@ def test_compat_draws_in_pieces_what_numpy_draws_at_once(seed, sizes, m, k):
         np.concatenate([d.neighbor for d in drawn]), neighbors[cells // k, cells % k]
     )
     np.testing.assert_array_equal(np.concatenate([d.gap for d in drawn]), gaps)
+
+
+def test_compiles_where_nothing_can_be_kept(monkeypatch):
+    def twice(x):
+        return 2 * x
+
+    monkeypatch.setattr(numba.core.caching.CacheImpl, "_locator_classes", [])
+    with pytest.raises(RuntimeError, match="no locator"):
+        numba.njit(cache=True)(twice)
+    assert compiled(twice)(4) == 8

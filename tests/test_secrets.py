@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -152,7 +153,8 @@ def told_by(client, file):
     yield from client.run_on_scheduler(inside)
     yield repr((client.get_events(), client.get_scheduler_logs(), client.get_worker_logs()))
     port = json.loads(file.read_text())["services"]["dashboard"]
-    for page in ("info/main/workers.html", "json/counts.json", "metrics"):
+    pages = ["info/main/workers.html", "json/counts.json", "metrics"]
+    for page in [*pages, *(("graph", "tasks") if find_spec("bokeh") else ())]:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=20) as answer:
             yield answer.read().decode()
 

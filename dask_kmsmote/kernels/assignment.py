@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from .blocks import Rows, as_dense
+from .compiled import compiled
 
 Floats = NDArray[np.float64]
 
@@ -42,7 +42,7 @@ def nearest_center(rows: Floats, centers: Floats) -> tuple[NDArray[np.int32], fl
     return labels, inertia
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _assign(rows: Floats, columns: Floats, labels: NDArray[np.int32]) -> float:
     n_features, n_clusters = columns.shape
     squared = np.empty(n_clusters)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from .compiled import compiled
 from .distances import Floats, Ints, Nearest, nothing_found
 from .forest import halve, near_rows, project
 from .pieces import GroupRows, join_groups
@@ -74,7 +74,7 @@ def route(part: GroupRows, cells: Cells, firsts: Sequence[int]) -> list[GroupRow
     return [GroupRows(part.rows[at], part.positions[at]) for at in places]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _descend(rows: Floats, numbers: Ints, directions: Floats, cuts: Floats) -> Ints:
     cell_of = np.empty(len(rows), dtype=np.int64)
     for i in range(len(rows)):

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from .compiled import compiled
 
 Floats = NDArray[np.float64]
 Reals = NDArray[np.floating[Any]]
@@ -82,7 +83,7 @@ def nothing_found(m: int, k: int) -> Nearest:
     return Nearest(np.full((m, k), np.inf), np.full((m, k), -1, dtype=np.int64))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def insert(squared: Floats, indices: Ints, distance: float, index: int) -> None:
     """Put a row into a list of nearest rows, in place of its last."""
     place = len(squared) - 1
@@ -94,7 +95,7 @@ def insert(squared: Floats, indices: Ints, distance: float, index: int) -> None:
     indices[place] = index
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def squared_to_tile(row: Reals, tile: Reals, low: int, high: int, out: Reals) -> None:
     """Squared distances of a row to the columns [low, high) of a tile."""
     # loops over contiguous slices: an index that might be negative would keep them scalar;
@@ -117,13 +118,13 @@ def squared_to_tile(row: Reals, tile: Reals, low: int, high: int, out: Reals) ->
             out[place] += d0 * d0
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _add_roots(squared: Floats, sums: Floats) -> None:
     for place in range(squared.shape[0]):
         sums[place] += np.sqrt(squared[place])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def count_below(squared: Reals, worst: float, worst_of: Reals) -> int:
     """Pairs that are nearer than the worst neighbour of either row."""
     hits = 0
@@ -132,7 +133,7 @@ def count_below(squared: Reals, worst: float, worst_of: Reals) -> int:
     return hits
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _offer(near, worst_of, i, j, sq_left, at_left, sq_right, at_right, left_name, right_name):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
     last = sq_left.shape[1] - 1
     for at in range(0, near.shape[0], STRIP):
@@ -149,7 +150,7 @@ def _offer(near, worst_of, i, j, sq_left, at_left, sq_right, at_right, left_name
                 limits[place] = sq_right[other, last]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _scan(left, right, sq_left, at_left, sq_right, at_right, first_left, first_right, diagonal):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
     sums, squared = np.zeros(TILE), np.empty(TILE)
     tile = np.empty((right.shape[1], TILE))

@@ -14,10 +14,10 @@ is quadratic in equal rows.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from scipy.spatial import KDTree
 
+from .compiled import compiled
 from .distances import (
     STRIP,
     Floats,
@@ -68,7 +68,7 @@ def improve(nearest: Nearest, found: Nearest, at: Ints) -> None:
     _improve(*nearest, *found, at)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _improve(squared, indices, found_squared, found_indices, at):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
     for place in range(len(at)):
         for rank in range(found_squared.shape[1]):
@@ -119,7 +119,7 @@ def halve(node: Ints, along: Floats) -> list[Ints]:
     return [node[low], node[~low]]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def project(rows: Floats, chosen: Ints, direction: Floats) -> Floats:
     """Scalar products of some of the rows with a direction."""
     along = np.empty(len(chosen))
@@ -133,7 +133,7 @@ def project(rows: Floats, chosen: Ints, direction: Floats) -> Floats:
     return along
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _scan_leaves(rows: Floats, order: Ints, ends: Ints, squared: Floats, indices: Ints) -> None:
     start = 0
     for end in ends:
@@ -143,7 +143,7 @@ def _scan_leaves(rows: Floats, order: Ints, ends: Ints, squared: Floats, indices
         start = end
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _relative(rows, leaf):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
     origin, extent = rows[leaf[0]], 0.0
     for number in leaf:
@@ -159,7 +159,7 @@ def _relative(rows, leaf):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN20
     return tile, extent
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _scan_leaf(rows, leaf, tile, extent, squared, indices):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
     m, last = len(leaf), squared.shape[1] - 1
     bounds, near = np.empty(m, dtype=np.float32), np.empty(tile.shape[1], dtype=np.float32)
@@ -183,7 +183,7 @@ def _scan_leaf(rows, leaf, tile, extent, squared, indices):  # type: ignore[no-u
                     limit[place] = squared[leaf[j], last] / extent / extent
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _measure(left: Floats, right: Floats) -> float:
     total = 0.0
     for feature in range(len(left)):
@@ -192,7 +192,7 @@ def _measure(left: Floats, right: Floats) -> float:
     return total
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _offer_once(squared: Floats, indices: Ints, distance: float, number: int) -> None:
     if distance >= squared[-1]:
         return

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from scipy import sparse
 
 from .blocks import Rows, take
+from .compiled import compiled
 from .seeding import Choices
 
 
@@ -61,7 +61,7 @@ def _interpolate_whole(bases: Rows, neighbors: Rows, choices: Choices) -> Rows:
     return type(bases)(new) if sparse.issparse(bases) else new
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _write(bases, neighbors, base, neighbor, gap, out):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
     for i in range(len(base)):
         left = bases[base[i]]

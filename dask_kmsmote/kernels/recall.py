@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numba
 import numpy as np
 
 from .blocks import as_dense
+from .compiled import compiled
 from .distances import TILE, Floats, Ints, Nearest, insert, squared_to_tile
 from .pieces import GroupRows
 
@@ -25,7 +25,7 @@ def squared_to_nearest(queries: Floats, block: GroupRows, k: int) -> Floats:
     return squared
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _scan(queries: Floats, rows: Floats, squared: Floats, indices: Ints) -> None:
     tile, near = np.empty((rows.shape[1], TILE)), np.empty(TILE)
     for start in range(0, len(rows), TILE):

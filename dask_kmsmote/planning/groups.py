@@ -81,6 +81,21 @@ class GroupPlan:
     n_synthetic: int = 0
     neighbor_recall: float = math.nan
 
+    def __eq__(self, other: object) -> bool:
+        # since Python 3.13 a dataclass compares field by field, and NaN is not NaN
+        return self._key() == other._key() if isinstance(other, GroupPlan) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[object, ...]:
+        values = (getattr(self, name) for name in self.__slots__)
+        return tuple(None if _is_nan(value) else value for value in values)
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpread:

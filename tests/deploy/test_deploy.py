@@ -175,6 +175,38 @@ def test_no_secrets():
     assert "Secret" not in kinds
 
 
+def test_services_cannot_change_themselves():
+    """The project's own containers: a read-only root, no capability, no way to get one."""
+    compose = yaml.safe_load((DEPLOY / "docker/compose.yaml").read_text())
+    ours = {
+        name: service
+        for name, service in compose["services"].items()
+        if service["image"].startswith("dask-kmsmote")
+    }
+    assert set(ours) == {"scheduler", "worker", "jupyter", "job"}
+    for service in ours.values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert "user" not in service  # the image's, which is not root
+        assert not {"privileged", "cap_add", "pid", "network_mode"} & service.keys()
+        assert "/tmp" in service["volumes"]  # noqa: S108
+    for service in compose["services"].values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+def test_what_is_written_has_a_place():
+    """Under a read-only root, compiled kernels and what workers spill go where a volume is."""
+    text = (DEPLOY / "docker/Dockerfile").read_text()
+    for name in ("NUMBA_CACHE_DIR", "DASK_TEMPORARY_DIRECTORY"):
+        (value,) = re.findall(rf"\b{name}=(\S+)", text)
+        assert value.startswith("/tmp"), name  # noqa: S108
+        unit = (DEPLOY / "systemd/dask-kmsmote.service").read_text()
+        assert f"{name}=/var/cache/dask-kmsmote" in unit
+    assert "CacheDirectory=dask-kmsmote\n" in unit
+    assert "ProtectSystem=strict\n" in unit
+
+
 def pods():
     """The pod specs of all manifests."""
     for path in sorted((DEPLOY / "kubernetes").rglob("*.yaml")):
@@ -192,11 +224,18 @@ def test_pods(pod):
     assert pod["securityContext"]["runAsNonRoot"]
     assert pod["securityContext"]["runAsUser"] == uid
     assert "automountServiceAccountToken" in pod
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+    assert not any("hostPath" in volume for volume in pod["volumes"])
+    writable = [volume["name"] for volume in pod["volumes"] if "emptyDir" in volume]
     for container in [*pod.get("initContainers", []), *pod["containers"]]:
         security = container["securityContext"]
         assert security["readOnlyRootFilesystem"]
         assert not security["allowPrivilegeEscalation"]
         assert security["capabilities"] == {"drop": ["ALL"]}
+        assert "privileged" not in security
+        if container["command"][0].startswith("dask"):
+            assert {"name": writable[0], "mountPath": "/tmp"} in container["volumeMounts"]  # noqa: S108
         assert container["resources"]["limits"]["memory"]
         assert container["resources"]["requests"]["cpu"]
         mounts = {mount["name"] for mount in container["volumeMounts"]}
