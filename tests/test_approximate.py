@@ -347,7 +347,7 @@ def test_overflow_is_refused(n_features, n_huge):
     X[np.flatnonzero(y == 1)[:n_huge]] *= 1e200
     one = FrozenEstimator(KMeans(1, n_init=1).fit(np.zeros((2, n_features))))
     sampler = KMeansSMOTE(random_state=0, kmeans_estimator=one, exact_rows=500)
-    with pytest.raises(ValueError, match="overflow float64"):
+    with pytest.raises(ValueError, match="overflow"):
         sampler.fit(X, y)
 
 

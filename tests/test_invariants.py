@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -111,7 +112,15 @@ def run(X, y, params):
         return Outcome(str(error), None, "", None)
     X_res, y_res = dask.compute(*result)
     parents = sampler.provenance_.compute()  # apart: Dask warns where arrays and frames mix
-    return Outcome(as_bytes(X_res), as_bytes(y_res), sampler.plan_.to_json(), as_bytes(parents))
+    return Outcome(as_bytes(X_res), as_bytes(y_res), plan_of(sampler), as_bytes(parents))
+
+
+def plan_of(sampler):
+    """The plan as text, but for the names of columns: arrays have none."""
+    content = sampler.plan_.to_dict()
+    if content["spread"] is not None:
+        content["spread"] |= {"widest": None, "narrowest": None}
+    return json.dumps(content)
 
 
 def in_frames(case, chunks):
@@ -307,7 +316,7 @@ def test_same_bytes_for_sparse_blocks(make, case, data):
     assert all(sparse.issparse(part) for part in parts)
     assert as_bytes(sparse.vstack(parts, format="csr")) == expected.X
     assert as_bytes(y_res.compute()) == expected.y
-    assert sampler.plan_.to_json() == expected.plan
+    assert plan_of(sampler) == expected.plan
 
 
 def test_gather_tasks_grow_with_pieces_and_not_with_groups():

@@ -349,7 +349,7 @@ def test_what_is_lazy_is_not_computed(watch, kind, method):
     assert not [key for key in watch.names() if key.startswith(LAZY)]
     computes = watch.computes
     assert "clusters kept" in str(sampler.plan_)
-    assert "GroupPlan" in repr(sampler.plan_)
+    assert "SamplingPlan" in repr(sampler.plan_)
     assert len(sampler.report_) == 8
     assert sampler.plan_.to_json()
     assert dask.is_dask_collection(sampler.provenance_)
