@@ -16,7 +16,7 @@ from ..kernels.blocks import frame_to_rows
 from ..kernels.columns import check_columns, common_dtype
 from ..kernels.labels import label_values
 from ..planning.checks import check_lengths
-from .private import private_copy
+from .private import private_copy, with_own_keys
 from .tasks import Tasks, compute
 
 
@@ -173,7 +173,7 @@ def label_array(tasks: Tasks, y: Any, known: bool) -> da.Array:
         da.from_delayed(tasks("target", label_values, part), (n,), dtype)
         for part, n in zip(parts, lengths, strict=True)
     ]
-    return da.concatenate(arrays)
+    return with_own_keys(da.concatenate(arrays))
 
 
 def align(matrix: da.Array, target: da.Array) -> da.Array:

@@ -77,7 +77,7 @@ def interleaved_frame(originals: Any, synthetic: Any, sizes: Sequence[int]) -> A
     parts, _ = interleaved(
         tasks, partitions_of(originals), lengths, partitions_of(synthetic), sizes
     )
-    return dd.from_delayed(parts, meta=originals._meta, verify_meta=False)
+    return dd.from_delayed(parts, meta=originals._meta)
 
 
 def interleaved_parents(

@@ -80,7 +80,7 @@ def from_partitions(
         starts = offsets(sizes)
     divisions = (*(starts[place] for place in filled), max(starts[-1] - 1, 0))
     parts = [parts[place] for place in filled]
-    return dd.from_delayed(parts, meta=meta, divisions=divisions, verify_meta=False)
+    return dd.from_delayed(parts, meta=meta, divisions=divisions)
 
 
 def joined_partitions(

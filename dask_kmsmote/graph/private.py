@@ -15,6 +15,7 @@ import dask.array as da
 from dask._task_spec import Alias, GraphNode, TaskRef, convert_legacy_graph
 from dask.base import tokenize
 from dask.core import flatten
+from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 
 
 def private_copy(array: da.Array, token: str) -> da.Array:
@@ -32,6 +33,26 @@ def private_copy(array: da.Array, token: str) -> da.Array:
             copy[renamed[key]] = _substitute(node, renamed, renamed[key])
     name = _name(array.name, token, names)
     return da.Array(copy, name, array.chunks, dtype=array.dtype, meta=array._meta)
+
+
+def with_own_keys(array: da.Array) -> da.Array:
+    """The same array, made of a frame's partitions; each alias in its graph knows its own key.
+
+    Those of ``dd.from_delayed([part], meta=meta, verify_meta=False)`` do not (Dask 2026.8), and are
+    lost when the array is optimized, as with ``frame.to_dask_array()``.
+    """
+    layers = {
+        name: {key: _under(key, node) for key, node in layer.items()}
+        if isinstance(layer, MaterializedLayer)
+        else layer
+        for name, layer in array.dask.layers.items()
+    }
+    graph = HighLevelGraph(layers, array.dask.dependencies)
+    return da.Array(graph, array.name, array.chunks, dtype=array.dtype, meta=array._meta)
+
+
+def _under(key: Any, node: Any) -> Any:
+    return Alias(key, node.target) if isinstance(node, Alias) and node.key != key else node
 
 
 def renamed_graph(graph: dict[Any, Any], asked: Iterable[Any], stage: str, token: str) -> Any:

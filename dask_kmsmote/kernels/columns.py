@@ -24,10 +24,15 @@ def check_columns(frame: pd.DataFrame) -> None:
     Raises
     ------
     InputError
-        Duplicate names, or columns of text, categories, dates or complex numbers.
+        Missing or duplicate names, or columns of text, categories, dates or complex numbers.
     """
     if frame.shape[1] == 0:
         raise InputError("X has no columns: at least one feature is needed.")
+    if any(pd.api.types.is_scalar(name) and pd.isna(name) for name in frame.columns):
+        raise InputError(
+            "X has a column without a name (None or NaN): rename it, e.g. "
+            "X.columns = [str(name) for name in X.columns]."
+        )
     twice = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
     if twice:
         raise InputError(

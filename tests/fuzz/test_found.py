@@ -1,0 +1,77 @@
+"""What the fuzzing found, each defect by a small case that showed it."""
+
+from __future__ import annotations
+
+import dask
+import dask.array as da
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
+import pytest
+
+from dask_kmsmote import KMeansSMOTE
+from dask_kmsmote.errors import InputError
+
+N = 60
+SEED = {"random_state": 0, "kmeans_estimator": 1}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+@pytest.fixture
+def data():
+    return np.random.default_rng(0).normal(size=(N, 3)), (np.arange(N) % 5 == 0).astype(int)
+
+
+def as_given(values):
+    return values
+
+
+def chunked(values):
+    return da.from_array(values, chunks=(20, *values.shape[1:]), asarray=False)
+
+
+def resampled(X, y, **params):
+    return dask.compute(*KMeansSMOTE(**SEED | params).fit_resample(X, y))
+
+
+EITHER = pytest.mark.parametrize("kind", [as_given, chunked])
+
+
+def test_labels_beside_an_array_from_aliases_of_delayed_parts(data):
+    y = pd.Series(data[1])
+    parts = [dask.delayed(y.iloc[start : start + 20]) for start in (0, 20, 40)]
+    series = dd.from_delayed(parts, meta=y.iloc[:0], verify_meta=False)
+    assert np.bincount(resampled(chunked(data[0]), series)[1]).tolist() == [48, 48]
+
+
+@pytest.mark.parametrize("layout", ["append", "interleave"])
+def test_frames_that_come_back_make_arrays_and_go_in_again(data, layout):
+    X = dd.from_pandas(pd.DataFrame(data[0], columns=list("abc")), npartitions=3)
+    y = dd.from_pandas(pd.Series(data[1]), npartitions=3)
+    first = KMeansSMOTE(**SEED, sampling_strategy={1: 30}, layout=layout).fit_resample(X, y)
+    in_frames = first[0].compute().to_numpy()
+    matrix = first[0].to_dask_array(lengths=True)
+    assert (matrix.compute() == in_frames).all()
+    X_new, y_new = resampled(matrix, first[1])
+    assert (X_new[: len(in_frames)] == in_frames).all()
+    assert np.bincount(y_new).tolist() == [48, 48]
+
+
+def test_columns_of_several_levels(data):
+    X = pd.DataFrame(data[0], columns=pd.MultiIndex.from_product([["a"], [1, 2, 3]]))
+    assert resampled(X, data[1])[0].columns.equals(X.columns)
+
+
+@pytest.mark.parametrize("name", [None, np.nan])
+def test_columns_without_a_name(data, name):
+    X = pd.DataFrame(data[0], columns=[name, "b", "c"])
+    y = pd.Series(data[1])
+    with pytest.raises(InputError, match="a column without a name"):
+        resampled(X, y)
+    with pytest.raises(InputError, match="a column without a name"):
+        resampled(dd.from_pandas(X, npartitions=2), dd.from_pandas(y, npartitions=2))
