@@ -40,7 +40,7 @@ class Json(click.ParamType):  # type: ignore[type-arg] # a generic only of late
         """The object as a dict."""
         try:
             content = json.loads(value) if isinstance(value, str) else value
-        except json.JSONDecodeError as error:
+        except ValueError as error:  # also a number of thousands of digits
             self.fail(f"is no JSON: {error}", param, ctx)
         if not isinstance(content, dict):
             self.fail("must be a JSON object", param, ctx)
@@ -81,7 +81,7 @@ class Strategy(click.ParamType):  # type: ignore[type-arg] # a generic only of l
         if isinstance(value, str):
             try:
                 content = json.loads(value)
-            except json.JSONDecodeError:
+            except ValueError:  # also a number of thousands of digits
                 return value
         if isinstance(content, dict):
             return ByText(content)
@@ -95,7 +95,7 @@ class Whole(click.IntRange):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> int:
         """The number."""
-        if isinstance(value, bool | float):
+        if type(value) not in (str, int):  # True is an int, too
             self.fail(f"{value!r} is no whole number", param, ctx)
         return int(super().convert(value, param, ctx))
 

@@ -112,7 +112,11 @@ def run(tasks: Tasks, blocks: RowBlocks, settings: Settings) -> Run:
         counts = _judge(summary, blocks)
         amounts = resolve_strategy(settings.strategy, counts, settings.target)
         n_neighbors = settings.search.k + 1
-        checks.check_sizes(counts, amounts, settings.clusterer.n_clusters, n_neighbors)
+        clusterer = settings.clusterer
+        learning_rows = None if clusterer.kind == "frozen" else clusterer.learning_rows
+        checks.check_sizes(counts, amounts, clusterer.n_clusters, learning_rows, n_neighbors)
+        output_rows = block_rows(blocks.matrix.shape[1], OUTPUT_BYTES)
+        checks.check_blocks(sum(amounts.values()), output_rows)
     with stage("clustering", settings.callbacks):
         clustering = learn(tasks, settings.clusterer, blocks, rows)
     with stage("survey", settings.callbacks):
@@ -134,12 +138,11 @@ def run(tasks: Tasks, blocks: RowBlocks, settings: Settings) -> Run:
         seed=settings.seed,
         compat="imbalanced-learn" if settings.compat else None,
         n_features=blocks.matrix.shape[1],
-        block_rows=block_rows(blocks.matrix.shape[1], OUTPUT_BYTES),
+        block_rows=output_rows,
         clustering=clustering.summary,
         row_bytes=blocks.matrix.dtype.itemsize * blocks.matrix.shape[1],
         spread=_spread(deviations, blocks.feature_names),
     )
-    checks.check_blocks(plan.n_synthetic, plan.block_rows)
     for message in plan.warnings:
         tell(settings.callbacks, Warned(message))
     made = _synthesize(tasks, plan, dict(zip(kept, groups, strict=True)))

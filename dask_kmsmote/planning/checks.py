@@ -83,14 +83,26 @@ def sum_counts(parts: Sequence[Mapping[Label, int]]) -> dict[Label, int]:
 
 
 def check_sizes(
-    counts: Mapping[Label, int], amounts: Mapping[Label, int], n_clusters: int, n_neighbors: int
+    counts: Mapping[Label, int],
+    amounts: Mapping[Label, int],
+    n_clusters: int,
+    learning_rows: int | None,
+    n_neighbors: int,
 ) -> None:
-    """There are rows enough for the clusters and, in each class to generate, for the neighbours."""
+    """There are rows enough for the clusters and, in each class to generate, for the neighbours.
+
+    `learning_rows` are the most that clusters are learned from; None where that has no bound.
+    """
     n = sum(counts.values())
     if n_clusters > n:
         raise ParameterError(
             f"n_clusters={n_clusters} is more than the {n} rows of X: pass kmeans_estimator={n} "
             "or fewer."
+        )
+    if learning_rows is not None and n_clusters > learning_rows:
+        raise ParameterError(
+            f"n_clusters={n_clusters} can't be learned from learning_rows={learning_rows}: pass "
+            f"learning_rows={n_clusters} or more, or fewer clusters."
         )
     for label, amount in amounts.items():
         if amount > 0 and counts[label] < n_neighbors:

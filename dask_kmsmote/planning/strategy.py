@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 from ..errors import InputError, ParameterError
@@ -66,7 +66,7 @@ def resolve_strategy(strategy: Strategy, counts: Mapping[Label, int], y: Any) ->
     elif isinstance(strategy, Mapping):
         amounts = _from_final_counts(strategy, counts)
     elif isinstance(strategy, Real):
-        amounts = _from_ratio(float(strategy), counts)
+        amounts = _from_ratio(strategy, counts)
     else:
         raise ParameterError(
             "'sampling_strategy' can be a float, a string, a dict or a function that returns a "
@@ -124,10 +124,12 @@ def _from_final_counts(final: Mapping[Label, int], counts: Mapping[Label, int]) 
 
 
 def _is_whole(n: Any) -> bool:
-    return type(n) is not bool and isinstance(n, Real) and float(n).is_integer()
+    if type(n) is bool or not isinstance(n, Real):
+        return False
+    return isinstance(n, Integral) or float(n).is_integer()
 
 
-def _from_ratio(ratio: float, counts: Mapping[Label, int]) -> dict[Label, int]:
+def _from_ratio(ratio: Any, counts: Mapping[Label, int]) -> dict[Label, int]:
     if not 0 < ratio <= 1:
         raise ParameterError(
             "When 'sampling_strategy' is a float, it should be in the range (0, 1]. "
@@ -139,7 +141,9 @@ def _from_ratio(ratio: float, counts: Mapping[Label, int]) -> dict[Label, int]:
             f"multi-class, use a dict. 'y' has {len(counts)} classes: {list(counts)[:10]}."
         )
     majority = max(counts, key=counts.__getitem__)
-    amounts = {c: int(counts[majority] * ratio - n) for c, n in counts.items() if c != majority}
+    amounts = {
+        c: int(counts[majority] * float(ratio) - n) for c, n in counts.items() if c != majority
+    }
     for label, n in amounts.items():
         if n <= 0:
             raise ParameterError(

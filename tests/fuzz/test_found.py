@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import click
 import dask
 import dask.array as da
 import dask.dataframe as dd
@@ -9,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dask_kmsmote import KMeansSMOTE
-from dask_kmsmote.errors import InputError
+from dask_kmsmote import KMeansSMOTE, options
+from dask_kmsmote.errors import InputError, ParameterError
+from dask_kmsmote.planning.strategy import resolve_strategy
 
 N = 60
 SEED = {"random_state": 0, "kmeans_estimator": 1}
@@ -40,6 +42,37 @@ def resampled(X, y, **params):
 
 
 EITHER = pytest.mark.parametrize("kind", [as_given, chunked])
+
+
+@EITHER
+@pytest.mark.parametrize("compat", [None, "imbalanced-learn"])
+def test_fewer_learning_rows_than_clusters(data, kind, compat):
+    params = {"kmeans_estimator": 8, "learning_rows": 4, "compat": compat}
+    with pytest.raises(ParameterError, match="learning_rows=8 or more"):
+        resampled(*map(kind, data), **params)
+
+
+def test_counts_beyond_any_float(data):
+    with pytest.raises(ParameterError, match="is one of its counts a slip"):
+        resampled(*data, sampling_strategy={1: 10**400})
+    with pytest.raises(ParameterError, match=r"in the range \(0, 1\]"):
+        resolve_strategy(10**400, {0: 9, 1: 3}, None)
+
+
+@pytest.mark.parametrize("value", [[], [1], {}, 1.0, True])
+def test_whole_numbers_of_a_configuration_that_are_none(value):
+    with pytest.raises(click.BadParameter, match="is no whole number"):
+        options.Whole(1).convert(value, None, None)
+
+
+@pytest.mark.parametrize("kind", [options.Strategy, options.Json])
+def test_numbers_of_more_digits_than_python_reads(kind):
+    try:
+        found = kind().convert("9" * 5000, None, None)
+    except click.BadParameter:
+        return
+    with pytest.raises(ParameterError, match="needs to be one of"):
+        resolve_strategy(found, {0: 9, 1: 3}, None)
 
 
 def test_labels_beside_an_array_from_aliases_of_delayed_parts(data):
