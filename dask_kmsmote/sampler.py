@@ -34,11 +34,13 @@ from .pipeline import Run, Settings, run
 from .planning.interleave import mix
 from .planning.layout import block_rows
 from .planning.plan import SamplingPlan
-from .threads import count_threads, in_this_process, on_active_scheduler
+from .threads import Shared, count_threads, in_this_process, on_active_scheduler
 
 MEMORY_CHUNK_BYTES = 32 * 2**20
 EXACT_ROWS = 16_384  # about where all pairs begin to cost more than sampling (18 features)
 FINITE = Interval(numbers.Real, None, None, closed="neither")
+# classes are judged here, by errors; sparse columns of a frame stay what they are
+_QUIET = Shared(muted="The number of unique classes|pandas.DataFrame with sparse columns")
 
 
 class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
@@ -322,12 +324,15 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
             check_columns(X)
         if y is not None:
             memory.check_target(X, y)
-            check_classification_targets(y)
-        y, one_vs_all = check_target_type(y, indicate_one_vs_all=True)
-        # what is not finite is left to the census, which says where
-        X, y = validate_data(
-            self, X=X, y=y, reset=True, accept_sparse=["csr", "csc"], ensure_all_finite=False
-        )
+        with _QUIET:
+            if y is not None:
+                check_classification_targets(y)
+            y = np.asarray(y) if isinstance(y, list) else y
+            y, one_vs_all = check_target_type(y, indicate_one_vs_all=True)
+            # what is not finite is left to the census, which says where
+            X, y = validate_data(
+                self, X=X, y=y, reset=True, accept_sparse=["csr", "csc"], ensure_all_finite=False
+            )
         return X, y, one_vs_all
 
     def _fit_resample(self, X: Any, y: Any, **params: Any) -> Any:

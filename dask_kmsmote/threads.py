@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -55,12 +56,25 @@ def _is_free(pool: Any) -> bool:
 class Shared:
     """A change of the process that overlapping runs make once: the last one out takes it back.
 
-    `dask.config` and BLAS have one state for all threads, so two overlapping changes would
-    restore each other's values; a lock held for a whole run could stop a run inside a task.
+    `dask.config`, BLAS and the filters of warnings have one state for all threads, so two
+    overlapping changes would restore each other's values; a lock held for a whole run could stop a
+    run inside a task.
+
+    Parameters
+    ----------
+    n_threads
+        Bound BLAS to one thread in each of so many.
+    muted
+        Warnings whose messages begin like this are not shown.
+    settings
+        Of Dask.
     """
 
-    def __init__(self, n_threads: int | None = None, **settings: Any) -> None:
+    def __init__(
+        self, n_threads: int | None = None, muted: str | None = None, **settings: Any
+    ) -> None:
         self._n_threads = n_threads
+        self._muted = muted
         self.settings = {key.replace("__", "."): value for key, value in settings.items()}
         self._users = 0
         self._undo = ExitStack()
@@ -71,6 +85,9 @@ class Shared:
             if self._users == 1:
                 if self._n_threads is not None:
                     self._undo.enter_context(threadpool_limits(1, user_api="blas"))
+                if self._muted is not None:
+                    self._undo.enter_context(warnings.catch_warnings())
+                    warnings.filterwarnings("ignore", self._muted)
                 self._undo.enter_context(dask.config.set(self.settings))
 
     def __exit__(self, *_: object) -> None:

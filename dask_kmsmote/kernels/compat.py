@@ -32,9 +32,11 @@ class BlockState(NamedTuple):
 
 def matrix_mean_distance(rows: Rows) -> float:
     """Mean distance of all pairs by way of the m x m matrix, for m up to `MATRIX_ROWS`."""
-    distances = pairwise_distances(rows, metric="euclidean")
-    np.fill_diagonal(distances, 0)
-    return float(distances.sum() / (rows.shape[0] ** 2 - rows.shape[0]))
+    # an overflow shows in the mean, and is refused there
+    with np.errstate(over="ignore"):
+        distances = pairwise_distances(rows, metric="euclidean")
+        np.fill_diagonal(distances, 0)
+        return float(distances.sum() / (rows.shape[0] ** 2 - rows.shape[0]))
 
 
 def block_states(seed: int, n_cells: int, sizes: list[int]) -> list[BlockState]:
@@ -83,4 +85,6 @@ def interpolate(bases: Rows, neighbors: Rows, choices: Choices) -> Rows:
     if sparse.issparse(left):
         new = left + type(left)(gap).multiply(right - left)
         return type(bases)(new.asformat(bases.format)).astype(bases.dtype)
-    return (left + gap * (right - left)).astype(bases.dtype)
+    # differences of integers may wrap around to rows beyond the dtype
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (left + gap * (right - left)).astype(bases.dtype)

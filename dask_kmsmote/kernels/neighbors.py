@@ -22,7 +22,7 @@ def search(estimator: Any, rows: Rows) -> Ints:
     ndarray
         Shape (m, n_neighbors).
     """
-    with threadpool_limits(1, user_api="openmp"):
+    with threadpool_limits(1, user_api="openmp"), np.errstate(over="ignore"):
         fitted = clone(estimator, safe=False).fit(rows)
         indices = fitted.kneighbors(rows, return_distance=False)
     return np.asarray(indices, dtype=np.int64)

@@ -12,6 +12,7 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from ..planning.layout import block_rows
+from ..threads import Shared
 from .blocks import Rows, as_dense
 
 Floats = NDArray[np.float64]
@@ -21,6 +22,8 @@ START_ROWS_PER_CLUSTER = 100
 REFINING_FACTOR = 10
 REFINING_BYTES = 64 * 2**20
 REFINING_PASSES = 10
+# rows that differ by less than KMeans' own rounding; the clusters without any stay empty
+_QUIET = Shared(muted="Number of distinct clusters")
 
 
 def start_size(n_clusters: int) -> int:
@@ -62,7 +65,7 @@ def find_start(rows: Rows, n_clusters: int, seed: int) -> Start:
     """
     dense = as_dense(rows)
     found = min(n_clusters, _count_distinct(dense, n_clusters))
-    with threadpool_limits(1):
+    with _QUIET, threadpool_limits(1):
         kmeans = KMeans(found, n_init=1, random_state=seed).fit(dense)
     centers = kmeans.cluster_centers_
     repeats = np.repeat(centers[-1:], n_clusters - found, axis=0)
@@ -74,7 +77,7 @@ def refine_best(starts: Sequence[Start], rows: Rows) -> Floats:
     centers = min(starts, key=lambda start: start.inertia).centers
     if len(np.unique(centers, axis=0)) < len(centers):
         return centers
-    with threadpool_limits(1):
+    with _QUIET, threadpool_limits(1):
         kmeans = KMeans(len(centers), init=centers, n_init=1, max_iter=REFINING_PASSES)
         return np.asarray(kmeans.fit(as_dense(rows)).cluster_centers_)
 
@@ -87,7 +90,8 @@ def _count_distinct(rows: Floats, enough: int) -> int:
 
 def fit_clusterer(estimator: Any, rows: Rows) -> Any:
     """The estimator, fitted on rows in one process, on one thread: the same bits anywhere."""
-    with threadpool_limits(1):
+    # float32 distances may overflow: the mean distance shows it, and is refused
+    with threadpool_limits(1), np.errstate(over="ignore"):
         return estimator.fit(rows)
 
 

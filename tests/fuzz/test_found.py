@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import click
 import dask
 import dask.array as da
@@ -11,7 +13,7 @@ import pandas as pd
 import pytest
 
 from dask_kmsmote import KMeansSMOTE, options
-from dask_kmsmote.errors import InputError, ParameterError
+from dask_kmsmote.errors import InputError, ParameterError, TooFewRowsError
 from dask_kmsmote.planning.strategy import resolve_strategy
 
 N = 60
@@ -75,6 +77,12 @@ def test_numbers_of_more_digits_than_python_reads(kind):
         resolve_strategy(found, {0: 9, 1: 3}, None)
 
 
+def test_one_vs_all_as_a_list(data):
+    result = resampled(data[0], np.eye(2, dtype=int)[data[1]].tolist())[1]
+    assert isinstance(result, list)
+    assert np.sum(result, axis=0).tolist() == [48, 48]
+
+
 def test_labels_beside_an_array_from_aliases_of_delayed_parts(data):
     y = pd.Series(data[1])
     parts = [dask.delayed(y.iloc[start : start + 20]) for start in (0, 20, 40)]
@@ -95,6 +103,30 @@ def test_frames_that_come_back_make_arrays_and_go_in_again(data, layout):
     assert np.bincount(y_new).tolist() == [48, 48]
 
 
+def test_as_many_classes_as_rows_is_our_error_without_a_warning(data):
+    with pytest.raises(TooFewRowsError):
+        resampled(data[0], np.arange(N), sampling_strategy={0: 9})
+
+
+def test_no_warning_of_sparse_columns(data):
+    X = pd.DataFrame(data[0]).rename(columns=str)
+    X["2"] = pd.arrays.SparseArray(np.where(X["2"] > 0, X["2"], 0.0), fill_value=0.0)
+    assert list(resampled(X, data[1])[0].dtypes) == list(X.dtypes)
+
+
+def test_no_warning_of_rows_that_differ_by_less_than_rounding(data):
+    X = np.repeat(np.arange(20.0), 3)[:, np.newaxis] % 5
+    X[:3] = 1e149
+    resampled(chunked(X), chunked(data[1]), kmeans_estimator=6, cluster_balance_threshold=0)
+
+
+def test_no_warning_of_distances_beyond_float32(data):
+    X = data[0].astype("f4")
+    X[::7] = np.finfo("f4").max
+    with pytest.raises(InputError, match="overflow"):
+        resampled(X, data[1], compat="imbalanced-learn")
+
+
 def test_columns_of_several_levels(data):
     X = pd.DataFrame(data[0], columns=pd.MultiIndex.from_product([["a"], [1, 2, 3]]))
     assert resampled(X, data[1])[0].columns.equals(X.columns)
@@ -108,3 +140,10 @@ def test_columns_without_a_name(data, name):
         resampled(X, y)
     with pytest.raises(InputError, match="a column without a name"):
         resampled(dd.from_pandas(X, npartitions=2), dd.from_pandas(y, npartitions=2))
+
+
+def test_no_filter_of_warnings_is_left_behind(data):
+    before = list(warnings.filters)
+    resampled(*data)
+    resampled(*map(chunked, data))
+    assert warnings.filters == before
