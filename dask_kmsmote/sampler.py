@@ -27,6 +27,7 @@ from .graph.density import Search
 from .graph.inputs import RowBlocks, from_dask, from_memory
 from .graph.tasks import Tasks
 from .kernels import memory
+from .kernels.blocks import unmasked
 from .kernels.columns import check_columns, check_dtype
 from .kernels.seeding import root_seed
 from .listeners import ProgressBar
@@ -38,9 +39,9 @@ from .threads import Shared, count_threads, in_this_process, on_active_scheduler
 
 MEMORY_CHUNK_BYTES = 32 * 2**20
 EXACT_ROWS = 16_384  # about where all pairs begin to cost more than sampling (18 features)
-FINITE = Interval(numbers.Real, None, None, closed="neither")
 # classes are judged here, by errors; sparse columns of a frame stay what they are
 _QUIET = Shared(muted="The number of unique classes|pandas.DataFrame with sparse columns")
+FINITE = Interval(numbers.Real, None, None, closed="neither")
 
 
 class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
@@ -322,6 +323,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Any, bool]:
         if isinstance(X, pd.DataFrame):
             check_columns(X)
+        X, y = unmasked(X, "X"), unmasked(y, "y")
         if y is not None:
             memory.check_target(X, y)
         with _QUIET:

@@ -15,6 +15,7 @@ import pandas as pd
 from dask.delayed import Delayed
 
 from ..errors import ParameterError
+from ..kernels.blocks import unmasked
 from ..kernels.labels import encode
 from ..kernels.pieces import Ints, Piece, extract, merge_pieces, tabulate
 from ..planning.layout import bundle, offsets
@@ -65,6 +66,7 @@ class Model(NamedTuple):
 
 def survey_chunk(rows: Any, target: Any, labels: Any, start: int, model: Model) -> Piece:
     """The piece of one chunk; `labels` stand for the labeler where they are known already."""
+    rows, target = unmasked(rows, "X"), unmasked(target, "y")
     inertia = math.nan
     if labels is None:
         labels, inertia = model.labeler.label(rows)

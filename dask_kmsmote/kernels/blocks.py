@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ..errors import InputError
+
 Rows = Any  # NDArray | csr/csc matrix or array: scipy.sparse has no static types
 
 
@@ -33,6 +35,25 @@ def stack(parts: Sequence[Rows]) -> Rows:
     if sparse.issparse(parts[0]):
         return sparse.vstack(parts, format=parts[0].format, dtype=parts[0].dtype)
     return np.concatenate(parts)
+
+
+def unmasked(block: Any, name: str) -> Any:
+    """The block; the plain values of a masked array in which nothing is masked.
+
+    Raises
+    ------
+    InputError
+        Something is masked.
+    """
+    if not isinstance(block, np.ma.MaskedArray):
+        return block
+    n = int(np.sum(block.mask))
+    if n:
+        raise InputError(
+            f"{name} is a masked array with {n} masked values (in this chunk, where it has "
+            f"chunks): fill them first, e.g. {name} = {name}.filled(0), or drop those rows."
+        )
+    return block.data
 
 
 def between(rows: Any, low: int, high: int) -> Any:

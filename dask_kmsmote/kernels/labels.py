@@ -44,18 +44,25 @@ def label_values(block: Any) -> NDArray[Any]:
     if isinstance(block, (pd.Series, pd.Index)):
         dtype = block.dtype
         if isinstance(dtype, np.dtype) or block.isna().any():
-            return block.to_numpy()
+            return _indexable(block.to_numpy())
         if pd.api.types.is_bool_dtype(dtype):
             return block.to_numpy(dtype=bool)
         if pd.api.types.is_integer_dtype(dtype) or pd.api.types.is_float_dtype(dtype):
             kind = getattr(dtype, "numpy_dtype", np.dtype(object))
-            return block.to_numpy(dtype=kind)
+            return _indexable(block.to_numpy(dtype=kind))
         values = np.asarray(block)
         return values if values.dtype.kind in "iub" else values.astype(object)
     values = np.asarray(block)
     if values.ndim == 2:
         return values.argmax(axis=1) if values.shape[1] > 1 else values.ravel()
-    return values.astype(object) if values.dtype.kind == "S" else values
+    return _indexable(values)
+
+
+def _indexable(values: NDArray[Any]) -> NDArray[Any]:
+    # pandas has no index of bytes, half floats or long doubles
+    if values.dtype.kind == "S":
+        return values.astype(object)
+    return values.astype(np.float64) if values.dtype.char in "eg" else values
 
 
 def count_labels(block: Any) -> LabelCounts:
@@ -72,7 +79,7 @@ def count_labels(block: Any) -> LabelCounts:
         values = values[~missing]
     n_continuous = 0
     if values.dtype.kind == "f":
-        n_continuous = int((values != np.floor(values)).sum())
+        n_continuous = int(((values != np.floor(values)) | np.isinf(values)).sum())
         if n_continuous:
             values = values[:0]
     counted = pd.Series(values).value_counts(sort=False)
@@ -108,7 +115,9 @@ def full_labels(n: int, label: Any, dtype: Any) -> NDArray[Any]:
     if np.dtype(dtype).kind in "US":
         # a declared width is no promise: a longer label would be cut
         return np.full(n, label)
-    return np.full(n, label, dtype=dtype)
+    labels = np.empty(n, dtype=dtype)
+    labels.fill(label)  # a tuple is one label
+    return labels
 
 
 def one_hot(n: int, column: int, n_classes: int, dtype: Any) -> NDArray[Any]:

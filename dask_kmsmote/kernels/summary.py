@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from .blocks import Rows, take
+from .blocks import Rows, take, unmasked
 from .labels import LabelCounts, count_labels
 
 Floats = NDArray[np.float64]
@@ -40,6 +40,7 @@ class Summary(NamedTuple):
 
 def summarize(rows: Any, target: Any) -> Summary:
     """Notes of one block of X and y."""
+    rows, target = unmasked(rows, "X"), unmasked(target, "y")
     n_features = rows.shape[1]
     columns = rows.indices if sparse.issparse(rows) and rows.format == "csr" else None
     if sparse.issparse(rows) and columns is None:

@@ -54,6 +54,29 @@ def test_fewer_learning_rows_than_clusters(data, kind, compat):
         resampled(*map(kind, data), **params)
 
 
+@EITHER
+def test_infinite_labels(data, kind):
+    X, y = data
+    with pytest.raises(InputError, match="12 labels are no whole numbers"):
+        resampled(kind(X), kind(np.where(y, np.inf, 0.0)))
+
+
+@EITHER
+@pytest.mark.parametrize("dtype", ["f2", "g"])
+def test_labels_that_pandas_has_no_index_of(data, kind, dtype):
+    _, y = resampled(kind(data[0]), kind(data[1].astype(dtype)))
+    assert y.dtype == dtype
+    assert np.bincount(y.astype(int)).tolist() == [48, 48]
+
+
+@EITHER
+def test_dates_as_labels(data, kind):
+    y = np.array(["2020-01-01", "2021-01-01"], "M8[D]")[data[1]]
+    result = resampled(kind(data[0]), kind(y))[1]
+    assert result.dtype == y.dtype
+    assert (result == y[0]).sum() == (result == y[1]).sum() == 48
+
+
 def test_counts_beyond_any_float(data):
     with pytest.raises(ParameterError, match="is one of its counts a slip"):
         resampled(*data, sampling_strategy={1: 10**400})
@@ -77,10 +100,34 @@ def test_numbers_of_more_digits_than_python_reads(kind):
         resolve_strategy(found, {0: 9, 1: 3}, None)
 
 
+def test_tuples_as_labels(data):
+    y = np.empty(N, object)
+    y[:] = [(1, 2) if code else (3, 4) for code in data[1]]
+    assert resampled(chunked(data[0]), chunked(y))[1][N:].tolist() == [(1, 2)] * 36
+
+
 def test_one_vs_all_as_a_list(data):
     result = resampled(data[0], np.eye(2, dtype=int)[data[1]].tolist())[1]
     assert isinstance(result, list)
     assert np.sum(result, axis=0).tolist() == [48, 48]
+
+
+@EITHER
+@pytest.mark.parametrize(("hidden", "n"), [("X", 3), ("y", 1)])
+def test_masked_values_are_missing(data, kind, hidden, n):
+    X, y = (np.ma.masked_array(part, np.zeros(part.shape, bool)) for part in data)
+    {"X": X, "y": y}[hidden].mask[7] = True
+    with pytest.raises(InputError, match=f"{hidden} is a masked array with {n} masked values"):
+        resampled(kind(X), kind(y))
+
+
+@EITHER
+@pytest.mark.parametrize("dtype", ["f4", "i8"])
+def test_masked_arrays_without_masked_values(data, kind, dtype):
+    plain = (data[0] * 100).astype(dtype)
+    X = np.ma.masked_array(plain, np.zeros(plain.shape, bool))
+    got, _ = resampled(kind(X), kind(data[1]))
+    assert np.asarray(got).tobytes() == resampled(plain, data[1])[0].tobytes()
 
 
 def test_labels_beside_an_array_from_aliases_of_delayed_parts(data):
