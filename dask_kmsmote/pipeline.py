@@ -110,10 +110,11 @@ def run(tasks: Tasks, blocks: RowBlocks, settings: Settings) -> Run:
         sample = sample_rows(n, n_sampled, settings.seed, CENSUS_SAMPLE)
         summary, deviations, rows = take_census(tasks, blocks, sample)
         counts = _judge(summary, blocks)
+        blocks = replace(blocks, prints=summary.prints())
         amounts = resolve_strategy(settings.strategy, counts, settings.target)
-        n_neighbors = settings.search.k + 1
         clusterer = settings.clusterer
         learning_rows = None if clusterer.kind == "frozen" else clusterer.learning_rows
+        n_neighbors = settings.search.k + 1
         checks.check_sizes(counts, amounts, clusterer.n_clusters, learning_rows, n_neighbors)
         output_rows = block_rows(blocks.matrix.shape[1], OUTPUT_BYTES)
         checks.check_blocks(sum(amounts.values()), output_rows)

@@ -127,6 +127,11 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
     Where the lengths of chunks are unknown, y alone is read once more to count them. Synthetic
     rows are made when the result is computed.
 
+    X and y must be the same each time that they are read: a fingerprint of every chunk is compared
+    at each later read but those of KMeans, also where rows are read again because a worker died,
+    and for the originals in the result. Data that changed, as a source rewritten meanwhile or
+    random values without a seed, are an InputError that names the chunk.
+
     References
     ----------
     .. [1] F. Last, G. Douzas, F. Bacao, "Oversampling for Imbalanced Learning Based on K-Means
@@ -261,7 +266,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         Raises
         ------
         InputError, ParameterError
-            Subclasses of ValueError: the data or a parameter, where, and what mends it.
+            Subclasses of ValueError: the data or a parameter, where, and what mends it. An
+            InputError also comes when a lazy result is computed from data that changed meanwhile.
         NoClusterError
             A RuntimeError: no cluster qualifies for some class.
         """
@@ -309,11 +315,12 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         result, original, y = self._plan_dask(X, y)
         tasks, made, mixed = result.tasks, result.made, self._is_mixed
         blocks = original.with_lengths(result.blocks.lengths or ())
+        blocks = replace(blocks, prints=result.blocks.prints)
         if blocks.partitions:
             rounded = self.compat is None
             X_resampled = outputs.resampled_frame(tasks, X._meta, blocks, made, rounded, mixed)
         else:
-            X_resampled = outputs.resampled_array(tasks, blocks.matrix, made, mixed)
+            X_resampled = outputs.resampled_array(tasks, blocks, made, mixed)
         if isinstance(y, dask.array.Array):
             labels = outputs.resampled_labels(tasks, y, blocks, made, result.classes, mixed)
         else:

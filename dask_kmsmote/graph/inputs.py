@@ -14,6 +14,7 @@ from dask.delayed import Delayed
 from ..errors import InputError, UnsupportedDaskError
 from ..kernels.blocks import frame_to_rows
 from ..kernels.columns import check_columns, common_dtype
+from ..kernels.fingerprint import ChunkPrints
 from ..kernels.labels import label_values
 from ..planning.checks import check_lengths
 from .private import private_copy, with_own_keys
@@ -36,6 +37,8 @@ class RowBlocks:
         Rows of each chunk, or None while unknown.
     partitions
         A task for each partition, where X is a frame.
+    prints
+        Fingerprints of each chunk, once the census has read it.
     """
 
     matrix: da.Array
@@ -43,6 +46,7 @@ class RowBlocks:
     feature_names: tuple[Any, ...]
     lengths: tuple[int, ...] | None
     partitions: list[Delayed] = field(default_factory=list)
+    prints: tuple[ChunkPrints, ...] = ()
 
     def rows(self) -> list[Delayed]:
         """A task for each chunk's features."""

@@ -8,10 +8,14 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pandas as pd
+from dask._task_spec import Task, TaskRef
 from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph
 
+from ..kernels.blocks import frame_values, unmasked
+from ..kernels.fingerprint import Fingerprint, of_labels, of_rows, require_unchanged
 from ..kernels.frames import frame_of, series_of
-from ..kernels.labels import full_labels, one_hot
+from ..kernels.labels import code, full_labels, one_hot
 from ..kernels.seeding import Choices
 from ..planning.layout import offsets
 from .inputs import RowBlocks, known_chunks
@@ -29,12 +33,52 @@ def named_array(task: Delayed, shape: tuple[int, ...], meta: Any) -> da.Array:
 
 
 def resampled_array(
-    tasks: Tasks, matrix: da.Array, made: Sequence[SyntheticBlock], mixed: bool
+    tasks: Tasks, blocks: RowBlocks, made: Sequence[SyntheticBlock], mixed: bool
 ) -> da.Array:
     """X and its synthetic rows, with known chunks."""
+    matrix = unchanged_array(
+        tasks, blocks.matrix, unchanged_rows, [own.rows for own in blocks.prints]
+    )
     meta = matrix._meta
-    blocks = [named_array(block.rows, (block.n_rows, matrix.shape[1]), meta) for block in made]
-    return _joined(tasks, matrix, blocks, mixed)
+    new = [named_array(block.rows, (block.n_rows, matrix.shape[1]), meta) for block in made]
+    return _joined(tasks, matrix, new, mixed)
+
+
+def unchanged_array(
+    tasks: Tasks, array: da.Array, check: Callable[..., Any], prints: Sequence[Fingerprint]
+) -> da.Array:
+    """An array whose chunks, of known lengths, are compared with their fingerprints as they come.
+
+    In a layer of its own, so that those of the user's array can still be optimized.
+    """
+    rest = (0,) * (array.ndim - 1)
+    key = f"kmsmote-{check.__name__.replace('_', '-')}-{tasks.token}"
+    graph = {
+        (key, place, *rest): Task(
+            (key, place, *rest), check, TaskRef((array.name, place, *rest)), own, place
+        )
+        for place, own in enumerate(prints)
+    }
+    layers = HighLevelGraph.from_collections(key, graph, [array])
+    return da.Array(layers, key, array.chunks, dtype=array.dtype, meta=array._meta)
+
+
+def unchanged_rows(rows: Any, before: Fingerprint, place: int) -> Any:
+    """A chunk of X that is what it was at first."""
+    require_unchanged(of_rows(unmasked(rows, "X")), before, "X", place)
+    return rows
+
+
+def unchanged_labels(target: Any, before: Fingerprint, place: int) -> Any:
+    """A chunk of y that is what it was at first."""
+    require_unchanged(of_labels(*code(unmasked(target, "y"))), before, "y", place)
+    return target
+
+
+def unchanged_frame(part: Any, before: Fingerprint, place: int, dtype: np.dtype[Any]) -> Any:
+    """A partition of X whose rows, of a dtype, are what they were at first."""
+    require_unchanged(of_rows(frame_values(part, dtype)), before, "X", place)
+    return part
 
 
 def _joined(tasks: Tasks, array: da.Array, made: Sequence[da.Array], mixed: bool) -> da.Array:
@@ -61,7 +105,9 @@ def resampled_labels(
         else:
             filler = tasks("labels", full_labels, block.n_rows, label, target.dtype)
         fillers.append(named_array(filler, (block.n_rows, *width), target._meta))
-    return _joined(tasks, known_chunks(target, blocks.lengths or ()), fillers, mixed)
+    target = known_chunks(target, blocks.lengths or ())
+    target = unchanged_array(tasks, target, unchanged_labels, [own.target for own in blocks.prints])
+    return _joined(tasks, target, fillers, mixed)
 
 
 def positioned(partition: Any, start: int) -> Any:
@@ -129,7 +175,11 @@ def resampled_frame(
     def synthetic(block: SyntheticBlock, start: int, meta: Any) -> Delayed:
         return tasks("output", frame_of, block.rows, start, meta, rounded)
 
-    return joined_partitions(tasks, blocks.partitions, blocks, made, meta, synthetic, mixed)
+    originals = [
+        tasks("unchanged-rows", unchanged_frame, part, own.rows, own.place, blocks.matrix.dtype)
+        for part, own in zip(blocks.partitions, blocks.prints, strict=True)
+    ]
+    return joined_partitions(tasks, originals, blocks, made, meta, synthetic, mixed)
 
 
 def known_categories(meta: Any) -> bool:
@@ -153,7 +203,11 @@ def resampled_series(
         label = classes[block.class_code]
         return tasks("labels", series_of, block.n_rows, label, start, meta, like)
 
-    return joined_partitions(tasks, blocks.target, blocks, made, meta, synthetic, mixed)
+    originals = [
+        tasks("unchanged-labels", unchanged_labels, part, own.target, own.place)
+        for part, own in zip(blocks.target, blocks.prints, strict=True)
+    ]
+    return joined_partitions(tasks, originals, blocks, made, meta, synthetic, mixed)
 
 
 def parents_frame(choices: Choices, start: int) -> pd.DataFrame:

@@ -16,7 +16,8 @@ from dask.delayed import Delayed
 
 from ..errors import ParameterError
 from ..kernels.blocks import unmasked
-from ..kernels.labels import encode
+from ..kernels.fingerprint import ChunkPrints, of_labels, of_rows, require_unchanged
+from ..kernels.labels import code, encode
 from ..kernels.pieces import Ints, Piece, extract, merge_pieces, tabulate
 from ..planning.layout import bundle, offsets
 from .inputs import RowBlocks
@@ -64,9 +65,17 @@ class Model(NamedTuple):
     n_clusters: int
 
 
-def survey_chunk(rows: Any, target: Any, labels: Any, start: int, model: Model) -> Piece:
-    """The piece of one chunk; `labels` stand for the labeler where they are known already."""
+def survey_chunk(
+    rows: Any, target: Any, labels: Any, start: int, prints: ChunkPrints, model: Model
+) -> Piece:
+    """The piece of one chunk; `labels` stand for the labeler where they are known already.
+
+    The chunk must be what the census saw: so must it be each time that a lost piece is made anew.
+    """
     rows, target = unmasked(rows, "X"), unmasked(target, "y")
+    coded = code(target)
+    require_unchanged(of_rows(rows), prints.rows, "X", prints.place)
+    require_unchanged(of_labels(*coded), prints.target, "y", prints.place)
     inertia = math.nan
     if labels is None:
         labels, inertia = model.labeler.label(rows)
@@ -75,7 +84,7 @@ def survey_chunk(rows: Any, target: Any, labels: Any, start: int, model: Model) 
             f"kmeans_estimator labelled a row {labels.max()}, but says that it makes "
             f"{model.n_clusters} clusters (n_clusters): set it to the number that it finds."
         )
-    codes = encode(target, model.classes)
+    codes = encode(coded, model.classes)
     shape = (model.n_clusters, len(model.classes))
     return extract(rows, codes, labels, inertia, start, model.wanted, shape)
 
@@ -93,7 +102,7 @@ def take_survey(
     Parameters
     ----------
     tasks, blocks
-        The run and its input, of known lengths.
+        The run and its input, of known lengths and fingerprints.
     model, labels
         What is asked of each row, and the clusters of each chunk's rows where they are known.
     wanted_by_chunk
@@ -105,8 +114,10 @@ def take_survey(
     known = labels or [None] * len(blocks.target)
     starts = offsets(blocks.lengths or ())
     pieces = [
-        tasks("survey", survey_chunk, x, y, label, start, shared)
-        for x, y, label, start in zip(blocks.rows(), blocks.target, known, starts[:-1], strict=True)
+        tasks("survey", survey_chunk, *chunk, shared)
+        for chunk in zip(
+            blocks.rows(), blocks.target, known, starts[:-1], blocks.prints, strict=True
+        )
     ]
     pieces = _merge(tasks, pieces, wanted_by_chunk, piece_rows)
     pieces = persist(*pieces)

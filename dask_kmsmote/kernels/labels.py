@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from .fingerprint import Fingerprint, of_labels
 
 
 class LabelCounts(NamedTuple):
@@ -16,8 +16,6 @@ class LabelCounts(NamedTuple):
 
     Attributes
     ----------
-    n_rows
-        Length of the block.
     counts
         Rows by label.
     n_missing
@@ -26,13 +24,27 @@ class LabelCounts(NamedTuple):
         Labels that are no whole numbers.
     n_not_one_hot
         Rows of a two-dimensional target without exactly one 1 among zeros.
+    own
+        The fingerprint of the block.
     """
 
-    n_rows: int
     counts: dict[Any, int]
-    n_missing: int = 0
-    n_continuous: int = 0
-    n_not_one_hot: int = 0
+    n_missing: int
+    n_continuous: int
+    n_not_one_hot: int
+    own: Fingerprint
+
+    @property
+    def n_rows(self) -> int:
+        """Length of the block."""
+        return self.own.n_rows
+
+
+class Coded(NamedTuple):
+    """The labels of a block as numbers of the different ones (-1: missing), and these."""
+
+    codes: NDArray[np.int64]
+    labels: NDArray[Any]
 
 
 def label_values(block: Any) -> NDArray[Any]:
@@ -72,42 +84,37 @@ def count_labels(block: Any) -> LabelCounts:
         dense = np.asarray(block)
         one_hot = ((dense == 0) | (dense == 1)).all(axis=1) & ((dense == 1).sum(axis=1) == 1)
         n_not_one_hot = int((~one_hot).sum())
-    values = label_values(block)
-    missing = pd.isna(values)
-    n_missing = int(missing.sum())
-    if n_missing:
-        values = values[~missing]
+    codes, labels = code(block)
+    present = codes[codes >= 0]
+    numbers = np.bincount(present, minlength=len(labels))
     n_continuous = 0
+    values = pd.Series(labels).infer_objects().to_numpy()  # objects may be floats
     if values.dtype.kind == "f":
-        n_continuous = int(((values != np.floor(values)) | np.isinf(values)).sum())
-        if n_continuous:
-            values = values[:0]
-    counted = pd.Series(values).value_counts(sort=False)
-    counts = {_scalar(label): int(n) for label, n in counted.items()}
-    return LabelCounts(len(block), counts, n_missing, n_continuous, n_not_one_hot)
+        n_continuous = int(numbers[(values != np.floor(values)) | np.isinf(values)].sum())
+    counts = {}
+    if not n_continuous:
+        # dates as pandas compares them
+        keys = pd.Index(labels) if labels.dtype.kind in "mM" else labels
+        counts = {_scalar(label): int(n) for label, n in zip(keys, numbers, strict=True)}
+    own = of_labels(codes, labels)
+    return LabelCounts(counts, len(codes) - len(present), n_continuous, n_not_one_hot, own)
 
 
 def _scalar(label: Any) -> Any:
     return label.item() if isinstance(label, np.generic) else label
 
 
-def encode(block: Any, classes: pd.Index) -> NDArray[np.int64]:
-    """Number of each row's label in `classes`.
+def code(block: Any) -> Coded:
+    """The labels of one block as numbers, by their first appearance."""
+    whole = isinstance(block, (pd.Series, pd.Index)) and not isinstance(block.dtype, np.dtype)
+    codes, labels = pd.factorize(block if whole else label_values(block))
+    return Coded(codes.astype(np.int64), label_values(labels))
 
-    Raises
-    ------
-    InputError
-        A label that the census has not seen.
-    """
-    values = label_values(block)
-    codes = np.asarray(classes.get_indexer(pd.Index(values)), dtype=np.int64)
-    if (codes < 0).any():
-        raise InputError(
-            f"The target changed between two reads: {values[codes < 0][0]!r} was not among its "
-            f"classes {list(classes)[:10]} before. Persist the data first: "
-            "X, y = dask.persist(X, y)."
-        )
-    return codes
+
+def encode(coded: Coded, classes: pd.Index) -> NDArray[np.int64]:
+    """Number of each row's label in `classes`."""
+    known = classes.get_indexer(pd.Index(coded.labels))
+    return np.asarray(known[coded.codes], dtype=np.int64)
 
 
 def full_labels(n: int, label: Any, dtype: Any) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from .blocks import Rows, take, unmasked
+from .fingerprint import ChunkPrints, Fingerprint, of_rows
 from .labels import LabelCounts, count_labels
 
 Floats = NDArray[np.float64]
@@ -22,8 +23,8 @@ class Summary(NamedTuple):
 
     Attributes
     ----------
-    n_rows
-        Rows of X of each block.
+    rows
+        Fingerprint of each block of X.
     labels
         Labels of each block.
     n_nan, n_inf, n_huge
@@ -31,16 +32,27 @@ class Summary(NamedTuple):
         (n_features,).
     """
 
-    n_rows: tuple[int, ...]
+    rows: tuple[Fingerprint, ...]
     labels: tuple[LabelCounts, ...]
     n_nan: NDArray[np.int64]
     n_inf: NDArray[np.int64]
     n_huge: NDArray[np.int64]
 
+    @property
+    def n_rows(self) -> tuple[int, ...]:
+        """Rows of X of each block."""
+        return tuple(part.n_rows for part in self.rows)
+
+    def prints(self) -> tuple[ChunkPrints, ...]:
+        """Fingerprints by chunk."""
+        pairs = zip(self.rows, self.labels, strict=True)
+        return tuple(ChunkPrints(place, x, y.own) for place, (x, y) in enumerate(pairs))
+
 
 def summarize(rows: Any, target: Any) -> Summary:
     """Notes of one block of X and y."""
     rows, target = unmasked(rows, "X"), unmasked(target, "y")
+    own = of_rows(rows)
     n_features = rows.shape[1]
     columns = rows.indices if sparse.issparse(rows) and rows.format == "csr" else None
     if sparse.issparse(rows) and columns is None:
@@ -54,7 +66,7 @@ def summarize(rows: Any, target: Any) -> Summary:
         n_inf = _by_column(np.isinf(values), columns, n_features)
         with np.errstate(over="ignore"):
             n_huge = _by_column(np.abs(values) > HUGE, columns, n_features) - n_inf
-    return Summary((rows.shape[0],), (count_labels(target),), n_nan, n_inf, n_huge)
+    return Summary((own,), (count_labels(target),), n_nan, n_inf, n_huge)
 
 
 def _has_finite_squares(values: NDArray[np.floating]) -> bool:
@@ -82,7 +94,7 @@ def sampled(rows: Any, indices: NDArray[np.int64]) -> Any:
 def merge_summaries(parts: Sequence[Summary]) -> Summary:
     """Notes of consecutive runs of blocks as one."""
     return Summary(
-        tuple(n for part in parts for n in part.n_rows),
+        tuple(own for part in parts for own in part.rows),
         tuple(labels for part in parts for labels in part.labels),
         np.sum([part.n_nan for part in parts], axis=0),
         np.sum([part.n_inf for part in parts], axis=0),

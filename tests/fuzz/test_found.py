@@ -62,6 +62,14 @@ def test_infinite_labels(data, kind):
 
 
 @EITHER
+@pytest.mark.parametrize("worst", [np.inf, 0.5])
+def test_labels_that_are_no_whole_numbers_in_objects(data, kind, worst):
+    y = np.where(data[1], worst, 0.0).astype(object)
+    with pytest.raises(InputError, match="12 labels are no whole numbers"):
+        resampled(kind(data[0]), y.tolist() if kind is as_given else kind(y))
+
+
+@EITHER
 @pytest.mark.parametrize("dtype", ["f2", "g"])
 def test_labels_that_pandas_has_no_index_of(data, kind, dtype):
     _, y = resampled(kind(data[0]), kind(data[1].astype(dtype)))
