@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import DTypeLike
 
 from .errors import InputError, LowRecallWarning
@@ -193,7 +192,7 @@ def _survey(
 ) -> Survey:
     wanted = [label for label, amount in amounts.items() if amount > 0]
     places = tuple(place for place, label in enumerate(counts) if label in wanted)
-    model = Model(clustering.labeler, pd.Index(list(counts)), places, settings.clusterer.n_clusters)
+    model = Model(clustering.labeler, tuple(counts), places, settings.clusterer.n_clusters)
     by_chunk = [sum(part.counts.get(label, 0) for label in wanted) for part in summary.labels]
     piece_rows = block_rows(blocks.matrix.shape[1], GROUP_BYTES)
     return take_survey(tasks, blocks, model, clustering.labels, by_chunk, piece_rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import dask
 import dask.array as da
@@ -17,6 +18,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE
 from dask_kmsmote.errors import InputError, ParameterError
+from dask_kmsmote.kernels.frames import series_of
+from dask_kmsmote.kernels.labels import code, encode
 
 SEED = {"random_state": 0}
 
@@ -158,3 +161,17 @@ def settings():
 
 def blas_threads():
     return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def test_threads_that_share_classes_find_all_labels():
+    """An index of pandas 2.2 that threads share may find no label (pandas issue 21150)."""
+    labels = np.arange(100_000)
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(20):
+            classes = tuple(labels.tolist())
+            meta = pd.Series(pd.Categorical([], categories=labels))
+            for codes in pool.map(lambda _, known=classes: encode(code(labels), known), range(4)):
+                assert (codes == labels).all()
+            for made in pool.map(lambda _, like=meta: series_of(1, 99_999, 0, like), range(4)):
+                assert made.tolist() == [99_999]
+                assert len(made.cat.categories) == len(labels)

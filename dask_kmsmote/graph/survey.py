@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from dask.delayed import Delayed
 
 from ..errors import ParameterError
@@ -60,7 +59,7 @@ class Model(NamedTuple):
     """
 
     labeler: Any
-    classes: pd.Index
+    classes: tuple[Any, ...]
     wanted: tuple[int, ...]
     n_clusters: int
 

@@ -49,7 +49,8 @@ def series_of(n: int, label: Any, start: int, meta: Any, like: Any = None) -> An
     """
     index = pd.RangeIndex(start, start + n)
     if isinstance(meta.dtype, pd.CategoricalDtype):
-        known = (meta if like is None else like).cat.categories
+        # a copy: an index that threads share may find labels missing (pandas issue 21150)
+        known = (meta if like is None else like).cat.categories.copy(deep=True)
         if label not in known:
             known = known.append(pd.Index([label], dtype=known.dtype))
         codes = np.full(n, known.get_loc(label))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -111,10 +112,15 @@ def code(block: Any) -> Coded:
     return Coded(codes.astype(np.int64), label_values(labels))
 
 
-def encode(coded: Coded, classes: pd.Index) -> NDArray[np.int64]:
-    """Number of each row's label in `classes`."""
-    known = classes.get_indexer(pd.Index(coded.labels))
-    return np.asarray(known[coded.codes], dtype=np.int64)
+def numbers_of(labels: NDArray[Any], classes: Sequence[Any]) -> NDArray[np.int64]:
+    """Number of each label in `classes`; -1 for one that is not among them."""
+    # an index of this call's own: one that threads share may find labels missing (pandas 21150)
+    return np.asarray(pd.Index(list(classes)).get_indexer(pd.Index(labels)), dtype=np.int64)
+
+
+def encode(coded: Coded, classes: Sequence[Any]) -> NDArray[np.int64]:
+    """Number of each row's label in `classes`, which has all of them."""
+    return numbers_of(coded.labels, classes)[coded.codes]
 
 
 def full_labels(n: int, label: Any, dtype: Any) -> NDArray[Any]:

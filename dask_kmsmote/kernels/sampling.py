@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ..planning.plan import SamplingPlan
 from ..planning.regions import Region, synthetic_regions
-from .labels import label_values
+from .labels import label_values, numbers_of
 from .order import Order
 from .seeding import INSPECTION, Ints, sample_rows, small_seed, stream
 
@@ -39,7 +38,7 @@ class LabelQuery(NamedTuple):
     """
 
     order: Order
-    classes: pd.Index
+    classes: tuple[Any, ...]
     bounds: tuple[int, ...]
     sizes: tuple[int, ...]
     seed: int
@@ -69,7 +68,7 @@ def query_of(plan: SamplingPlan, mixed: bool, sizes: Mapping[int, int], seed: in
     bounds = (0, plan.n_rows, *(region.stop for region in synthetic_regions(plan)))
     return LabelQuery(
         Order(plan.n_rows, plan.n_synthetic, mixed),
-        pd.Index([label for label, _ in plan.class_counts]),
+        tuple(label for label, _ in plan.class_counts),
         bounds,
         tuple(sizes.get(code, 0) for code in range(len(plan.class_counts))),
         seed,
@@ -85,10 +84,10 @@ def sample_synthetic(regions: Sequence[Region], size: int, seed: int) -> list[In
     ]
 
 
-def codes_of(labels: Any, classes: pd.Index) -> Ints:
+def codes_of(labels: Any, classes: Sequence[Any]) -> Ints:
     """Number of each label in `classes`; their length for one that is not among them."""
-    codes = classes.get_indexer(pd.Index(label_values(labels)))
-    return np.where(codes < 0, len(classes), codes).astype(np.int64)
+    codes = numbers_of(label_values(labels), classes)
+    return np.where(codes < 0, len(classes), codes)
 
 
 def sample_labels(labels: Any, start: int, query: LabelQuery) -> LabelSample:
