@@ -70,7 +70,7 @@ def connect(choice: ClusterChoice) -> Iterator[Any]:
             "--tls-ca, --tls-cert and --tls-key are for the scheduler of a cluster that runs: name "
             "it with --scheduler or --scheduler-file."
         )
-    with _local(choice) as client:
+    with _told(choice.verbose), _local(choice) as client:
         yield client
 
 
@@ -135,14 +135,19 @@ def _await_workers(client: Any, address: str, seconds: float) -> None:
 
 @contextmanager
 def _told(verbose: bool) -> Iterator[None]:
-    """Silence what the cluster logs, unless somebody looks for it."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(before if verbose else logging.CRITICAL)
+    """Silence what the cluster logs, unless somebody looks for it.
+
+    The event loop tells of tasks that end after an interrupt, when nobody waits for them.
+    """
+    loggers = [logging.getLogger(name) for name in ("distributed", "asyncio")]
+    before = [logger.level for logger in loggers]
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level if verbose else logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 @contextmanager

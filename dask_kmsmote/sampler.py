@@ -32,6 +32,7 @@ from .kernels.columns import check_columns, check_dtype
 from .kernels.seeding import root_seed
 from .listeners import ProgressBar
 from .pipeline import Run, Settings, run
+from .planning.checks import check_dimensions
 from .planning.interleave import mix
 from .planning.layout import block_rows
 from .planning.plan import SamplingPlan
@@ -330,6 +331,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Any, bool]:
         if isinstance(X, pd.DataFrame):
             check_columns(X)
+        elif getattr(X, "ndim", 0) > 2:
+            check_dimensions(X.shape)
         X, y = unmasked(X, "X"), unmasked(y, "y")
         if y is not None:
             memory.check_target(X, y)

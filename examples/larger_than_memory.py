@@ -17,6 +17,7 @@ from time import perf_counter
 import dask
 import dask.array as da
 import numpy as np
+import zarr
 from dask.utils import format_bytes, parse_bytes
 from distributed import Client, LocalCluster
 
@@ -40,10 +41,14 @@ def some_rows(chunk: np.ndarray) -> np.ndarray:
 
 def write(folder: Path, rows: da.Array, labels: da.Array) -> None:
     """Two Zarr arrays, not packed: random numbers would be no smaller."""
-    dask.compute(
-        rows.to_zarr(folder / "rows", compute=False, compressors=None),
-        labels.to_zarr(folder / "labels", compute=False, compressors=None),
-    )
+    arrays = {"rows": rows, "labels": labels}
+    targets = [
+        zarr.create_array(
+            folder / name, shape=x.shape, chunks=x.chunksize, dtype=x.dtype, compressors=None
+        )
+        for name, x in arrays.items()
+    ]
+    da.store(list(arrays.values()), targets, lock=False)
 
 
 def make_rows(n_bytes: int) -> tuple[da.Array, da.Array]:

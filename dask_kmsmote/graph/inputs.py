@@ -16,7 +16,7 @@ from ..kernels.blocks import frame_to_rows
 from ..kernels.columns import check_columns, common_dtype
 from ..kernels.fingerprint import ChunkPrints
 from ..kernels.labels import label_values
-from ..planning.checks import check_lengths
+from ..planning.checks import check_dimensions, check_lengths
 from .private import private_copy, with_own_keys
 from .tasks import Tasks, compute
 
@@ -111,11 +111,7 @@ def read_rows(tasks: Tasks, X: Any) -> RowBlocks:
         Not two-dimensional, no columns, or columns that are no numbers.
     """
     if isinstance(X, da.Array):
-        if X.ndim != 2 or X.shape[1] == 0:
-            raise InputError(
-                f"Found array with dim {X.ndim} and shape {X.shape}: X needs rows and at least "
-                "one column of features, e.g. X.reshape(-1, 1)."
-            )
+        check_dimensions(X.shape)
         matrix = X if X.numblocks[1] == 1 else X.rechunk({1: -1})
         return RowBlocks(matrix, [], tuple(range(X.shape[1])), lengths_of(matrix))
     if not hasattr(X, "map_partitions") or getattr(X, "ndim", 0) != 2:

@@ -12,6 +12,16 @@ SHOWN = 10
 MOST_BLOCKS = 1_000_000  # of synthetic rows, at least a task each
 
 
+def check_dimensions(shape: Sequence[float]) -> None:
+    """X has rows and columns."""
+    if len(shape) != 2 or shape[1] == 0:
+        mend = "X.reshape(-1, 1)" if len(shape) < 3 else "X.reshape(len(X), -1)"
+        raise InputError(
+            f"Found array with dim {len(shape)} and shape {tuple(shape)}: X needs rows and at "
+            f"least one column of features, e.g. {mend}."
+        )
+
+
 def check_lengths(n_rows: Sequence[int], n_labels: Sequence[int]) -> None:
     """Every chunk has as many labels as rows, and there are some."""
     for place, (rows, labels) in enumerate(zip(n_rows, n_labels, strict=True)):
