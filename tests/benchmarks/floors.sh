@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The quick tests on the oldest packages that pyproject.toml allows (about 15 minutes):
+# The tests on the oldest packages that pyproject.toml allows (about 15 minutes):
 #   tests/benchmarks/floors.sh [FOLDER [PYTHON]]
 # With RESOLUTION=highest: on the newest; with another PYTHON, on that.
 set -euo pipefail
@@ -17,6 +17,4 @@ export VIRTUAL_ENV=$folder/venv
 "$uv" pip install --quiet --no-deps --editable "$root"
 
 cd "$root"
-exec "$folder/venv/bin/python" -m pytest -p no:cacheprovider -q tests/test_oracle.py \
-  tests/test_planning.py tests/test_kernels.py tests/test_inputs.py tests/test_invariants.py \
-  tests/test_schedulers.py tests/test_cli.py tests/test_interleave.py
+exec "$folder/venv/bin/python" -m pytest -n 2 -q -p no:cacheprovider
