@@ -9,6 +9,10 @@ class InputError(ValueError):
     """The data can't be resampled: the message says where, how many, and the mend."""
 
 
+class InputTypeError(InputError, TypeError):
+    """The data have types that can't be resampled; a TypeError as well, as scikit-learn has it."""
+
+
 class ParameterError(ValueError):
     """A parameter does not fit the data or the other parameters."""
 

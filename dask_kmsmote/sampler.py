@@ -20,7 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import report, validation
-from .errors import ParameterError
+from .errors import InputError, InputTypeError, ParameterError
 from .graph import outputs
 from .graph.clustering import resolve_clusterer
 from .graph.density import Search
@@ -336,15 +336,24 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         X, y = unmasked(X, "X"), unmasked(y, "y")
         if y is not None:
             memory.check_target(X, y)
-        with _QUIET:
-            if y is not None:
-                check_classification_targets(y)
-            y = np.asarray(y) if isinstance(y, list) else y
-            y, one_vs_all = check_target_type(y, indicate_one_vs_all=True)
-            # what is not finite is left to the census, which says where
-            X, y = validate_data(
-                self, X=X, y=y, reset=True, accept_sparse=["csr", "csc"], ensure_all_finite=False
-            )
+        try:
+            with _QUIET:
+                return self._validated(X, y)
+        # scikit-learn's, that say what is wrong
+        except TypeError as error:
+            raise InputTypeError(str(error)) from error
+        except ValueError as error:
+            raise InputError(str(error)) from error
+
+    def _validated(self, X: Any, y: Any) -> tuple[Any, Any, bool]:
+        if y is not None:
+            check_classification_targets(y)
+        y = np.asarray(y) if isinstance(y, list) else y
+        y, one_vs_all = check_target_type(y, indicate_one_vs_all=True)
+        # what is not finite is left to the census, which says where
+        X, y = validate_data(
+            self, X=X, y=y, reset=True, accept_sparse=["csr", "csc"], ensure_all_finite=False
+        )
         return X, y, one_vs_all
 
     def _fit_resample(self, X: Any, y: Any, **params: Any) -> Any:
