@@ -141,6 +141,25 @@ def test_labels_of_any_type_that_change(source, kind, labels):
         y_new.compute()
 
 
+def test_labels_that_change_their_type_alone(source):
+    source.y = source.y.astype(object)
+    y_new = KMeansSMOTE(**PARAMS).fit_resample(*lazy(source, "array", "O"))[1]
+    source.y = source.y.astype(str).astype(object)
+    with pytest.raises(InputError, match="y changed between two reads"):
+        y_new.compute()
+
+
+@pytest.mark.parametrize("row", [[0, 7], [0, 0], [1, 1]])
+def test_one_vs_all_rows_that_are_none_later(source, row):
+    ones = np.eye(2, dtype=int)[source.y]
+    parts = [dask.delayed(lambda low: ones[low : low + SIZE])(low) for low in range(0, N, SIZE)]
+    y = da.concatenate([da.from_delayed(part, (SIZE, 2), dtype=int) for part in parts])
+    y_new = KMeansSMOTE(**PARAMS).fit_resample(lazy(source, "array")[0], y)[1]
+    ones[350] = row
+    with pytest.raises(InputError, match="y changed between two reads: chunk 3"):
+        y_new.compute()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("change", "name", "place"), CHANGES)
 def test_changed_between_census_and_survey(source, kind, change, name, place):
@@ -255,6 +274,19 @@ def test_one_bit_changes_the_fingerprint(rows, data):
     place = data.draw(st.integers(0, len(raw) - 1))
     raw[place] ^= np.uint8(1 << data.draw(st.integers(0, 7)))
     assert of_rows(other).bits != of_rows(rows).bits
+
+
+def test_the_last_bit_of_a_long_double_changes_the_fingerprint():
+    rows = np.ones((3, 2), dtype="g")
+    other = rows.copy()
+    other[1, 1] = np.nextafter(other[1, 1], 2)
+    assert of_rows(other) != of_rows(rows)
+
+
+@pytest.mark.parametrize("dtype", ["i8", "f8", "?", "M8[s]", "O"])
+def test_missing_labels_differ_from_zeros(dtype):
+    zeros = np.zeros(2, "i8").astype(dtype)
+    assert of_labels(np.array([0, -1]), zeros[:1]) != of_labels(np.array([0, 0]), zeros[:1])
 
 
 @quick

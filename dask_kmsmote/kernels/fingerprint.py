@@ -8,10 +8,10 @@ the speed of memory.
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -20,6 +20,7 @@ from .blocks import Rows
 from .compiled import compiled
 
 Words = NDArray[np.unsignedinteger]
+MISSING = np.uint64(0xD1B54A32D192ED03)  # no likely label
 
 
 class Fingerprint(NamedTuple):
@@ -47,9 +48,18 @@ def of_rows(rows: Rows) -> Fingerprint:
 
 def of_labels(codes: NDArray[np.int64], labels: NDArray[Any]) -> Fingerprint:
     """The fingerprint of labels by their numbers in an array of the different ones."""
-    known = pd.util.hash_array(labels.astype(object), categorize=False)
-    words = np.append(known, np.uint64(0))[codes]  # -1 is a missing one
+    if labels.dtype.kind in "biufmM":
+        known = _words(labels).astype(np.uint64)
+    else:
+        known = np.array([_word(label) for label in labels.tolist()], dtype=np.uint64)
+    words = np.append(known, MISSING)[codes]
     return Fingerprint(len(codes), _bits(words))
+
+
+def _word(label: Any) -> int:
+    # its type too: 1 and "1" have the same text
+    text = f"{type(label).__name__} {label}".encode("utf8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8).digest())
 
 
 def require_unchanged(now: Fingerprint, before: Fingerprint, name: str, place: int) -> None:
@@ -74,10 +84,12 @@ def _canonical(rows: Rows) -> tuple[Any, Any, Any]:
 
 
 def _words(values: NDArray[Any]) -> Words:
-    """The values as unsigned integers of their size."""
+    """The values as unsigned integers of their size; long doubles as two each."""
     if values.dtype.char == "g":  # its padding is not initialized
-        with np.errstate(over="ignore"):  # the census refuses what is infinite then
-            values = values.astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):  # the census refuses what is infinite
+            high = values.astype(np.float64)
+            low = (values - high).astype(np.float64)
+        values = np.concatenate([high, low])
     return values.view(f"u{values.dtype.itemsize}")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from .fingerprint import Fingerprint, of_labels
 
 
@@ -51,7 +52,7 @@ class Coded(NamedTuple):
 def label_values(block: Any) -> NDArray[Any]:
     """The labels of a numpy or pandas block as a one-dimensional numpy array.
 
-    A one-vs-all block, shape (m, n_classes), gives the column of each row's 1. Nullable and
+    A one-vs-all block, shape (m, n_classes), gives the column of each row's 1, or -1. Nullable and
     pyarrow integers and booleans become numpy's, strings and categories objects.
     """
     if isinstance(block, (pd.Series, pd.Index)):
@@ -67,12 +68,20 @@ def label_values(block: Any) -> NDArray[Any]:
         return values if values.dtype.kind in "iub" else values.astype(object)
     values = np.asarray(block)
     if values.ndim == 2:
-        return values.argmax(axis=1) if values.shape[1] > 1 else values.ravel()
+        return _columns_of_ones(values) if values.shape[1] > 1 else _indexable(values.ravel())
     return _indexable(values)
 
 
+def _columns_of_ones(rows: NDArray[Any]) -> NDArray[np.int64]:
+    # -1 where a row is not exactly one 1 among zeros
+    ones = rows == 1
+    one_hot = ((rows == 0) | ones).all(axis=1) & (ones.sum(axis=1) == 1)
+    return np.where(one_hot, ones.argmax(axis=1), -1)
+
+
 def _indexable(values: NDArray[Any]) -> NDArray[Any]:
-    # pandas has no index of bytes, half floats or long doubles
+    # pandas has no index of bytes, half floats, long doubles or another byte order
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
     if values.dtype.kind == "S":
         return values.astype(object)
     return values.astype(np.float64) if values.dtype.char in "eg" else values
@@ -80,16 +89,19 @@ def _indexable(values: NDArray[Any]) -> NDArray[Any]:
 
 def count_labels(block: Any) -> LabelCounts:
     """Count the labels of one block, and what can't be a label."""
-    n_not_one_hot = 0
-    if getattr(block, "ndim", 1) == 2 and block.shape[1] > 1:
-        dense = np.asarray(block)
-        one_hot = ((dense == 0) | (dense == 1)).all(axis=1) & ((dense == 1).sum(axis=1) == 1)
-        n_not_one_hot = int((~one_hot).sum())
     codes, labels = code(block)
     present = codes[codes >= 0]
     numbers = np.bincount(present, minlength=len(labels))
-    n_continuous = 0
-    values = pd.Series(labels).infer_objects().to_numpy()  # objects may be floats
+    n_not_one_hot = n_continuous = 0
+    if getattr(block, "ndim", 1) == 2 and block.shape[1] > 1:
+        n_not_one_hot = int(numbers[labels == -1].sum())
+    try:
+        values = pd.Series(labels).infer_objects().to_numpy()  # objects may be floats
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"y has a label that pandas has no string of ({error}): encode it otherwise, or give "
+            "the classes numbers."
+        ) from error
     if values.dtype.kind == "f":
         n_continuous = int(numbers[(values != np.floor(values)) | np.isinf(values)].sum())
     counts = {}
@@ -108,14 +120,23 @@ def _scalar(label: Any) -> Any:
 def code(block: Any) -> Coded:
     """The labels of one block as numbers, by their first appearance."""
     whole = isinstance(block, (pd.Series, pd.Index)) and not isinstance(block.dtype, np.dtype)
-    codes, labels = pd.factorize(block if whole else label_values(block))
+    values = block if whole else label_values(block)
+    try:
+        codes, labels = pd.factorize(values)
+    except TypeError as error:
+        kinds = sorted({type(label).__name__ for label in values})
+        raise InputError(
+            f"y has labels of the types {kinds}, some of which can't be told apart ({error}): "
+            "use numbers or strings, e.g. y = y.astype(str)."
+        ) from error
     return Coded(codes.astype(np.int64), label_values(labels))
 
 
 def numbers_of(labels: NDArray[Any], classes: Sequence[Any]) -> NDArray[np.int64]:
     """Number of each label in `classes`; -1 for one that is not among them."""
     # an index of this call's own: one that threads share may find labels missing (pandas 21150)
-    return np.asarray(pd.Index(list(classes)).get_indexer(pd.Index(labels)), dtype=np.int64)
+    known, asked = (pd.Index(part, tupleize_cols=False) for part in (list(classes), labels))
+    return np.asarray(known.get_indexer(asked), dtype=np.int64)
 
 
 def encode(coded: Coded, classes: Sequence[Any]) -> NDArray[np.int64]:
