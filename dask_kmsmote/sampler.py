@@ -42,7 +42,8 @@ MEMORY_CHUNK_BYTES = 32 * 2**20
 EXACT_ROWS = 16_384  # about where all pairs begin to cost more than sampling (18 features)
 # classes are judged here, by errors; sparse columns of a frame stay what they are
 _QUIET = Shared(muted="The number of unique classes|pandas.DataFrame with sparse columns")
-FINITE = Interval(numbers.Real, None, None, closed="neither")
+LARGEST = float(np.finfo(np.float64).max)
+FINITE = Interval(numbers.Real, -LARGEST, LARGEST, closed="both")
 
 
 class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
@@ -410,6 +411,12 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         if compat and not isinstance(self.random_state, numbers.Integral):
             seed %= 2**32
         rows = None if self.learning_rows == "auto" else int(self.learning_rows)
+        deaf = [each for each in self.callbacks or () if not callable(each)]
+        if deaf:
+            raise ParameterError(
+                f"callbacks has {deaf[0]!r}, which can't be called: each must be a function of one "
+                "event."
+            )
         return Settings(
             strategy=self.sampling_strategy,
             target=y,

@@ -141,7 +141,19 @@ def _learn_at_once(
         clusterer.n_sampled(n, blocks.matrix.shape[1]),
         n_iter=int(getattr(learner, "n_iter_", 0) or 0),
     )
-    return Clustering(fitted, labeler_of(fitted), labels, summary)
+    labeler = labeler_of(fitted)
+    if isinstance(labeler, NearestCenter):
+        _require_centers(labeler.centers, blocks.matrix.shape[1])
+    return Clustering(fitted, labeler, labels, summary)
+
+
+def _require_centers(centers: np.ndarray[Any, Any], n_features: int) -> None:
+    if centers.ndim != 2 or centers.shape[1] != n_features or not np.isfinite(centers).all():
+        raise ParameterError(
+            f"kmeans_estimator has cluster_centers_ of shape {centers.shape}, for X of "
+            f"{n_features} features: it needs finite centres of as many, learned from the same "
+            "columns."
+        )
 
 
 def labeler_of(fitted: Any) -> NearestCenter | Predictor:
@@ -259,7 +271,13 @@ def resolve_clusterer(
 
         estimator = KMeans(n_clusters, max_iter=PASSES, random_state=small_seed(seed, START))
         return Clusterer(estimator, "lloyd", n_clusters, seed, learning_rows, False)
-    estimator = clone(setting)
+    try:
+        estimator = clone(setting)
+    except (TypeError, RuntimeError) as error:
+        raise ParameterError(
+            f"kmeans_estimator={setting!r} can't be cloned: {error} Pass an instance of a class "
+            "derived from sklearn.base.BaseEstimator."
+        ) from error
     if isinstance(estimator, FrozenEstimator):
         check_is_fitted(setting.estimator)
         return Clusterer(estimator, "frozen", _n_clusters(setting), seed, 0, False)

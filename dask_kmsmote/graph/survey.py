@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from dask.delayed import Delayed
 
-from ..errors import ParameterError
+from ..kernels.assignment import require_labels
 from ..kernels.blocks import unmasked
 from ..kernels.fingerprint import ChunkPrints, of_labels, of_rows, require_unchanged
 from ..kernels.labels import code, encode
@@ -78,11 +78,7 @@ def survey_chunk(
     inertia = math.nan
     if labels is None:
         labels, inertia = model.labeler.label(rows)
-    if len(labels) and labels.max() >= model.n_clusters:
-        raise ParameterError(
-            f"kmeans_estimator labelled a row {labels.max()}, but says that it makes "
-            f"{model.n_clusters} clusters (n_clusters): set it to the number that it finds."
-        )
+    labels = require_labels(labels, rows.shape[0], model.n_clusters)
     codes = encode(coded, model.classes)
     shape = (model.n_clusters, len(model.classes))
     return extract(rows, codes, labels, inertia, start, model.wanted, shape)

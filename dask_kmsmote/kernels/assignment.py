@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from ..errors import ParameterError
 from .blocks import Rows, as_dense
 from .compiled import compiled
 
@@ -86,3 +87,25 @@ class Predictor(NamedTuple):
             return np.empty(0, dtype=np.int32), math.nan
         with threadpool_limits(1, user_api="openmp"):
             return np.asarray(self.estimator.predict(rows)), math.nan
+
+
+def require_labels(labels: Any, n_rows: int, n_clusters: int) -> NDArray[np.int64]:
+    """The clusters that a clusterer gave to rows, as integers; negative ones mean none.
+
+    Raises
+    ------
+    ParameterError
+        They are none, or not one for each row.
+    """
+    found = np.asarray(labels)
+    if found.shape != (n_rows,) or found.dtype.kind not in "biu":
+        raise ParameterError(
+            f"kmeans_estimator labelled {n_rows} rows by an array of shape {found.shape} and dtype "
+            f"{found.dtype}: its predict must give an integer for each row."
+        )
+    if n_rows and found.max() >= n_clusters:
+        raise ParameterError(
+            f"kmeans_estimator labelled a row {found.max()}, but says that it makes "
+            f"{n_clusters} clusters (n_clusters): set it to the number that it finds."
+        )
+    return found.astype(np.int64, copy=False)

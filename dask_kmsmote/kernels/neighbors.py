@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
+from ..errors import ParameterError
 from .blocks import Rows
 
 Ints = NDArray[np.int64]
@@ -21,11 +22,28 @@ def search(estimator: Any, rows: Rows) -> Ints:
     -------
     ndarray
         Shape (m, n_neighbors).
+
+    Raises
+    ------
+    ParameterError
+        The object gives something else.
     """
     with threadpool_limits(1, user_api="openmp"), np.errstate(over="ignore"):
         fitted = clone(estimator, safe=False).fit(rows)
-        indices = fitted.kneighbors(rows, return_distance=False)
-    return np.asarray(indices, dtype=np.int64)
+        found = np.asarray(fitted.kneighbors(rows, return_distance=False))
+    n, wanted = rows.shape[0], (rows.shape[0], estimator.n_neighbors)
+    if found.shape != wanted or found.dtype.kind not in "iu":
+        raise ParameterError(
+            f"k_neighbors={estimator!r} gave neighbours of shape {found.shape} and dtype "
+            f"{found.dtype}: its kneighbors(X, return_distance=False) must give integers of shape "
+            f"{wanted}."
+        )
+    if n and (found.min() < 0 or found.max() >= n):
+        raise ParameterError(
+            f"k_neighbors={estimator!r} gave neighbours from {found.min()} to {found.max()} among "
+            f"{n} rows: it must find n_neighbors={wanted[1]} rows, 0 to {n - 1}, for each row."
+        )
+    return found.astype(np.int64)
 
 
 def drop_self(indices: Ints) -> Ints:
