@@ -335,11 +335,13 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         elif getattr(X, "ndim", 0) > 2:
             check_dimensions(X.shape)
         X, y = unmasked(X, "X"), unmasked(y, "y")
-        if y is not None:
-            memory.check_target(X, y)
         try:
+            if y is not None:
+                memory.check_target(X, y)
             with _QUIET:
                 return self._validated(X, y)
+        except InputError:
+            raise
         # scikit-learn's, that say what is wrong
         except TypeError as error:
             raise InputTypeError(str(error)) from error

@@ -43,8 +43,11 @@ def take_census(tasks: Tasks, blocks: RowBlocks, sample: Ints) -> tuple[Summary,
     rows
         One persisted block: the sampled rows in their order.
     """
-    rows = blocks.rows()
-    notes = [tasks("census", summarize, *pair) for pair in zip(rows, blocks.target, strict=True)]
+    rows, n_features = blocks.rows(), blocks.matrix.shape[1]
+    notes = [
+        tasks("census", summarize, *pair, n_features)
+        for pair in zip(rows, blocks.target, strict=True)
+    ]
     summary = tasks.tree("census-merge", merge_summaries, notes)
     summary, kept = persist(summary, _sampled(tasks, blocks, rows, sample))
     found, deviations = compute(
@@ -55,7 +58,7 @@ def take_census(tasks: Tasks, blocks: RowBlocks, sample: Ints) -> tuple[Summary,
 
 def _sampled(tasks: Tasks, blocks: RowBlocks, rows: list[Delayed], sample: Ints) -> Delayed:
     parts = [
-        tasks("sample", sampled, rows[chunk], places)
+        tasks("sample", sampled, rows[chunk], blocks.matrix.shape[1], places)
         for chunk, places in by_chunk(blocks.lengths or (), sample)
     ]
     return tasks("sample-join", stack, parts or rows[:1])

@@ -8,6 +8,7 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+import pandas as pd
 from dask.base import is_dask_collection
 from dask.delayed import Delayed
 
@@ -114,7 +115,7 @@ def read_rows(tasks: Tasks, X: Any) -> RowBlocks:
         check_dimensions(X.shape)
         matrix = X if X.numblocks[1] == 1 else X.rechunk({1: -1})
         return RowBlocks(matrix, [], tuple(range(X.shape[1])), lengths_of(matrix))
-    if not hasattr(X, "map_partitions") or getattr(X, "ndim", 0) != 2:
+    if not _is_frame(X) or X.ndim != 2:
         raise InputError(
             f"X is a {type(X).__name__} beside a Dask y: pass both as Dask collections, or both "
             "in memory, e.g. y = y.compute()."
@@ -146,12 +147,17 @@ def read_target(tasks: Tasks, y: Any, blocks: RowBlocks) -> Any:
             )
         y = da.from_array(y, chunks=(lengths, *((n,) for n in y.shape[1:])))
     if isinstance(y, da.Array):
-        if y.ndim > 2 or (y.ndim == 2 and y.shape[1] == 1):
+        if y.ndim not in (1, 2) or (y.ndim == 2 and y.shape[1] == 1):
             raise InputError(
                 f"y is two-dimensional, shape {y.shape}: pass its one column, y = y[:, 0]."
             )
         y = y if y.ndim == 1 else y.rechunk({1: -1})
         return align(matrix, y)
+    if not _is_frame(y) or isinstance(y._meta, pd.Index):
+        raise InputError(
+            f"y is a {type(y).__name__}: pass a Dask array or series of labels, e.g. "
+            "y = y.to_series() of an index."
+        )
     if y.ndim != 1:
         raise InputError(
             f"y is two-dimensional, with the columns {list(y.columns)}: pass one of them, "
@@ -162,6 +168,15 @@ def read_target(tasks: Tasks, y: Any, blocks: RowBlocks) -> Any:
     if y.npartitions != matrix.numblocks[0]:
         raise misaligned(matrix.numblocks[0], y.npartitions)
     return y
+
+
+def _is_frame(collection: Any) -> bool:
+    # a Delayed has every attribute that it is asked for
+    return (
+        not isinstance(collection, Delayed)
+        and hasattr(collection, "npartitions")
+        and hasattr(collection, "ndim")
+    )
 
 
 def label_array(tasks: Tasks, y: Any, known: bool) -> da.Array:

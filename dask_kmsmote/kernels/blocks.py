@@ -56,6 +56,28 @@ def unmasked(block: Any, name: str) -> Any:
     return block.data
 
 
+def require_rows(block: Any, n_features: int) -> Rows:
+    """A chunk of X as rows of numbers, which its Dask array may have claimed wrongly.
+
+    Raises
+    ------
+    InputError
+        It is of another type or shape, or has masked values.
+    """
+    block = unmasked(block, "X")
+    shape: Any = getattr(block, "shape", ())
+    dtype: Any = getattr(block, "dtype", None)
+    dense = isinstance(block, np.ndarray) and not isinstance(block, np.matrix)
+    known = dense or getattr(block, "format", None) in ("csr", "csc")
+    if not known or len(shape) != 2 or shape[1] != n_features or dtype.kind not in "biuf":
+        raise InputError(
+            f"A chunk of X is a {type(block).__name__} of shape {shape} and dtype {dtype}; it "
+            f"must be a numpy array or a csr or csc matrix of numbers, with {n_features} columns: "
+            "convert it where X is made, e.g. X = X.map_blocks(scipy.sparse.csr_matrix)."
+        )
+    return block
+
+
 def between(rows: Any, low: int, high: int) -> Any:
     """Rows [low, high) of a block, or of a partition of pandas."""
     if hasattr(rows, "iloc"):

@@ -67,6 +67,11 @@ def label_values(block: Any) -> NDArray[Any]:
         values = np.asarray(block)
         return values if values.dtype.kind in "iub" else values.astype(object)
     values = np.asarray(block)
+    if values.ndim not in (1, 2) or values.dtype.kind == "V":
+        raise InputError(
+            f"y, or a chunk of it, is a {type(block).__name__} of shape {values.shape} and dtype "
+            f"{values.dtype}: pass one label for each row, in an array or a series."
+        )
     if values.ndim == 2:
         return _columns_of_ones(values) if values.shape[1] > 1 else _indexable(values.ravel())
     return _indexable(values)

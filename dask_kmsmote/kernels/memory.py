@@ -32,10 +32,11 @@ def check_target(X: Any, y: Any) -> None:
             f"y = y[{y.columns[0]!r}], or a one-vs-all array, y.to_numpy()."
         )
     labels = y if hasattr(y, "ndim") else np.asarray(y, dtype=object)
-    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    n_rows = X.shape[:1] if hasattr(X, "shape") else (len(X),) if hasattr(X, "__len__") else ()
     if labels.ndim not in (1, 2) or sparse.issparse(labels) or np.iscomplexobj(labels):
         return
-    checks.check_lengths([n_rows], [len(labels)])
+    if n_rows:  # others are refused by scikit-learn
+        checks.check_lengths(n_rows, [len(labels)])
     found = count_labels(labels)
     checks.check_labels(found.n_missing, found.n_continuous, found.n_not_one_hot)
     checks.sum_counts([found.counts])

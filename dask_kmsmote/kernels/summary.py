@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from .blocks import Rows, take, unmasked
+from .blocks import Rows, require_rows, take, unmasked
 from .fingerprint import ChunkPrints, Fingerprint, of_rows
 from .labels import LabelCounts, count_labels
 
@@ -49,11 +49,10 @@ class Summary(NamedTuple):
         return tuple(ChunkPrints(place, x, y.own) for place, (x, y) in enumerate(pairs))
 
 
-def summarize(rows: Any, target: Any) -> Summary:
-    """Notes of one block of X and y."""
-    rows, target = unmasked(rows, "X"), unmasked(target, "y")
+def summarize(rows: Any, target: Any, n_features: int) -> Summary:
+    """Notes of one block of X and y; X has `n_features` columns."""
+    rows, target = require_rows(rows, n_features), unmasked(target, "y")
     own = of_rows(rows)
-    n_features = rows.shape[1]
     columns = rows.indices if sparse.issparse(rows) and rows.format == "csr" else None
     if sparse.issparse(rows) and columns is None:
         rows = rows.tocsr()
@@ -86,8 +85,9 @@ def _by_column(
     return np.bincount(columns[flags], minlength=n_features).astype(np.int64)
 
 
-def sampled(rows: Any, indices: NDArray[np.int64]) -> Any:
+def sampled(rows: Any, n_features: int, indices: NDArray[np.int64]) -> Any:
     """Some rows of a block; numbers beyond its end are left out, as its length is still a claim."""
+    rows = require_rows(rows, n_features)
     return take(rows, indices[indices < rows.shape[0]])
 
 
@@ -104,7 +104,7 @@ def merge_summaries(parts: Sequence[Summary]) -> Summary:
 
 def measure_deviations(sample: Rows | None) -> Floats:
     """Standard deviation of each feature over at most about `SPREAD_ROWS` rows of a sample."""
-    if sample is None:
+    if sample is None or sample.shape[0] == 0:
         return np.empty(0)
     rows = sample[:: max(1, sample.shape[0] // SPREAD_ROWS)]
     with np.errstate(all="ignore"):
