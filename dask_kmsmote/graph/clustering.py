@@ -142,7 +142,8 @@ def _learn_at_once(
         n_iter=int(getattr(learner, "n_iter_", 0) or 0),
     )
     labeler = labeler_of(fitted)
-    if isinstance(labeler, NearestCenter):
+    # those learned from X overflow with it, which the mean distance shows
+    if clusterer.kind == "frozen" and isinstance(labeler, NearestCenter):
         _require_centers(labeler.centers, blocks.matrix.shape[1])
     return Clustering(fitted, labeler, labels, summary)
 
