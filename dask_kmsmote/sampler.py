@@ -42,8 +42,7 @@ MEMORY_CHUNK_BYTES = 32 * 2**20
 EXACT_ROWS = 16_384  # about where all pairs begin to cost more than sampling (18 features)
 # classes are judged here, by errors; sparse columns of a frame stay what they are
 _QUIET = Shared(muted="The number of unique classes|pandas.DataFrame with sparse columns")
-LARGEST = float(np.finfo(np.float64).max)
-FINITE = Interval(numbers.Real, -LARGEST, LARGEST, closed="both")
+FINITE = Interval(numbers.Real, None, None, closed="neither")
 
 
 class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
@@ -424,12 +423,19 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
             target=y,
             clusterer=resolve_clusterer(self.kmeans_estimator, compat, seed, rows),
             search=self._search(compat, seed),
-            threshold=self.cluster_balance_threshold,
-            exponent=self.density_exponent,
+            threshold=self._number("cluster_balance_threshold"),
+            exponent=self._number("density_exponent"),
             seed=seed,
             compat=compat,
             callbacks=(*(self.callbacks or ()), *([ProgressBar()] if self.progress else [])),
         )
+
+    def _number(self, name: str) -> float | str:
+        value = getattr(self, name)
+        try:
+            return value if isinstance(value, str) else float(value)
+        except OverflowError as error:
+            raise ParameterError(f"{name} is an {error}: lower it.") from error
 
     def _search(self, compat: bool, seed: int) -> Search:
         exact_rows = None if compat else self.exact_rows

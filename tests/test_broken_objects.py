@@ -6,6 +6,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
+from dask_ml.cluster import KMeans as DaskKMeans
 from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
 from sklearn.frozen import FrozenEstimator
@@ -148,6 +149,19 @@ def test_frozen_centers_of_other_features(given, name):
         resample(given, kmeans_estimator=FrozenEstimator(model))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_centers_to_start_from_that_are_not_finite(given, value):
+    with pytest.raises(ParameterError, match="init with NaN or infinity"):
+        resample(given, kmeans_estimator=DaskKMeans(2, init=np.full((2, 4), value)))
+
+
+@pytest.mark.parametrize("kind", [KMeans, DaskKMeans])
+@pytest.mark.parametrize("n", [0, -2])
+def test_no_clusters(given, kind, n):
+    with pytest.raises(ParameterError, match=f"has n_clusters={n}"):
+        resample(given, kmeans_estimator=kind(n))
+
+
 def test_callbacks_that_are_none(given):
     with pytest.raises(ParameterError, match="callbacks has 3, which can't be called"):
         resample(given, callbacks=[print, 3])
@@ -156,5 +170,11 @@ def test_callbacks_that_are_none(given):
 @pytest.mark.parametrize("name", ["density_exponent", "cluster_balance_threshold"])
 @pytest.mark.parametrize("value", [10**400, np.inf, np.nan])
 def test_numbers_that_no_float_holds(given, name, value):
-    with pytest.raises(InvalidParameterError, match=name):
+    with pytest.raises((InvalidParameterError, ParameterError), match=name):
         resample(given, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["density_exponent", "cluster_balance_threshold"])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.longdouble, np.int8])
+def test_numbers_of_any_type(given, name, kind):
+    assert len(resample(given, **{name: kind(0)})[0]) == 180

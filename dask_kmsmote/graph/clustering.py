@@ -198,6 +198,8 @@ def _learn_by_passes(
             f"kmeans_estimator has init of shape {start.shape}; {k} clusters of "
             f"{blocks.matrix.shape[1]} features need {(k, blocks.matrix.shape[1])}."
         )
+    if start is not None and not np.isfinite(start).all():
+        raise ParameterError("kmeans_estimator has init with NaN or infinity: pass finite centres.")
     seed = clusterer.seed if estimator.random_state is None else estimator.random_state
     seed = root_seed(seed)
     matrix, n_sampled = blocks.matrix, clusterer.n_sampled(n, blocks.matrix.shape[1])
@@ -296,6 +298,10 @@ def _n_clusters(estimator: Any) -> int:
     for name in ("n_clusters", "n_components"):
         value = getattr(inner, name, None)
         if isinstance(value, int | np.integer):
+            if value < 1:
+                raise ParameterError(
+                    f"kmeans_estimator={estimator!r} has {name}={value}: it must make 1 or more."
+                )
             return int(value)
     centers = getattr(inner, "cluster_centers_", None)
     if centers is None:

@@ -15,6 +15,8 @@ from .masking import has_password, masked, masked_url, secrets_of
 
 # of libraries whose exceptions have no base class of their own
 STORE_PACKAGES = {"botocore", "aiobotocore", "aiohttp", "s3fs", "gcsfs", "adlfs"}
+# what stores know of a file; "created" is a local one's change time, which no program can set back
+MARKS = ("ETag", "etag", "mtime", "created", "LastModified", "Last-Modified", "last_modified")
 
 
 @dataclass(frozen=True)
@@ -154,9 +156,9 @@ def contains(outer: Location, inner: Location) -> bool:
 
 
 def fingerprint(files: dict[str, dict[str, Any]]) -> str:
-    """What changes with the files: SHA-256 of their names, sizes, and times or tags."""
+    """What changes with the files: SHA-256 of their names, sizes, times and tags."""
     digest = hashlib.sha256()
     for path, info in files.items():
-        mark = next((info[key] for key in ("ETag", "etag", "mtime") if key in info), "")
-        digest.update(f"{path}\0{info.get('size')}\0{mark}\n".encode())
+        marks = [info[key] for key in MARKS if key in info]
+        digest.update(f"{path}\0{info.get('size')}\0{marks}\n".encode())
     return digest.hexdigest()
