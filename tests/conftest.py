@@ -6,9 +6,45 @@ from pathlib import Path
 
 import dask
 import numpy as np
+import pandas as pd
 import pytest
 
+from kinds import N_FEATURES, N_MINORITY, NAMES, N, as_array, as_frame
+
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def one_thread():
+    """Whatever is computed, is computed by this thread."""
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Rows and labels of two classes, see `kinds`."""
+    return make_imbalanced(N, N_FEATURES, N_MINORITY / N, seed=3)
+
+
+@pytest.fixture(scope="module")
+def three_classes(data):
+    """The same rows, 140 of class 0, 60 of 1 and 100 of 2."""
+    X, y = data
+    y = y.copy()
+    y[np.flatnonzero(y == 0)[:100]] = 2
+    return X, y
+
+
+@pytest.fixture(params=["numpy", "array", "frame"])
+def given(request, data):
+    """The data as numpy arrays, Dask arrays or Dask frames."""
+    X, y = data
+    return {
+        "numpy": (X, y),
+        "array": (as_array(X, 2), as_array(y)),
+        "frame": (as_frame(pd.DataFrame(X, columns=NAMES)), as_frame(pd.Series(y, name="t"))),
+    }[request.param]
 
 
 @pytest.fixture

@@ -87,12 +87,3 @@ def check_lazy_frame(collection, kind):
     assert isinstance(collection, kind)
     assert collection.known_divisions
     assert collection.divisions[0] == 0
-
-
-def given_as(kind, X, y):
-    """The rows as numpy arrays, Dask arrays or Dask frames."""
-    return {
-        "numpy": (X, y),
-        "array": (as_array(X, 2), as_array(y)),
-        "frame": (as_frame(pd.DataFrame(X, columns=NAMES)), as_frame(pd.Series(y, name="t"))),
-    }[kind]

@@ -44,11 +44,9 @@ class SpyKMeans(KMeans):
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
+def _nothing_noted(one_thread):
     fits.clear()
     reads.clear()
-    with dask.config.set(scheduler="synchronous"):
-        yield
 
 
 @pytest.fixture

@@ -19,10 +19,7 @@ from dask_kmsmote.errors import ParameterError
 N = 120
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    with dask.config.set(scheduler="synchronous"):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(params=["numpy", "array"])

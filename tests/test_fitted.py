@@ -14,35 +14,18 @@ from dask_ml.cluster import KMeans as DaskKMeans
 from sklearn.cluster import KMeans
 from sklearn.frozen import FrozenEstimator
 
-from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE, SamplingPlan
 from kinds import (
     N_FEATURES,
-    N_MINORITY,
     NAMES,
     REPORT_COLUMNS,
     N,
     as_array,
     check_synthetic,
-    given_as,
     make_sampler,
 )
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    with dask.config.set(scheduler="synchronous"):
-        yield
-
-
-@pytest.fixture(scope="module")
-def data():
-    return make_imbalanced(N, N_FEATURES, N_MINORITY / N, seed=3)
-
-
-@pytest.fixture(params=["numpy", "array", "frame"])
-def given(request, data):
-    return given_as(request.param, *data)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def is_frame(given):

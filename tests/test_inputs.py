@@ -13,10 +13,8 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.frozen import FrozenEstimator
 
-from conftest import make_imbalanced
 from kinds import (
     N_FEATURES,
-    N_MINORITY,
     NAMES,
     N,
     as_array,
@@ -29,16 +27,7 @@ from kinds import (
     same_bytes,
 )
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    with dask.config.set(scheduler="synchronous"):
-        yield
-
-
-@pytest.fixture(scope="module")
-def data():
-    return make_imbalanced(N, N_FEATURES, N_MINORITY / N, seed=3)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # Dask arrays

@@ -11,11 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import make_imbalanced
 from kinds import (
     CUTS,
     N_FEATURES,
-    N_MINORITY,
     NAMES,
     N,
     as_array,
@@ -28,24 +26,7 @@ from kinds import (
     same_bytes,
 )
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    with dask.config.set(scheduler="synchronous"):
-        yield
-
-
-@pytest.fixture(scope="module")
-def data():
-    return make_imbalanced(N, N_FEATURES, N_MINORITY / N, seed=3)
-
-
-@pytest.fixture(scope="module")
-def three_classes(data):
-    X, y = data
-    y = y.copy()
-    y[np.flatnonzero(y == 0)[:100]] = 2
-    return X, y  # 140 of 0, 60 of 1, 100 of 2
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def labels_of(y, kind):

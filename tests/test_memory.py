@@ -14,11 +14,9 @@ from dask_ml.cluster import KMeans as DaskKMeans
 from scipy import sparse
 from sklearn.cluster import KMeans
 
-from conftest import make_imbalanced
 from kinds import (
     CHUNKS,
     N_FEATURES,
-    N_MINORITY,
     NAMES,
     N,
     as_array,
@@ -29,16 +27,7 @@ from kinds import (
     same_bytes,
 )
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    with dask.config.set(scheduler="synchronous"):
-        yield
-
-
-@pytest.fixture(scope="module")
-def data():
-    return make_imbalanced(N, N_FEATURES, N_MINORITY / N, seed=3)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 SPARSE_KINDS = [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array, sparse.csc_array]

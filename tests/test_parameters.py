@@ -14,41 +14,15 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KDTree, NearestNeighbors
 
-from conftest import make_imbalanced
 from kinds import (
-    N_FEATURES,
-    N_MINORITY,
     N,
     as_array,
     check_synthetic,
-    given_as,
     make_sampler,
     same_bytes,
 )
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    with dask.config.set(scheduler="synchronous"):
-        yield
-
-
-@pytest.fixture(scope="module")
-def data():
-    return make_imbalanced(N, N_FEATURES, N_MINORITY / N, seed=3)
-
-
-@pytest.fixture(scope="module")
-def three_classes(data):
-    X, y = data
-    y = y.copy()
-    y[np.flatnonzero(y == 0)[:100]] = 2
-    return X, y  # 140 of 0, 60 of 1, 100 of 2
-
-
-@pytest.fixture(params=["numpy", "array", "frame"])
-def given(request, data):
-    return given_as(request.param, *data)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 SEEDS = {

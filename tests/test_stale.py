@@ -30,10 +30,7 @@ PARAMS = {"random_state": 0, "kmeans_estimator": 3}
 KINDS = ["array", "unknown array", "sparse array", "frame", "nullable frame", "frame of ints"]
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    with dask.config.set(scheduler="synchronous"):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

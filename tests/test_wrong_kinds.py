@@ -18,10 +18,7 @@ from dask_kmsmote.errors import InputError
 N, SIZE = 120, 30
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    with dask.config.set(scheduler="synchronous"):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ import dask
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "fuzz"))
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "fuzz")]
 
 
 def try_data(n: int, seed: int) -> int:

@@ -12,7 +12,6 @@ import os
 import random
 import signal
 import tempfile
-import threading
 import time
 from collections import Counter
 from contextlib import contextmanager, suppress
@@ -27,6 +26,7 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.utils import get_mp_context
 
 import workload
+from alarm import time_limit
 from dask_kmsmote.events import StageStarted
 
 WORKERS = 3
@@ -146,7 +146,7 @@ class Arena:
         start, found, error = time.perf_counter(), None, ""
         try:
             with (
-                _alarm(PATIENCE),
+                time_limit(PATIENCE),
                 self._plugged(trigger),
                 tempfile.TemporaryDirectory() as folder,
             ):
@@ -333,21 +333,3 @@ def count_disk_writes(dask_worker):
 
 def _told_stage(stage):
     return "density" if stage == "gather" else stage
-
-
-@contextmanager
-def _alarm(seconds):
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ring(*_):
-        raise TimeoutError(f"no end within {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import warnings
 from collections import Counter
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +14,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils._param_validation import InvalidParameterError
 
+from alarm import time_limit
 from dask_kmsmote import KMeansSMOTE, errors
 
 SECONDS = 120  # for a case of a second or less, on a machine with much else to do
@@ -24,25 +22,6 @@ NAMED = tuple(
     cls for cls in vars(errors).values()
     if isinstance(cls, type) and issubclass(cls, Exception) and cls.__module__ == errors.__name__
 )  # fmt: skip
-
-
-@contextmanager
-def time_limit():
-    """An alarm where a case hangs; in the main thread alone, as signals are."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ring(*_):
-        raise TimeoutError(f"hangs for {SECONDS} s")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(SECONDS)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 @dataclass
@@ -62,7 +41,7 @@ def outcome(case):
     X, y = case.build()
     before = [part if dask.is_dask_collection(part) else deepcopy(part) for part in (X, y)]
     try:
-        with time_limit(), warnings.catch_warnings():
+        with time_limit(SECONDS), warnings.catch_warnings():
             warnings.simplefilter("error")
             result = resample(X, y, case.params)
     except (*NAMED, InvalidParameterError) as error:

@@ -20,10 +20,7 @@ N = 60
 SEED = {"random_state": 0, "kmeans_estimator": 1}
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    with dask.config.set(scheduler="synchronous"):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
