@@ -61,16 +61,13 @@ def connect(choice: ClusterChoice) -> Iterator[Any]:
         address = os.environ.get("DASK_SCHEDULER_ADDRESS")
     if not address and choice.scheduler_file:
         address = _read_address(choice.scheduler_file)
-    if address:
-        with _remote(choice.tls.address(address), choice) as client:
-            yield client
-        return
-    if choice.tls.are_given:
+    if choice.tls.are_given and not address:
         raise ParameterError(
             "--tls-ca, --tls-cert and --tls-key are for the scheduler of a cluster that runs: name "
             "it with --scheduler or --scheduler-file."
         )
-    with _told(choice.verbose), _local(choice) as client:
+    made = _remote(choice.tls.address(address), choice) if address else _local(choice)
+    with _told(choice.verbose), made as client:
         yield client
 
 
@@ -96,22 +93,19 @@ def _remote(address: str, choice: ClusterChoice) -> Iterator[Any]:
 
     timeout = parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
     security = choice.tls.security(address)
-    with _told(choice.verbose):
+    try:
+        asyncio.run(_greet(address, timeout, security))
+        client = Client(address, timeout=timeout, security=security)
+    except (OSError, ValueError) as error:
+        raise ClusterError(f"No Dask scheduler answers at {address}: {mend(address)}") from error
+    with client:
+        _await_workers(client, address, choice.wait)
         try:
-            asyncio.run(_greet(address, timeout, security))
-            client = Client(address, timeout=timeout, security=security)
-        except (OSError, ValueError) as error:
+            yield client
+        except FutureCancelledError as error:
             raise ClusterError(
-                f"No Dask scheduler answers at {address}: {mend(address)}"
+                f"The scheduler at {address} was lost, or gave up a task: {error}"
             ) from error
-        with client:
-            _await_workers(client, address, choice.wait)
-            try:
-                yield client
-            except FutureCancelledError as error:
-                raise ClusterError(
-                    f"The scheduler at {address} was lost, or gave up a task: {error}"
-                ) from error
 
 
 async def _greet(address: str, timeout: float, security: Any) -> None:

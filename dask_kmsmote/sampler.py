@@ -12,36 +12,28 @@ import numpy as np
 import pandas as pd
 from dask.base import is_dask_collection
 from imblearn.over_sampling.base import BaseOverSampler
-from imblearn.utils import check_target_type
-from sklearn.base import _fit_context, clone
+from sklearn.base import _fit_context
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from . import report, validation
-from .errors import InputError, InputTypeError, ParameterError
 from .graph import outputs
-from .graph.clustering import resolve_clusterer
-from .graph.density import Search
 from .graph.inputs import RowBlocks, from_dask, from_memory
 from .graph.tasks import Tasks
+from .in_memory import check_in_memory
 from .kernels import memory
-from .kernels.blocks import unmasked
-from .kernels.columns import check_columns, check_dtype
+from .kernels.columns import check_dtype
 from .kernels.seeding import root_seed
-from .listeners import ProgressBar
-from .pipeline import Run, Settings, run
-from .planning.checks import check_dimensions
+from .parameters import settings_of, threshold_in_force
+from .pipeline import Run, run
 from .planning.interleave import mix
 from .planning.layout import block_rows
 from .planning.plan import SamplingPlan
-from .threads import Shared, count_threads, in_this_process, on_active_scheduler
+from .threads import count_threads, in_this_process, on_active_scheduler
 
 MEMORY_CHUNK_BYTES = 32 * 2**20
 EXACT_ROWS = 16_384  # about where all pairs begin to cost more than sampling (18 features)
-# classes are judged here, by errors; sparse columns of a frame stay what they are
-_QUIET = Shared(muted="The number of unique classes|pandas.DataFrame with sparse columns")
 FINITE = Interval(numbers.Real, None, None, closed="neither")
 
 
@@ -239,7 +231,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         if is_dask_collection(X) or is_dask_collection(y):
             self._plan_dask(X, y)
         else:
-            rows, target, _ = self._check_X_y(X, y)
+            rows, target, _ = check_in_memory(self, X, y)
             with in_this_process(self.n_jobs):
                 self._plan_memory(rows, target, y)
         return self
@@ -297,7 +289,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
         )
 
     def _resample_memory(self, X: Any, y: Any) -> tuple[Any, Any]:
-        rows, target, one_vs_all = self._check_X_y(X, y)
+        rows, target, one_vs_all = check_in_memory(self, X, y)
         with in_this_process(self.n_jobs):
             result = self._plan_memory(rows, target, y)
             made = list(dask.compute(*[block.rows for block in result.made]))
@@ -328,36 +320,6 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
             labels = outputs.resampled_series(tasks, y._meta, blocks, made, result.classes, mixed)
         return X_resampled, labels
 
-    def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Any, bool]:
-        if isinstance(X, pd.DataFrame):
-            check_columns(X)
-        elif getattr(X, "ndim", 0) > 2:
-            check_dimensions(X.shape)
-        X, y = unmasked(X, "X"), unmasked(y, "y")
-        try:
-            if y is not None:
-                memory.check_target(X, y)
-            with _QUIET:
-                return self._validated(X, y)
-        except InputError:
-            raise
-        # scikit-learn's, that say what is wrong
-        except TypeError as error:
-            raise InputTypeError(str(error)) from error
-        except ValueError as error:
-            raise InputError(str(error)) from error
-
-    def _validated(self, X: Any, y: Any) -> tuple[Any, Any, bool]:
-        if y is not None:
-            check_classification_targets(y)
-        y = np.asarray(y) if isinstance(y, list) else y
-        y, one_vs_all = check_target_type(y, indicate_one_vs_all=True)
-        # what is not finite is left to the census, which says where
-        X, y = validate_data(
-            self, X=X, y=y, reset=True, accept_sparse=["csr", "csc"], ensure_all_finite=False
-        )
-        return X, y, one_vs_all
-
     def _fit_resample(self, X: Any, y: Any, **params: Any) -> Any:
         raise NotImplementedError("fit_resample does not go through the parent's.")
 
@@ -386,73 +348,14 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
             return self._plan(tasks, blocks, y, seed), original, target
 
     def _plan(self, tasks: Tasks, blocks: RowBlocks, y: Any, seed: int) -> Run:
-        settings = self._settings(y, seed)
+        settings = settings_of(self, y, seed)
         check_dtype(blocks.matrix.dtype, settings.compat)
         result = run(tasks, blocks, settings)
         self.sampling_strategy_ = result.amounts
         self.kmeans_estimator_ = result.clustering.estimator
         k = settings.search.k
         self.nn_k_ = settings.search.estimator or NearestNeighbors(n_neighbors=k + 1)
-        self.cluster_balance_threshold_ = self._threshold_in_force(result.thresholds)
+        self.cluster_balance_threshold_ = threshold_in_force(self, result.thresholds)
         self.plan_: SamplingPlan = result.plan
         self._made = (result.tasks, result.blocks.lengths or (), result.made)
         return result
-
-    def _threshold_in_force(self, thresholds: dict[Any, float]) -> float | dict[Any, float]:
-        values = set(thresholds.values())
-        if len(values) > 1:
-            return thresholds
-        nothing_to_make = {
-            np.nan if self.cluster_balance_threshold == "auto" else self.cluster_balance_threshold
-        }
-        return float((values or nothing_to_make).pop())
-
-    def _settings(self, y: Any, seed: int) -> Settings:
-        compat = self.compat is not None
-        if compat and not isinstance(self.random_state, numbers.Integral):
-            seed %= 2**32
-        rows = None if self.learning_rows == "auto" else int(self.learning_rows)
-        deaf = [each for each in self.callbacks or () if not callable(each)]
-        if deaf:
-            raise ParameterError(
-                f"callbacks has {deaf[0]!r}, which can't be called: each must be a function of one "
-                "event."
-            )
-        return Settings(
-            strategy=self.sampling_strategy,
-            target=y,
-            clusterer=resolve_clusterer(self.kmeans_estimator, compat, seed, rows),
-            search=self._search(compat, seed),
-            threshold=self._number("cluster_balance_threshold"),
-            exponent=self._number("density_exponent"),
-            seed=seed,
-            compat=compat,
-            callbacks=(*(self.callbacks or ()), *([ProgressBar()] if self.progress else [])),
-        )
-
-    def _number(self, name: str) -> float | str:
-        value = getattr(self, name)
-        try:
-            return value if isinstance(value, str) else float(value)
-        except OverflowError as error:
-            raise ParameterError(f"{name} is an {error}: lower it.") from error
-
-    def _search(self, compat: bool, seed: int) -> Search:
-        exact_rows = None if compat else self.exact_rows
-        if isinstance(self.k_neighbors, numbers.Integral):
-            k = int(self.k_neighbors)
-            return Search(
-                k,
-                NearestNeighbors(n_neighbors=k + 1) if compat else None,
-                compat,
-                exact_rows,
-                seed,
-            )
-        estimator = clone(self.k_neighbors, safe=False)
-        n_neighbors = getattr(estimator, "n_neighbors", None)
-        if not isinstance(n_neighbors, numbers.Integral) or n_neighbors < 2:
-            raise ParameterError(
-                f"k_neighbors={self.k_neighbors!r} has n_neighbors={n_neighbors!r}; it must be an "
-                "integer of at least 2, as it includes the row itself."
-            )
-        return Search(int(n_neighbors) - 1, estimator, compat, exact_rows, seed)
