@@ -37,7 +37,7 @@ EXACT_ROWS = 16_384  # about where all pairs begin to cost more than sampling (1
 FINITE = Interval(numbers.Real, None, None, closed="neither")
 
 
-class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
+class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has no types
     """Over-sample with SMOTE inside the clusters of a global KMeans, on Dask or in memory.
 
     All rows are clustered; a cluster is kept for a class if the class has a large enough share in
@@ -214,7 +214,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
     def _is_mixed(self) -> bool:
         return bool(self.layout == "interleave")
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, **params: Any) -> KMeansSMOTE:  # noqa: ARG002 - the parent's
         """Make the plan: everything but the synthetic rows.
 
@@ -236,7 +236,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc]
                 self._plan_memory(rows, target, y)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit_resample(self, X: Any, y: Any, **params: Any) -> tuple[Any, Any]:  # noqa: ARG002 - so
         """Resample X and y.
 

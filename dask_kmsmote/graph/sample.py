@@ -75,8 +75,10 @@ class Opened:
             self.tasks("sample-labels", sample_labels, labels, start, query)
             for labels, start in zip(self.blocks.target, offsets(self.lengths), strict=False)
         ]
-        (labels,) = compute(self.tasks.tree("sample-merge", merge_label_samples, answers))
-        return labels  # type: ignore[no-any-return]
+        found: LabelSample = compute(self.tasks.tree("sample-merge", merge_label_samples, answers))[
+            0
+        ]
+        return found
 
     def rows_at(self, positions: Ints) -> Rows:
         """Rows of X at one or more positions, in their order; computes."""

@@ -6,6 +6,7 @@ key, so no stream depends on which other streams were drawn before it, or where.
 
 from __future__ import annotations
 
+import secrets
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,7 +47,7 @@ def root_seed(random_state: Any) -> int:
     if isinstance(random_state, np.random.Generator):
         return int.from_bytes(random_state.bytes(16), "little")
     if random_state is None:
-        return int(np.random.SeedSequence().entropy)  # type: ignore[arg-type]
+        return secrets.randbits(128)
     return int(random_state)
 
 
