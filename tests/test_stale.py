@@ -169,6 +169,25 @@ def test_changed_between_census_and_survey(source, kind, change, name, place):
     check_error(error, name, place)
 
 
+@pytest.mark.parametrize("dtype", ["int64", "UInt64", "int64[pyarrow]"])
+def test_integers_that_no_float_tells_apart(source, dtype):
+    large = np.full(N, 2**60)
+
+    def read(place):
+        rows = slice(place * SIZE, (place + 1) * SIZE)
+        frame = pd.DataFrame(source.X[rows], columns=list("abcd"))
+        return frame.assign(e=pd.array(large[rows], dtype=dtype))
+
+    parts = [dask.delayed(read)(place) for place in range(N // SIZE)]
+    X = dd.from_delayed(parts, meta=read(0).iloc[:0])
+    y = lazy(source, "frame")[1]
+    X_new, _ = KMeansSMOTE(**PARAMS).fit_resample(X, y)
+    assert (X_new.e.compute()[:N] == 2**60).all()
+    large[250] += 1
+    with pytest.raises(InputError, match="X changed between two reads: chunk 2 has other values"):
+        X_new.compute()
+
+
 def test_missing_values_that_appear_later(source):
     X_new, _ = KMeansSMOTE(**PARAMS).fit_resample(*lazy(source, "array"))
     source.X = np.where(np.arange(4) == 2, np.nan, source.X)

@@ -44,9 +44,10 @@ def take_census(tasks: Tasks, blocks: RowBlocks, sample: Ints) -> tuple[Summary,
         One persisted block: the sampled rows in their order.
     """
     rows, n_features = blocks.rows(), blocks.matrix.shape[1]
+    partitions = blocks.partitions or [None] * len(rows)
     notes = [
-        tasks("census", summarize, *pair, n_features)
-        for pair in zip(rows, blocks.target, strict=True)
+        tasks("census", summarize, x, y, n_features, part)
+        for x, y, part in zip(rows, blocks.target, partitions, strict=True)
     ]
     summary = tasks.tree("census-merge", merge_summaries, notes)
     summary, kept = persist(summary, _sampled(tasks, blocks, rows, sample))

@@ -13,7 +13,14 @@ from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 
 from ..kernels.blocks import frame_values, unmasked
-from ..kernels.fingerprint import Fingerprint, of_labels, of_rows, require_unchanged
+from ..kernels.fingerprint import (
+    ChunkPrints,
+    Fingerprint,
+    of_labels,
+    of_rows,
+    of_whole,
+    require_unchanged,
+)
 from ..kernels.frames import frame_of, series_of
 from ..kernels.labels import code, full_labels, one_hot
 from ..kernels.seeding import Choices
@@ -75,9 +82,10 @@ def unchanged_labels(target: Any, before: Fingerprint, place: int) -> Any:
     return target
 
 
-def unchanged_frame(part: Any, before: Fingerprint, place: int, dtype: np.dtype[Any]) -> Any:
+def unchanged_frame(part: Any, before: ChunkPrints, dtype: np.dtype[Any]) -> Any:
     """A partition of X whose rows, of a dtype, are what they were at first."""
-    require_unchanged(of_rows(frame_values(part, dtype)), before, "X", place)
+    require_unchanged(of_rows(frame_values(part, dtype)), before.rows, "X", before.place)
+    require_unchanged(of_whole(part, dtype), before.whole, "X", before.place)
     return part
 
 
@@ -176,7 +184,7 @@ def resampled_frame(
         return tasks("output", frame_of, block.rows, start, meta, rounded)
 
     originals = [
-        tasks("unchanged-rows", unchanged_frame, part, own.rows, own.place, blocks.matrix.dtype)
+        tasks("unchanged-rows", unchanged_frame, part, own, blocks.matrix.dtype)
         for part, own in zip(blocks.partitions, blocks.prints, strict=True)
     ]
     return joined_partitions(tasks, originals, blocks, made, meta, synthetic, mixed)

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from ..errors import InputError
 from .blocks import Rows
+from .columns import numpy_dtype
 from .compiled import compiled
 
 Words = NDArray[np.unsignedinteger]
@@ -31,10 +32,14 @@ class Fingerprint(NamedTuple):
 
 
 class ChunkPrints(NamedTuple):
-    """Fingerprints of one chunk's rows of X and of y, and the chunk's number."""
+    """Fingerprints of one chunk's rows of X and of y, and the chunk's number.
+
+    That of a frame's `whole` numbers is of those that the common dtype of its rows may round.
+    """
 
     place: int
     rows: Fingerprint
+    whole: Fingerprint
     target: Fingerprint
 
 
@@ -44,6 +49,17 @@ def of_rows(rows: Rows) -> Fingerprint:
         parts = [_bits(_words(part)) for part in _canonical(rows)]
         return Fingerprint(int(rows.shape[0]), _bits(np.array(parts, dtype=np.uint64)))
     return Fingerprint(len(rows), _bits(_words(rows)))
+
+
+def of_whole(frame: Any, dtype: np.dtype[Any]) -> Fingerprint:
+    """The fingerprint of the integers of a partition that floats of the dtype may round."""
+    kinds = [numpy_dtype(own) for own in frame.dtypes]
+    rounded = dtype.kind == "f"
+    wide = [j for j, own in enumerate(kinds) if rounded and own.kind in "iu" and own.itemsize > 4]
+    # a missing one is NaN among the rows
+    columns = [frame.iloc[:, j].to_numpy(dtype=kinds[j], na_value=0) for j in wide]
+    parts = [_bits(_words(column)) for column in columns]
+    return Fingerprint(len(frame), _bits(np.array(parts, dtype=np.uint64)))
 
 
 def of_labels(codes: NDArray[np.int64], labels: NDArray[Any]) -> Fingerprint:

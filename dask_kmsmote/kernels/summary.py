@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from .blocks import Rows, require_rows, take, unmasked
-from .fingerprint import ChunkPrints, Fingerprint, of_rows
+from .fingerprint import ChunkPrints, Fingerprint, of_rows, of_whole
 from .labels import LabelCounts, count_labels
 
 Floats = NDArray[np.float64]
@@ -23,8 +23,8 @@ class Summary(NamedTuple):
 
     Attributes
     ----------
-    rows
-        Fingerprint of each block of X.
+    rows, whole
+        Fingerprint of each block of X, and of the integers of a partition that it may round.
     labels
         Labels of each block.
     n_nan, n_inf, n_huge
@@ -33,6 +33,7 @@ class Summary(NamedTuple):
     """
 
     rows: tuple[Fingerprint, ...]
+    whole: tuple[Fingerprint, ...]
     labels: tuple[LabelCounts, ...]
     n_nan: NDArray[np.int64]
     n_inf: NDArray[np.int64]
@@ -45,14 +46,15 @@ class Summary(NamedTuple):
 
     def prints(self) -> tuple[ChunkPrints, ...]:
         """Fingerprints by chunk."""
-        pairs = zip(self.rows, self.labels, strict=True)
-        return tuple(ChunkPrints(place, x, y.own) for place, (x, y) in enumerate(pairs))
+        found = zip(self.rows, self.whole, self.labels, strict=True)
+        return tuple(ChunkPrints(place, x, ints, y.own) for place, (x, ints, y) in enumerate(found))
 
 
-def summarize(rows: Any, target: Any, n_features: int) -> Summary:
-    """Notes of one block of X and y; X has `n_features` columns."""
+def summarize(rows: Any, target: Any, n_features: int, partition: Any = None) -> Summary:
+    """Notes of one block of X and y; X has `n_features` columns, and came from a partition."""
     rows, target = require_rows(rows, n_features), unmasked(target, "y")
     own = of_rows(rows)
+    whole = own if partition is None else of_whole(partition, rows.dtype)
     columns = rows.indices if sparse.issparse(rows) and rows.format == "csr" else None
     if sparse.issparse(rows) and columns is None:
         rows = rows.tocsr()
@@ -65,7 +67,7 @@ def summarize(rows: Any, target: Any, n_features: int) -> Summary:
         n_inf = _by_column(np.isinf(values), columns, n_features)
         with np.errstate(over="ignore"):
             n_huge = _by_column(np.abs(values) > HUGE, columns, n_features) - n_inf
-    return Summary((own,), (count_labels(target),), n_nan, n_inf, n_huge)
+    return Summary((own,), (whole,), (count_labels(target),), n_nan, n_inf, n_huge)
 
 
 def _has_finite_squares(values: NDArray[np.floating]) -> bool:
@@ -95,6 +97,7 @@ def merge_summaries(parts: Sequence[Summary]) -> Summary:
     """Notes of consecutive runs of blocks as one."""
     return Summary(
         tuple(own for part in parts for own in part.rows),
+        tuple(own for part in parts for own in part.whole),
         tuple(labels for part in parts for labels in part.labels),
         np.sum([part.n_nan for part in parts], axis=0),
         np.sum([part.n_inf for part in parts], axis=0),
