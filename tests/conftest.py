@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import dask
+import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
 
+import refusals
 from kinds import N_FEATURES, N_MINORITY, NAMES, N, as_array, as_frame
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -19,6 +21,13 @@ def one_thread():
     """Whatever is computed, is computed by this thread."""
     with dask.config.set(scheduler="synchronous"):
         yield
+
+
+@pytest.fixture
+def spies(one_thread):
+    """Those of `refusals`, with nothing noted yet."""
+    refusals.fits.clear()
+    refusals.reads.clear()
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +72,10 @@ def make_imbalanced(n=1000, n_features=6, minority=0.1, seed=0):
     X = centers[cloud] + rng.normal(0, 1, (n, n_features))
     order = rng.permutation(n)
     return X[order], y[order]
+
+
+def chunked(X, y, size=700):
+    return da.from_array(X, chunks=(size, -1)), da.from_array(y, chunks=size)
 
 
 class Fetches:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
 import dask
 import dask.array as da
@@ -11,115 +10,37 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
-from dask_ml.cluster import KMeans as DaskKMeans
 from scipy import sparse
-from sklearn.cluster import KMeans
-from sklearn.frozen import FrozenEstimator
 from sklearn.neighbors import NearestNeighbors
 
 from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE
-
-N, N_CHUNKS = 120, 4
-NAMES = ["f0", "f1", "f2", "f3"]
-MEMORY = ["numpy", "pandas"]
-ARRAYS = ["array", "unknown array"]
-FRAMES = ["frame"]
-EVERY = [*MEMORY, *ARRAYS, *FRAMES]
-# a sentence that tells what to do
-MEND = re.compile(
-    r"(?i)\b(drop|fill|clip|encode|convert|pass|take|select|add|use|leave|rename|ask|call|give|check"
-    r"|increase|lower|fewer|must|should|needs?|can be|cannot|at least|required|reshape|instead"
-    r"|supports?)\b"
+from refusals import (
+    ARRAYS,
+    EVERY,
+    FRAMES,
+    MEMORY,
+    NAMES,
+    N,
+    SpyKMeans,
+    as_frame,
+    column,
+    cuts_of,
+    fits,
+    forget_chunks,
+    make_X,
+    make_y,
+    reads,
+    refuse,
+    whole,
 )
-fits, reads = [], []
 
-
-class SpyKMeans(KMeans):
-    """Notes that it was asked to learn."""
-
-    def fit(self, X, y=None, sample_weight=None):
-        fits.append(len(X))
-        return super().fit(X, y)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_noted(one_thread):
-    fits.clear()
-    reads.clear()
+pytestmark = pytest.mark.usefixtures("spies")
 
 
 @pytest.fixture
 def data():
     return make_imbalanced(N, 4, 0.25, seed=3)
-
-
-def note_read(block):
-    reads.append(len(block))
-    return block
-
-
-def forget_chunks(array):
-    return array[da.ones(array.shape[0], chunks=array.chunks[0], dtype=bool)]
-
-
-def as_frame(content, cuts):
-    parts = [dask.delayed(content.iloc[a:b]) for a, b in pairwise(cuts)]
-    return dd.from_delayed(parts, meta=content.iloc[:0])
-
-
-def cuts_of(n, n_chunks=N_CHUNKS):
-    return np.linspace(0, n, n_chunks + 1).astype(int).tolist()
-
-
-def make_X(kind, X, n_chunks=N_CHUNKS):
-    """The features in some kind; a Dask kind counts how often its chunks are read."""
-    if kind == "numpy":
-        return X if isinstance(X, np.ndarray) else X.to_numpy()
-    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(X, columns=NAMES[: X.shape[1]])
-    if kind == "pandas":
-        return frame
-    cuts = cuts_of(len(frame), n_chunks)
-    if kind == "frame":
-        return as_frame(frame, cuts).map_partitions(note_read, meta=frame.iloc[:0])
-    array = da.from_array(np.asarray(X), chunks=(tuple(np.diff(cuts).tolist()), 2))
-    array = array if kind == "array" else forget_chunks(array)
-    return array.rechunk({1: -1}).map_blocks(note_read, meta=np.empty((0, 0), array.dtype))
-
-
-def make_y(kind, y, n_chunks=N_CHUNKS):
-    if kind == "numpy":
-        return np.asarray(y)
-    if kind == "pandas":
-        return pd.Series(y)
-    cuts = cuts_of(len(y), n_chunks)
-    if kind == "frame":
-        return as_frame(pd.Series(y), cuts)
-    array = da.from_array(np.asarray(y), chunks=(tuple(np.diff(cuts).tolist()), *np.shape(y)[1:]))
-    return array if kind == "array" else forget_chunks(array)
-
-
-def refuse(X, y, *words, mend=MEND, **params):
-    """The message of the error, which has the words in this order, and comes before clustering."""
-    params = {"random_state": 0, "kmeans_estimator": SpyKMeans(3, n_init=1)} | params
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is judged below
-        KMeansSMOTE(**params).fit_resample(X, y)
-    message = str(caught.value)
-    assert re.search("(?s)" + ".*".join(words), message), message
-    assert mend.search(message), message
-    assert not fits
-    # the census at most
-    assert len(reads) <= N_CHUNKS
-    fits.clear()
-    return message
-
-
-def whole(value):
-    return rf"(?<![\w.]){re.escape(str(value))}(?![\w]|\.\d)"
-
-
-def column(kind, number):
-    return whole(number) if kind in ("numpy", *ARRAYS) else f"f{number}"
 
 
 # values of X
@@ -398,178 +319,3 @@ def test_continuous_labels(data, kind, dtype):
 def test_continuous_labels_of_nullable_types(data, kind, dtype):
     y = pd.Series(data[1] + np.linspace(0, 0.5, N)).astype(dtype)
     refuse(make_X(kind, data[0]), y if kind == "pandas" else as_frame(y, cuts_of(N)), "continuous")
-
-
-# strategies
-
-
-STRATEGIES = {
-    "unknown class": ({1: 90, 9: 10}, [whole(9), whole(0), whole(1)]),
-    "unknown text": ({"rare": 90}, ["rare", whole(0), whole(1)]),
-    "fewer than present": ({1: 29}, [whole(30), whole(1), whole(29)]),
-    "negative": ({1: -5}, ["negative", "-5"]),
-    "ratio above 1": (1.5, [r"1\.5"]),
-    "ratio of 0": (0.0, ["0"]),
-    "ratio that would remove": (0.1, ["ratio"]),
-    "majority": ("majority", ["majority"]),
-    "other name": ("some", ["some"]),
-    "list": ([1], ["list|sampling_strategy"]),
-    "number in a function": (lambda y: {1: 10}, [whole(30), whole(1), whole(10)]),
-}
-
-
-@pytest.mark.parametrize("kind", EVERY)
-@pytest.mark.parametrize("name", STRATEGIES)
-def test_strategies_that_the_classes_do_not_allow(data, kind, name):
-    strategy, words = STRATEGIES[name]
-    # for an unknown class the mend is the classes there are
-    mend = re.compile("0.*1") if "unknown" in name else MEND
-    given = make_X(kind, data[0]), make_y(kind, data[1])
-    refuse(*given, *words, mend=mend, sampling_strategy=strategy)
-
-
-@pytest.mark.parametrize("kind", EVERY)
-def test_float_strategy_on_many_classes(data, kind):
-    y = data[1].copy()
-    y[np.flatnonzero(y == 0)[:20]] = 2
-    given = make_X(kind, data[0]), make_y(kind, y)
-    refuse(*given, "float", "binary", sampling_strategy=0.5)
-
-
-# parameters
-
-
-@pytest.mark.parametrize("kind", EVERY)
-@pytest.mark.parametrize(
-    "estimator",
-    [13, np.int64(13), SpyKMeans(13), DaskKMeans(13), None],
-    ids=["int", "numpy int", "sklearn", "dask-ml", "default"],
-)
-@pytest.mark.parametrize("compat", [None, "imbalanced-learn"])
-def test_more_clusters_than_rows(kind, estimator, compat):
-    n = 7 if estimator is None else 12
-    X, y = make_imbalanced(n, 4, 0.45, seed=0)
-    asked = 8 if estimator is None else 13
-    given = make_X(kind, X), make_y(kind, y)
-    message = refuse(*given, "cluster", kmeans_estimator=estimator, compat=compat)
-    assert re.search(whole(asked), message), message
-    assert re.search(whole(n), message), message
-
-
-INVALID = [
-    ("random_state", "seed"), ("random_state", -1), ("random_state", 1.5),
-    ("k_neighbors", 0), ("k_neighbors", -1), ("k_neighbors", 2.5), ("k_neighbors", "2"),
-    ("k_neighbors", None), ("k_neighbors", object()),
-    ("k_neighbors", NearestNeighbors(n_neighbors=1)),
-    ("n_jobs", "all"), ("n_jobs", 1.5),
-    ("kmeans_estimator", 0), ("kmeans_estimator", -3), ("kmeans_estimator", 2.5),
-    ("kmeans_estimator", "kmeans"), ("kmeans_estimator", object()),
-    ("cluster_balance_threshold", "half"), ("cluster_balance_threshold", None),
-    ("density_exponent", "two"), ("density_exponent", None), ("density_exponent", np.nan),
-    ("compat", "imblearn"), ("compat", True),
-    ("learning_rows", 0), ("learning_rows", "all"),
-    ("sampling_strategy", None), ("sampling_strategy", b"auto"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", ["numpy", "array", "frame"])
-@pytest.mark.parametrize(("name", "value"), INVALID, ids=[f"{n}-{v!r:.20}" for n, v in INVALID])
-def test_invalid_parameters(data, kind, name, value):
-    refuse(make_X(kind, data[0]), make_y(kind, data[1]), name, **{name: value})
-    # they are judged before the data are touched
-    assert not reads
-
-
-@pytest.mark.parametrize("kind", ["numpy", "array"])
-@pytest.mark.parametrize("shape", [(2, 4), (3, 3)])
-def test_start_of_another_shape(data, kind, shape):
-    estimator = DaskKMeans(3, init=np.zeros(shape))
-    refuse(
-        make_X(kind, data[0]),
-        make_y(kind, data[1]),
-        re.escape(str(shape)),
-        re.escape("(3, 4)"),
-        kmeans_estimator=estimator,
-    )
-
-
-# no cluster
-
-
-@pytest.mark.parametrize("kind", EVERY)
-@pytest.mark.parametrize("compat", [None, "imbalanced-learn"])
-def test_threshold_that_no_cluster_reaches(kind, compat):
-    X, y = make_imbalanced(N, 4, 0.25, seed=3)
-    given = make_X(kind, X), make_y(kind, y)
-    frozen = FrozenEstimator(KMeans(3, n_init=1, random_state=0).fit(X))
-    params = {"kmeans_estimator": frozen, "random_state": 0, "compat": compat}
-    with pytest.raises(RuntimeError) as caught:
-        KMeansSMOTE(cluster_balance_threshold=0.999, **params).fit_resample(*given)
-    message = str(caught.value)
-    if compat:
-        return
-    cluster = frozen.predict(X)
-    share = np.bincount(cluster[y == 1], minlength=3) / np.bincount(cluster)
-    best = share.argmax()
-    shown = float(re.search(r"(?i)best share.*?(0\.\d+)", message)[1])
-    assert shown == pytest.approx(share[best], abs=1e-5)
-    # the rows it has
-    assert re.search(whole(np.bincount(cluster)[best]), message), message
-    # the threshold named in the message keeps that cluster
-    threshold = float(re.search(r"cluster_balance_threshold=([\d.e-]+\d)", message)[1])
-    sampler = KMeansSMOTE(cluster_balance_threshold=threshold, **params).fit(*given)
-    assert sampler.report_["cluster_id"][sampler.report_["kept"]].tolist() == [best]
-
-
-@pytest.mark.parametrize("kind", EVERY)
-def test_clusters_with_too_few_rows(kind):
-    X, y = make_imbalanced(N, 4, 0.25, seed=3)
-    given = make_X(kind, X), make_y(kind, y)
-    frozen = FrozenEstimator(KMeans(6, n_init=1, random_state=0).fit(X))
-    most = np.bincount(frozen.predict(X)[y == 1]).max()
-    params = {"kmeans_estimator": frozen, "random_state": 0, "cluster_balance_threshold": 0.0}
-    with pytest.raises(RuntimeError) as caught:
-        KMeansSMOTE(k_neighbors=int(most), **params).fit_resample(*given)
-    message = str(caught.value)
-    assert re.search(whole(most), message), message
-    assert re.search("class.*1", message), message
-    k = int(re.search(r"k_neighbors=(\d+)", message)[1])
-    assert k == most - 1
-    assert KMeansSMOTE(k_neighbors=k, **params).fit(*given).report_["kept"].sum() >= 1
-
-
-@pytest.mark.parametrize("kind", ["numpy", "array"])
-def test_threshold_reached_only_where_rows_are_too_few(kind):
-    # four rows of the class alone in a far cluster, the others spread thin
-    rng = np.random.default_rng(0)
-    X = rng.normal(0, 1, (N, 4))
-    y = np.zeros(N, int)
-    y[:12] = 1
-    X[:4] += 100
-    params = {"kmeans_estimator": 2, "random_state": 0, "k_neighbors": 5}
-    given = make_X(kind, X), make_y(kind, y)
-    with pytest.raises(RuntimeError) as caught:
-        KMeansSMOTE(cluster_balance_threshold=0.5, **params).fit_resample(*given)
-    message = str(caught.value)
-    mends = dict(re.findall(r"(cluster_balance_threshold|k_neighbors)=([\d.]+\d|\d)", message))
-    assert mends, message
-    changed = {"cluster_balance_threshold": 0.5} | params
-    changed |= {name: float(v) if "." in v else int(v) for name, v in mends.items()}
-    assert KMeansSMOTE(**changed).fit(*given).report_["kept"].any()
-
-
-@pytest.mark.parametrize("kind", EVERY)
-def test_fit_refuses_as_fit_resample_does(data, kind):
-    X, y = data
-    X[0, 0] = np.nan
-    with pytest.raises(ValueError, match="NaN"):
-        KMeansSMOTE(kmeans_estimator=SpyKMeans(3)).fit(make_X(kind, X), make_y(kind, y))
-    assert not fits
-
-
-@pytest.mark.parametrize("kind", EVERY)
-def test_the_spies_see_what_a_good_input_does(data, kind):
-    X, y = make_X(kind, data[0]), make_y(kind, data[1])
-    KMeansSMOTE(kmeans_estimator=SpyKMeans(3, n_init=1), random_state=0).fit(X, y)
-    assert fits == [N]
-    assert len(reads) == (0 if kind in MEMORY else 2 * N_CHUNKS)
