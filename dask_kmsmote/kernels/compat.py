@@ -82,9 +82,9 @@ def interpolate(bases: Rows, neighbors: Rows, choices: Choices) -> Rows:
     """``base + gap * (neighbor - base)`` with the difference in the dtype of the rows."""
     left, right = take(bases, choices.base), take(neighbors, choices.neighbor)
     gap = choices.gap[:, np.newaxis]
-    if sparse.issparse(left):
-        new = left + type(left)(gap).multiply(right - left)
-        return type(bases)(new.asformat(bases.format)).astype(bases.dtype)
     # differences of integers may wrap around to rows beyond the dtype
     with np.errstate(over="ignore", invalid="ignore"):
+        if sparse.issparse(left):
+            new = left + type(left)(gap).multiply(right - left)
+            return type(bases)(new.asformat(bases.format)).astype(bases.dtype)
         return (left + gap * (right - left)).astype(bases.dtype)

@@ -11,6 +11,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from dask_kmsmote import KMeansSMOTE, options
 from dask_kmsmote.errors import InputError, ParameterError, TooFewRowsError
@@ -177,6 +178,14 @@ def test_no_warning_of_distances_beyond_float32(data):
     X[::7] = np.finfo("f4").max
     with pytest.raises(InputError, match="overflow"):
         resampled(X, data[1], compat="imbalanced-learn")
+
+
+@pytest.mark.parametrize("holder", [np.asarray, sparse.csr_array, sparse.csr_matrix])
+def test_no_warning_of_differences_that_wrap_around(data, holder):
+    X = np.arange(3 * N, dtype="u8").reshape(N, 3)
+    X[::3] += np.uint64(2**63)
+    params = {"compat": "imbalanced-learn", "cluster_balance_threshold": 0}
+    assert resampled(holder(X), data[1], **params)[0].dtype == "u8"
 
 
 def test_columns_of_several_levels(data):
