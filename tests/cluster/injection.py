@@ -33,7 +33,7 @@ WORKERS = 3
 MEMORY_LIMIT = 2**30
 PATIENCE = 120  # seconds after which a run counts as hung
 STOPPED = 1.0  # seconds that a worker stays so
-PAUSED = 5.0  # likewise; for ever, where its memory is not freed (see `fill_memory`)
+PAUSED = 5.0  # likewise, while its memory is held (see `fill_memory`)
 
 STAGES = {  # and the tasks that are theirs; what is fused has several names, a later stage last
     "census": ("kmsmote-census", "kmsmote-sample"),
@@ -300,9 +300,10 @@ def arena():
 async def fill_memory(share, dask_worker):
     """On a worker: hold memory up to a share of its limit, and return when that had its effect.
 
-    A paused worker gets its memory back after a while. It keeps the tasks that it was sent before,
-    and Dask does not always move them to another (distributed issue 5235): with two workers of one
-    thread, map a task of 0.3 s over 40 numbers and pause one worker; the last of them never ends.
+    The worker gets its memory back after a while: one that was to spill may pause as well, where
+    its own memory still grows. A paused worker keeps the tasks that it was sent before, and Dask
+    does not always move them to another (distributed issue 5235): with two workers of one thread,
+    map a task of 0.3 s over 40 numbers and pause one worker; the last of them never ends.
     """
     manager, held = dask_worker.memory_manager, []
     dask_worker.held = held
@@ -310,10 +311,8 @@ async def fill_memory(share, dask_worker):
         # again and again: other memory is freed meanwhile
         missing = int(share * manager.memory_limit) - dask_worker.monitor.get_process_memory()
         held.append(b"\1" * max(missing, 0))
-        if share <= manager.memory_pause_fraction:
-            if not manager.data.fast:
-                return
-        elif share < 0.95 and dask_worker.status == Status.paused:
+        spilled = share <= manager.memory_pause_fraction and not manager.data.fast
+        if spilled or (share < 0.95 and dask_worker.status == Status.paused):
             asyncio.get_running_loop().call_later(PAUSED, held.clear)
             return
         await asyncio.sleep(0.05)
