@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,24 @@ def check_in_memory(sampler: Any, X: Any, y: Any) -> tuple[Any, Any, bool]:
         raise
     # scikit-learn's, that say what is wrong
     except TypeError as error:
-        raise InputTypeError(str(error)) from error
-    except ValueError as error:
-        raise InputError(str(error)) from error
+        raise InputTypeError(f"{_place_of_text(X)}{error}") from error
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{_place_of_text(X)}{error}") from error
+
+
+def _place_of_text(X: Any) -> str:
+    """Which value of an array of objects is no number: scikit-learn does not say where."""
+    if not isinstance(X, np.ndarray) or X.dtype != object or X.ndim != 2:
+        return ""
+    for (row, column), value in np.ndenumerate(X):
+        try:
+            float(0 if value is None else value)  # None is a missing number
+        except (TypeError, ValueError, OverflowError):
+            return (
+                f"X has {reprlib.repr(value)} in row {row}, column {column}. Encode the column, or "
+                f"drop it: X = np.delete(X, {column}, axis=1). "
+            )
+    return ""
 
 
 def _validated(sampler: Any, X: Any, y: Any) -> tuple[Any, Any, bool]:

@@ -134,6 +134,17 @@ def test_arrays_that_are_no_numbers(data, dtype, kind):
     assert not fits
 
 
+@pytest.mark.parametrize(
+    "value", ["abc", 1j, [1, 2], 10**400], ids=["text", "complex", "list", "big"]
+)
+def test_values_among_objects_that_are_no_numbers(data, value):
+    X, y = data[0].astype(object), data[1]
+    X[3, 0] = None  # a missing number
+    for place in ((7, 2), (60, 1)):
+        X[place] = value
+    refuse(X, y, "row 7, column 2", re.escape("X = np.delete(X, 2, axis=1)"))
+
+
 @pytest.mark.parametrize("kind", ["pandas", "frame"])
 def test_duplicate_column_names(data, kind):
     X = pd.DataFrame(data[0], columns=["a", "b", "c", "b"])
