@@ -270,6 +270,8 @@ def failure_message(error: BaseException) -> str:
             f"{text.rstrip('.')}. Check the credentials, and that the user of the job and of its "
             "workers may read there."
         )
+    if type(error).__name__ == "KilledWorker":  # of distributed, which is slow to import
+        return f"{text} Often they lack memory: raise --memory-limit, or lower --workers."
     options = [f"{name} is {option}" for name, option in OPTIONS.items() if name in text]
     return f"{text} ({', '.join(options)})" if options else text
 

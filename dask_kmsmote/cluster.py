@@ -52,7 +52,7 @@ def connect(choice: ClusterChoice) -> Iterator[Any]:
     Raises
     ------
     ClusterError
-        Nothing answers at the address, or not to this client.
+        Nothing answers at the address, or not to this client; or no local cluster can be started.
     ParameterError
         TLS files are given for a local cluster.
     """
@@ -147,20 +147,34 @@ def _told(verbose: bool) -> Iterator[None]:
 @contextmanager
 def _local(choice: ClusterChoice) -> Iterator[Any]:
     import dask
-    from dask.system import CPU_COUNT
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     # workers that stop report that they lost their scheduler: noise, unless somebody looks for it
     level = logging.WARNING if choice.verbose else logging.CRITICAL
     with (
         dask.config.set({"distributed.logging.distributed": logging.getLevelName(level).lower()}),
-        LocalCluster(
+        _started(choice, level) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def _started(choice: ClusterChoice, level: int) -> Any:
+    from dask.system import CPU_COUNT
+    from distributed import LocalCluster
+
+    try:
+        return LocalCluster(
             n_workers=choice.workers or CPU_COUNT,
             threads_per_worker=choice.threads_per_worker,
             memory_limit=choice.memory_limit,
             dashboard_address="127.0.0.1:0",
             silence_logs=level,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
+        )
+    except (RuntimeError, OSError) as error:
+        raise ClusterError(
+            f"No local cluster can be started here ({error}). Look whether the folders of "
+            "temporary files (TMPDIR, DASK_TEMPORARY_DIRECTORY) and /dev/shm can be written, and "
+            "how many files and processes are allowed (ulimit -n, ulimit -u); --verbose shows "
+            "Dask's log. Or use a cluster that runs: --scheduler ADDRESS."
+        ) from error

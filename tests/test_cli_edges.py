@@ -196,6 +196,19 @@ def test_a_scheduler_without_workers(source, tmp_path):
     refused(done, 5, "no worker for 0.5 s", "--wait-for-workers")
 
 
+def test_a_local_cluster_that_cannot_start(source, tmp_path):
+    with dask.config.set(temporary_directory=str(source / "part.parquet" / "no folder")):
+        done = invoke(source, tmp_path / "out")
+    refused(done, 5, "No local cluster can be started", "DASK_TEMPORARY_DIRECTORY", "--scheduler")
+    assert not (tmp_path / "out").exists()
+
+
+def test_workers_that_lack_memory(source, tmp_path):
+    done = invoke(source, tmp_path / "out", "--memory-limit", "135MB")
+    refused(done, 5, "died while running it", "raise --memory-limit")
+    assert not (tmp_path / "out").exists()
+
+
 # signals
 
 
