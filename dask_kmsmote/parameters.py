@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.neighbors import NearestNeighbors
 
 from .errors import ParameterError
-from .graph.clustering import resolve_clusterer
+from .graph.clustering import check_parameters, resolve_clusterer
 from .graph.density import Search
 from .listeners import ProgressBar
 from .pipeline import Settings
@@ -84,4 +84,5 @@ def _search(sampler: Any, compat: bool, seed: int) -> Search:
             f"k_neighbors={sampler.k_neighbors!r} has n_neighbors={n_neighbors!r}; it must be an "
             "integer of at least 2, as it includes the row itself."
         )
+    check_parameters(estimator)
     return Search(int(n_neighbors) - 1, estimator, compat, exact_rows, seed)

@@ -10,6 +10,7 @@ from dask_ml.cluster import KMeans as DaskKMeans
 from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
 from sklearn.frozen import FrozenEstimator
+from sklearn.neighbors import NearestNeighbors
 from sklearn.utils._param_validation import InvalidParameterError
 
 from conftest import make_imbalanced
@@ -157,6 +158,55 @@ def test_centers_to_start_from_that_are_not_finite(given, value):
 def test_no_clusters(given, kind, n):
     with pytest.raises(ParameterError, match=f"has n_clusters={n}"):
         resample(given, kmeans_estimator=kind(n))
+
+
+@pytest.mark.parametrize("kind", [KMeans, DaskKMeans])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("max_iter", "10"), ("tol", None), ("tol", -1), ("init", "best"), ("random_state", "0")],
+)
+def test_parameters_of_clusterers(given, kind, name, value):
+    events = []
+    with pytest.raises(InvalidParameterError, match=f"'{name}' parameter of .*KMeans must be"):
+        resample(given, kmeans_estimator=kind(2, **{name: value}), callbacks=[events.append])
+    assert not events  # before any work
+
+
+@pytest.mark.parametrize(("name", "value"), [("metric", "far"), ("p", -1), ("algorithm", "guess")])
+def test_parameters_of_searches(given, name, value):
+    events, search = [], NearestNeighbors(n_neighbors=3, **{name: value})
+    with pytest.raises(InvalidParameterError, match=f"'{name}' parameter of NearestNeighbors"):
+        resample(given, k_neighbors=search, callbacks=[events.append])
+    assert not events
+
+
+class Silent(KMeans):
+    """Its fit returns nothing."""
+
+    def fit(self, X, y=None, sample_weight=None):
+        super().fit(X, y, sample_weight)
+
+
+class SilentSearch(NearestNeighbors):
+    """Its fit returns nothing."""
+
+    def fit(self, X, y=None):
+        super().fit(X, y)
+
+
+def test_fits_that_return_nothing(given):
+    found = resample(
+        given,
+        kmeans_estimator=Silent(2, random_state=0),
+        k_neighbors=SilentSearch(n_neighbors=3),
+    )
+    loud = resample(
+        given,
+        kmeans_estimator=KMeans(2, random_state=0),
+        k_neighbors=NearestNeighbors(n_neighbors=3),
+    )
+    for part, expected in zip(found, loud, strict=True):
+        np.testing.assert_array_equal(part, expected)
 
 
 def test_callbacks_that_are_none(given):

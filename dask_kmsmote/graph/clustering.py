@@ -7,6 +7,7 @@ data, as scikit-learn's is.
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -14,6 +15,11 @@ from typing import Any
 import dask.array as da
 import numpy as np
 from dask.delayed import Delayed
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 
 from ..errors import ParameterError
 from ..kernels.assignment import NearestCenter, Predictor
@@ -44,6 +50,13 @@ from .tasks import Tasks, compute, persist
 RUNS = 8  # of KMeans on the smaller sample, each a task
 PASSES = 1  # from a refined start, a second one lowers the inertia by 0.02 % or less
 SINGLE_FIT_ROWS = 1_000_000
+# what is read of dask-ml's KMeans, which checks nothing itself
+K_MEANS = {
+    "init": [StrOptions({"k-means||", "k-means++", "random"}), "array-like"],
+    "max_iter": [Interval(numbers.Integral, 0, None, closed="left")],
+    "tol": [Interval(numbers.Real, 0, None, closed="left")],
+    "random_state": ["random_state", np.random.Generator],
+}
 
 
 @dataclass(frozen=True)
@@ -257,6 +270,13 @@ def resolve_clusterer(
     learning_rows
         Most rows to learn from; None means all for dask-ml's KMeans, `SINGLE_FIT_ROWS` for one
         fit.
+
+    Raises
+    ------
+    ParameterError
+        It can't be cloned, or does not say how many clusters it makes.
+    InvalidParameterError
+        A parameter of its own is of a wrong type or range.
     """
     from sklearn.base import clone
     from sklearn.cluster import MiniBatchKMeans
@@ -284,9 +304,26 @@ def resolve_clusterer(
     if isinstance(estimator, FrozenEstimator):
         check_is_fitted(setting.estimator)
         return Clusterer(estimator, "frozen", _n_clusters(setting), seed, 0, False)
+    n_clusters = _n_clusters(estimator)
     if _is_dask_kmeans(estimator):
-        return Clusterer(estimator, "lloyd", _n_clusters(estimator), seed, learning_rows, False)
-    return Clusterer(estimator, "fit", _n_clusters(estimator), seed, bound, compat)
+        validate_parameter_constraints(K_MEANS, estimator.get_params(), "dask_ml.cluster.KMeans")
+        return Clusterer(estimator, "lloyd", n_clusters, seed, learning_rows, False)
+    check_parameters(estimator)
+    return Clusterer(estimator, "fit", n_clusters, seed, bound, compat)
+
+
+def check_parameters(estimator: Any) -> None:
+    """Have scikit-learn check the parameters of an estimator of its own, before it is fitted.
+
+    Raises
+    ------
+    InvalidParameterError
+        As its `fit` would.
+    """
+    if type(estimator).__module__.startswith("sklearn."):
+        constraints = getattr(estimator, "_parameter_constraints", {})
+        params = estimator.get_params(deep=False)
+        validate_parameter_constraints(constraints, params, type(estimator).__name__)
 
 
 def _is_dask_kmeans(estimator: Any) -> bool:

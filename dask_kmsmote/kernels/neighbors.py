@@ -29,7 +29,8 @@ def search(estimator: Any, rows: Rows) -> Ints:
         The object gives something else.
     """
     with threadpool_limits(1, user_api="openmp"), np.errstate(over="ignore"):
-        fitted = clone(estimator, safe=False).fit(rows)
+        fitted = clone(estimator, safe=False)
+        fitted.fit(rows)
         found = np.asarray(fitted.kneighbors(rows, return_distance=False))
     n, wanted = rows.shape[0], (rows.shape[0], estimator.n_neighbors)
     if found.shape != wanted or found.dtype.kind not in "iu":

@@ -92,7 +92,8 @@ def fit_clusterer(estimator: Any, rows: Rows) -> Any:
     """The estimator, fitted on rows in one process, on one thread: the same bits anywhere."""
     # float32 distances may overflow: the mean distance shows it, and is refused
     with threadpool_limits(1), np.errstate(over="ignore"):
-        return estimator.fit(rows)
+        estimator.fit(rows)
+    return estimator
 
 
 def shifted(parts: Sequence[Rows], offset: Floats) -> Floats:
