@@ -53,7 +53,7 @@ EXIT_CODES = (
 # whose exceptions, such as KilledWorker or NoCredentialsError, have no base class of their own
 RESOURCE_PACKAGES = {"distributed", "botocore", "aiobotocore", "aiohttp", "s3fs", "fsspec"}
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-OPTIONS = {  # of parameters that messages name
+OPTIONS = {  # of what messages name
     "sampling_strategy": "--strategy",
     "kmeans_estimator": "--clusters",
     "k_neighbors": "--k-neighbors",
@@ -61,6 +61,7 @@ OPTIONS = {  # of parameters that messages name
     "density_exponent": "--exponent",
     "exact_rows": "--exact-rows",
     "learning_rows": "--learning-rows",
+    "X.drop": "--drop",
 }
 TEXT = {"log_format": "text", "quiet": False}
 CONTEXT = {"help_option_names": ["-h", "--help"]}

@@ -67,6 +67,13 @@ def test_a_destination_that_is_not_finished_is_no_source(source, tmp_path):
     refused(invoke(source, tmp_path / "out"), 3, "has not finished")
 
 
+def test_columns_that_are_no_numbers(source, tmp_path):
+    frame_of().assign(city="x").to_parquet(source / "part.parquet")
+    refused(invoke(source, tmp_path / "out"), 3, "'city'", "X.drop is --drop")
+    done = invoke(source, tmp_path / "out", "--drop", "city")
+    assert done.exit_code == 0, done.output
+
+
 @pytest.mark.parametrize("content", ["[]", "{}", "no json", '{"manifest_version": 99}'])
 def test_manifests_that_are_not_ours(source, tmp_path, content):
     (source / "_kmsmote.json").write_text(content)
