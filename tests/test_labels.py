@@ -9,6 +9,8 @@ import dask.array as da
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from kinds import (
@@ -29,6 +31,9 @@ from kinds import (
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+CATEGORIES = {"category of ints": int, "category of bools": bool, "category of floats": float}
+
+
 def labels_of(y, kind):
     words = pd.Series(np.array(["common", "rare"])[y], name="target")
     if kind in ("bool", "boolean", "bool[pyarrow]"):
@@ -37,14 +42,14 @@ def labels_of(y, kind):
         return pd.Series(y, name="target").astype(kind)
     if kind == "ordered":
         return words.astype(pd.CategoricalDtype(["rare", "unused", "common"], ordered=True))
-    if kind == "category of ints":
-        return pd.Series(y, name="target").astype("category")
+    if kind in CATEGORIES:
+        return pd.Series(y.astype(CATEGORIES[kind]), name="target").astype("category")
     return words.astype(kind)
 
 
 LABEL_KINDS = [
     "int64", "int8", "float64", "bool", "str", "object", "string", "string[pyarrow]",
-    "category", "ordered", "category of ints",
+    "category", "ordered", "category of ints", "category of bools", "category of floats",
     "boolean", "bool[pyarrow]", "Int64", "int64[pyarrow]",
 ]  # fmt: skip
 
@@ -100,6 +105,77 @@ def test_unknown_categories_stay_a_category(data):
     assert isinstance(y_res.dtype, pd.CategoricalDtype)
     assert y_res.value_counts().to_dict() == {"common": 240, "rare": 240}
     assert y_res.iloc[:N].tolist() == y.compute().tolist()
+
+
+@pytest.mark.parametrize("kind", ["pandas", "dask"])
+def test_categories_of_dates(data, kind):
+    y = pd.Series(np.array(["2020-01-01", "2021-01-01"], "M8[ns]")[data[1]]).astype("category")
+    given = pd.DataFrame(data[0], columns=NAMES), y
+    given = given if kind == "pandas" else tuple(as_frame(part) for part in given)
+    (y_res,) = dask.compute(make_sampler().fit_resample(*given)[1])
+    assert y_res.dtype == y.dtype
+    assert y_res.iloc[:N].tolist() == y.tolist()
+    assert y_res.value_counts().tolist() == [240, 240]
+
+
+@pytest.mark.parametrize("layout", ["append", "interleave"])
+@pytest.mark.parametrize("alone", [False, True], ids=["both in each", "one alone"])
+def test_dictionaries_of_arrow(data, tmp_path, layout, alone):
+    # a dictionary of its own in each partition, of which Dask knows nothing
+    labels = np.array(["common", "rare"])[data[1]]
+    labels[80:160] = "common" if alone else labels[80:160]
+    table = pa.table([*data[0].T, labels], names=[*NAMES, "target"])
+    schema = table.schema.set(
+        N_FEATURES, pa.field("target", pa.dictionary(pa.int32(), pa.string()))
+    )
+    with pq.ParquetWriter(tmp_path / "table.parquet", schema) as writer:
+        for start in range(0, N, 80):
+            writer.write_table(table.slice(start, 80).cast(schema))
+    frame = dd.read_parquet(tmp_path / "table.parquet", split_row_groups=True)
+    sampler = make_sampler(layout=layout)
+    X_res, y_res = sampler.fit_resample(frame[NAMES], frame["target"])
+    assert isinstance(y_res.dtype, pd.CategoricalDtype)
+    X_res, y_res = dask.compute(X_res, y_res)
+    assert isinstance(y_res.dtype, pd.CategoricalDtype)
+    n = max(np.unique(labels, return_counts=True)[1])
+    assert y_res.value_counts().to_dict() == {"common": n, "rare": n}
+    if layout == "append":
+        assert y_res.iloc[:N].tolist() == labels.tolist()
+        assert same_bytes(X_res.to_numpy()[:N], data[0])
+
+
+ALIKE = {  # labels that Python takes for one and other types
+    "bools in every other chunk": lambda block, odd: block.astype(bool) if odd else block,
+    "objects": lambda block, odd: block.astype(object),
+    "bools among objects": lambda block, odd: block.astype(bool).astype(object) if odd else block,
+    "floats in every other chunk": lambda block, odd: block.astype(float) if odd else block,
+}
+
+
+@pytest.mark.parametrize("name", ALIKE)
+@pytest.mark.parametrize("size", [1, 7, 100, N])
+def test_labels_that_are_one_in_other_types(data, name, size):
+    X, y = data
+    parts = [
+        da.from_delayed(dask.delayed(ALIKE[name])(y[low : low + size], low // size % 2), (n,), "i8")
+        for low in range(0, N, size)
+        if (n := min(size, N - low))
+    ]
+    given = as_array(X).rechunk({0: size}), da.concatenate(parts)
+    X_res, y_res = dask.compute(*make_sampler().fit_resample(*given))
+    X_ref, y_ref = make_sampler().fit_resample(X, y)
+    assert same_bytes(X_res, X_ref)
+    assert y_res.tolist() == y_ref.tolist()
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, N])
+def test_large_labels_that_no_float_tells_apart(data, size):
+    X = data[0]
+    y = np.array([float(2**53), 2**53 + 1], dtype=object)[data[1]]
+    given = as_array(X).rechunk({0: size}), da.from_array(y, chunks=size)
+    X_res, y_res = dask.compute(*make_sampler().fit_resample(*given))
+    assert same_bytes(X_res, make_sampler().fit_resample(*data)[0])
+    assert Counter(y_res.tolist()) == {float(2**53): 240, 2**53 + 1: 240}
 
 
 @pytest.mark.parametrize("dtype", ["i8", "i1", "u1", "f8", "?", "U", "O"])

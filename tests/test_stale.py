@@ -23,7 +23,7 @@ from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE
 from dask_kmsmote.errors import InputError
 from dask_kmsmote.kernels.fingerprint import of_labels, of_rows
-from dask_kmsmote.kernels.labels import code
+from dask_kmsmote.kernels.labels import code, encode
 
 N, SIZE = 400, 100
 PARAMS = {"random_state": 0, "kmeans_estimator": 3}
@@ -342,3 +342,9 @@ def test_sparse_rows_have_one_fingerprint_in_any_order_of_storage():
     assert (mixed.indices == stored).all()
     mixed.data[0] += 1
     assert of_rows(mixed) != before
+
+
+def test_labels_that_were_not_counted():
+    coded = code(np.array(["a", "b", "c", "b"]))
+    with pytest.raises(InputError, match=r"y has the label 'c', which was not there"):
+        encode(coded, ("b", "a"))

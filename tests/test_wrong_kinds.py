@@ -166,3 +166,15 @@ def test_labels_of_the_other_byte_order(data, lazy, dtype):
     X, y = data[0], data[1].astype(dtype)
     _, y_new = resample(chunked(X), chunked(y)) if lazy else resample(X, y)
     assert np.bincount(y_new.astype(int)).tolist() == [90, 90]
+
+
+@pytest.mark.parametrize("layout", ["append", "interleave"])
+def test_partitions_that_are_not_what_their_frame_says(data, layout):
+    y = pd.Series(data[1], name="target")
+    parts = [dask.delayed(y[:60]), dask.delayed(y[60:].astype(bool))]
+    labels = dd.from_delayed(parts, meta=y[:0], verify_meta=False)
+    frame = pd.DataFrame(data[0]).add_prefix("x")
+    X = dd.from_delayed([dask.delayed(frame[:60]), dask.delayed(frame[60:])], meta=frame[:0])
+    sampler = KMeansSMOTE(random_state=0, kmeans_estimator=2, layout=layout)
+    with pytest.raises(InputError, match=r"Partition 1 of y .*'bool, not int64'.* astype"):
+        dask.compute(*sampler.fit_resample(X, labels))

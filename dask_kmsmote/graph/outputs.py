@@ -12,6 +12,7 @@ from dask._task_spec import Task, TaskRef
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 
+from ..errors import InputError
 from ..kernels.blocks import frame_values, unmasked
 from ..kernels.fingerprint import (
     ChunkPrints,
@@ -82,11 +83,43 @@ def unchanged_labels(target: Any, before: Fingerprint, place: int) -> Any:
     return target
 
 
-def unchanged_frame(part: Any, before: ChunkPrints, dtype: np.dtype[Any]) -> Any:
-    """A partition of X whose rows, of a dtype, are what they were at first."""
+def unchanged_frame(part: Any, before: ChunkPrints, dtype: np.dtype[Any], meta: Any) -> Any:
+    """A partition of X, in the types of `meta`, whose rows, of a dtype, are what they were."""
     require_unchanged(of_rows(frame_values(part, dtype)), before.rows, "X", before.place)
     require_unchanged(of_whole(part, dtype), before.whole, "X", before.place)
-    return part
+    return as_declared(part, meta, "X", before.place)
+
+
+def unchanged_series(part: Any, before: ChunkPrints, meta: Any) -> Any:
+    """A partition of y, in the type of `meta`, that is what it was at first."""
+    part = unchanged_labels(part, before.target, before.place)
+    return as_declared(part, meta, "y", before.place)
+
+
+def as_declared(part: Any, meta: Any, name: str, place: int) -> Any:
+    """A partition in the types of `meta`.
+
+    Raises
+    ------
+    InputError
+        It has others.
+    """
+    from dask.dataframe.utils import check_meta
+
+    own, declared = part.dtypes, meta.dtypes
+    if isinstance(declared, pd.CategoricalDtype) and isinstance(own, pd.CategoricalDtype):
+        # as read from Parquet, categories may be of another type of text than Dask says
+        return part.astype(declared) if known_categories(meta) else part
+    try:
+        return check_meta(part, meta)
+    except ValueError as error:
+        types, said = (pd.DataFrame(each).dtypes.to_dict() for each in (part, meta))
+        wrong = {column: f"{types.get(column)}, not {said[column]}" for column in said}
+        wrong = {c: text for c, text in wrong.items() if types.get(c) != said[c]}
+        raise InputError(
+            f"Partition {place} of {name} is not of the types that its frame says: {wrong}. Give "
+            "them to each partition, with astype, where they are made."
+        ) from error
 
 
 def _joined(tasks: Tasks, array: da.Array, made: Sequence[da.Array], mixed: bool) -> da.Array:
@@ -184,7 +217,7 @@ def resampled_frame(
         return tasks("output", frame_of, block.rows, start, meta, rounded)
 
     originals = [
-        tasks("unchanged-rows", unchanged_frame, part, own, blocks.matrix.dtype)
+        tasks("unchanged-rows", unchanged_frame, part, own, blocks.matrix.dtype, meta)
         for part, own in zip(blocks.partitions, blocks.prints, strict=True)
     ]
     return joined_partitions(tasks, originals, blocks, made, meta, synthetic, mixed)
@@ -204,15 +237,18 @@ def resampled_series(
     mixed: bool,
 ) -> Any:
     """A Dask series of labels and those of the synthetic rows; `meta` is the empty series."""
-    unknown = getattr(meta.dtype, "name", "") == "category" and not known_categories(meta)
-    like = blocks.target[0] if unknown else None
+    like = None
+    if isinstance(meta.dtype, pd.CategoricalDtype):
+        known = set(meta.cat.categories.tolist())
+        if not known.issuperset(classes):  # as Dask has those of Arrow's dictionaries: none
+            like, meta = blocks.target[0], meta.cat.set_categories([UNKNOWN_CATEGORIES])
 
     def synthetic(block: SyntheticBlock, start: int, meta: Any) -> Delayed:
         label = classes[block.class_code]
         return tasks("labels", series_of, block.n_rows, label, start, meta, like)
 
     originals = [
-        tasks("unchanged-labels", unchanged_labels, part, own.target, own.place)
+        tasks("unchanged-labels", unchanged_series, part, own, meta)
         for part, own in zip(blocks.target, blocks.prints, strict=True)
     ]
     return joined_partitions(tasks, originals, blocks, made, meta, synthetic, mixed)

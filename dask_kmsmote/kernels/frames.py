@@ -49,11 +49,12 @@ def series_of(n: int, label: Any, start: int, meta: Any, like: Any = None) -> An
     """
     index = pd.RangeIndex(start, start + n)
     if isinstance(meta.dtype, pd.CategoricalDtype):
-        # a copy: an index that threads share may find labels missing (pandas issue 21150)
-        known = (meta if like is None else like).cat.categories.copy(deep=True)
-        if label not in known:
+        known = (meta if like is None else like).cat.categories
+        # no lookup in an index that threads share, which may find labels missing (pandas 21150)
+        places = {category: place for place, category in enumerate(known.tolist())}
+        if label not in places:
             known = known.append(pd.Index([label], dtype=known.dtype))
-        codes = np.full(n, known.get_loc(label))
+        codes = np.full(n, places.get(label, len(places)))
         dtype = pd.CategoricalDtype(known, ordered=meta.dtype.ordered)
         return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype), index, name=meta.name)
     return pd.Series([label] * n, index=index, dtype=meta.dtype, name=meta.name)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import union_categoricals
 
 from ..planning.interleave import Mixture, Piece
 from .blocks import stack, take
@@ -30,6 +31,10 @@ def interleave(parts: Sequence[Any], mixture: Mixture) -> Any:
     The parts are arrays, sparse matrices, or frames or series of pandas.
     """
     order = order_of(mixture)
+    if isinstance(parts[0], pd.Series) and isinstance(parts[0].dtype, pd.CategoricalDtype):
+        # partitions may have categories of their own, which concat makes objects of
+        joined = union_categoricals([part.array for part in parts])
+        return pd.Series(joined, name=parts[0].name).iloc[order]
     if isinstance(parts[0], pd.DataFrame | pd.Series):
         return pd.concat(parts).iloc[order]
     return take(stack(parts), order)

@@ -65,7 +65,7 @@ def label_values(block: Any) -> NDArray[Any]:
             kind = getattr(dtype, "numpy_dtype", np.dtype(object))
             return _indexable(block.to_numpy(dtype=kind))
         values = np.asarray(block)
-        return values if values.dtype.kind in "iub" else values.astype(object)
+        return values if values.dtype.kind in "iubmM" else values.astype(object)
     values = np.asarray(block)
     if values.ndim not in (1, 2) or values.dtype.kind == "V":
         raise InputError(
@@ -111,15 +111,16 @@ def count_labels(block: Any) -> LabelCounts:
         n_continuous = int(numbers[(values != np.floor(values)) | np.isinf(values)].sum())
     counts = {}
     if not n_continuous:
-        # dates as pandas compares them
-        keys = pd.Index(labels) if labels.dtype.kind in "mM" else labels
-        counts = {_scalar(label): int(n) for label, n in zip(keys, numbers, strict=True)}
+        counts = {label: int(n) for label, n in zip(_keys(labels), numbers, strict=True)}
     own = of_labels(codes, labels)
     return LabelCounts(counts, len(codes) - len(present), n_continuous, n_not_one_hot, own)
 
 
-def _scalar(label: Any) -> Any:
-    return label.item() if isinstance(label, np.generic) else label
+def _keys(labels: NDArray[Any]) -> list[Any]:
+    """The labels as Python compares them; dates as pandas has them."""
+    if labels.dtype.kind in "mM":
+        return list(pd.Index(labels))
+    return [label.item() if isinstance(label, np.generic) else label for label in labels.tolist()]
 
 
 def code(block: Any) -> Coded:
@@ -137,16 +138,32 @@ def code(block: Any) -> Coded:
     return Coded(codes.astype(np.int64), label_values(labels))
 
 
-def numbers_of(labels: NDArray[Any], classes: Sequence[Any]) -> NDArray[np.int64]:
-    """Number of each label in `classes`; -1 for one that is not among them."""
-    # an index of this call's own: one that threads share may find labels missing (pandas 21150)
-    known, asked = (pd.Index(part, tupleize_cols=False) for part in (list(classes), labels))
-    return np.asarray(known.get_indexer(asked), dtype=np.int64)
+def numbers_of(coded: Coded, classes: Sequence[Any]) -> NDArray[np.int64]:
+    """Number of each row's label in `classes`; -1 for one that is not among them.
+
+    Labels are those of Python: 1, 1.0 and True are one, in whatever types blocks have them.
+    """
+    places = {label: number for number, label in enumerate(classes)}
+    numbers = np.array([*(places.get(label, -1) for label in _keys(coded.labels)), -1])
+    return numbers.astype(np.int64)[coded.codes]
 
 
 def encode(coded: Coded, classes: Sequence[Any]) -> NDArray[np.int64]:
-    """Number of each row's label in `classes`, which has all of them."""
-    return numbers_of(coded.labels, classes)[coded.codes]
+    """Number of each row's label in `classes`.
+
+    Raises
+    ------
+    InputError
+        One is not among them.
+    """
+    numbers = numbers_of(coded, classes)
+    if len(numbers) and numbers.min() < 0:
+        strange = coded.labels[coded.codes[numbers.argmin()]]
+        raise InputError(
+            f"y has the label {strange!r}, which was not there when its labels were counted: its "
+            "source changed meanwhile. Persist it first: y = y.persist()."
+        )
+    return numbers
 
 
 def full_labels(n: int, label: Any, dtype: Any) -> NDArray[Any]:

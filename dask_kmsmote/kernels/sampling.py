@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..planning.plan import SamplingPlan
 from ..planning.regions import Region, synthetic_regions
-from .labels import label_values, numbers_of
+from .labels import code, numbers_of
 from .order import Order
 from .seeding import INSPECTION, Ints, sample_rows, small_seed, stream
 
@@ -86,7 +86,7 @@ def sample_synthetic(regions: Sequence[Region], size: int, seed: int) -> list[In
 
 def codes_of(labels: Any, classes: Sequence[Any]) -> Ints:
     """Number of each label in `classes`; their length for one that is not among them."""
-    codes = numbers_of(label_values(labels), classes)
+    codes = numbers_of(code(labels), classes)
     return np.where(codes < 0, len(classes), codes)
 
 
