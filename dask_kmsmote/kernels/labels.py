@@ -158,7 +158,7 @@ def encode(coded: Coded, classes: Sequence[Any]) -> NDArray[np.int64]:
     """
     numbers = numbers_of(coded, classes)
     if len(numbers) and numbers.min() < 0:
-        strange = coded.labels[coded.codes[numbers.argmin()]]
+        strange = _keys(coded.labels)[coded.codes[numbers.argmin()]]
         raise InputError(
             f"y has the label {strange!r}, which was not there when its labels were counted: its "
             "source changed meanwhile. Persist it first: y = y.persist()."
