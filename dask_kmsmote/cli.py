@@ -12,14 +12,8 @@ from typing import Any
 import click
 
 from .compatibility import explained
-from .errors import (
-    IncompatibleVersionError,
-    InputError,
-    MissingPackageError,
-    NoClusterError,
-    ParameterError,
-    UnsupportedDaskError,
-)
+from .errors import ParameterError
+from .failures import USAGE, exit_code, failure_message
 from .log import Log
 from .options import (
     Json,
@@ -37,32 +31,7 @@ from .options import (
 )
 from .storage.masking import masked, masked_url, secrets_of
 
-DEFECT, USAGE, INPUT, NO_CLUSTER, RESOURCE, INTERRUPTED = 1, 2, 3, 4, 5, 130
-
-EXIT_CODES = (
-    (NoClusterError, NO_CLUSTER),
-    (InputError, INPUT),
-    (ParameterError, USAGE),
-    (ValueError, INPUT),
-    (UnsupportedDaskError, USAGE),
-    (MissingPackageError, USAGE),
-    (IncompatibleVersionError, USAGE),
-    (OSError, RESOURCE),
-    (MemoryError, RESOURCE),
-)
-# whose exceptions, such as KilledWorker or NoCredentialsError, have no base class of their own
-RESOURCE_PACKAGES = {"distributed", "botocore", "aiobotocore", "aiohttp", "s3fs", "fsspec"}
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-OPTIONS = {  # of what messages name
-    "sampling_strategy": "--strategy",
-    "kmeans_estimator": "--clusters",
-    "k_neighbors": "--k-neighbors",
-    "cluster_balance_threshold": "--threshold",
-    "density_exponent": "--exponent",
-    "exact_rows": "--exact-rows",
-    "learning_rows": "--learning-rows",
-    "X.drop": "--drop",
-}
 TEXT = {"log_format": "text", "quiet": False}
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
@@ -255,36 +224,3 @@ def _tell_metrics(
     except OSError as error:
         # the run has ended as it has: what only watches it does not change that
         click.echo(f"Warning: no metrics in {options['metrics']!r}: {error}.", err=True)
-
-
-def failure_message(error: BaseException) -> str:
-    """One line on what went wrong."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, KeyboardInterrupt):
-        return "Interrupted: the destination is as it was."
-    if exit_code(error) == DEFECT:
-        return (
-            f"Unexpected {type(error).__name__}: {text}. Run again with --verbose, and report it."
-        )
-    if isinstance(error, PermissionError):
-        return (
-            f"{text.rstrip('.')}. Check the credentials, and that the user of the job and of its "
-            "workers may read there."
-        )
-    if type(error).__name__ == "KilledWorker":  # of distributed, which is slow to import
-        return f"{text} Often they lack memory: raise --memory-limit, or lower --workers."
-    options = [f"{name} is {option}" for name, option in OPTIONS.items() if name in text]
-    return f"{text} ({', '.join(options)})" if options else text
-
-
-def exit_code(error: BaseException) -> int:
-    """The exit code that an error means."""
-    if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED
-    if isinstance(error, ValueError) and isinstance(error, TypeError):
-        return USAGE  # scikit-learn's InvalidParameterError
-    for kind, code in EXIT_CODES:
-        if isinstance(error, kind):
-            return code
-    modules = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
-    return RESOURCE if modules & RESOURCE_PACKAGES else DEFECT

@@ -69,6 +69,15 @@ class Columns:
             raise InputError("No column is left for --features: name fewer in --drop and --keep.")
         return Columns(self.target, features, self.drop, self.keep, self.only_synthetic, self.mark)
 
+    def require_named_features(self) -> None:
+        """Raise `InputError` where a feature is a column of CSV files that has no name."""
+        nameless = [name for name in self.features or () if name.startswith("Unnamed: ")]
+        if nameless:
+            raise InputError(
+                f"The column {nameless[0]!r} has no name in the files, and may be the index of a "
+                f"frame: leave it out with --drop '{nameless[0]}', or give it a name."
+            )
+
     def of_result(self, present: Sequence[str]) -> list[str]:
         """Columns of the result but for the mark, in the order of the source."""
         parts = {self.target, *(self.features or ()), *self.keep}

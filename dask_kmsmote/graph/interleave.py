@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
+import dask
 import dask.array as da
 from dask.delayed import Delayed
 
@@ -77,7 +78,9 @@ def interleaved_frame(originals: Any, synthetic: Any, sizes: Sequence[int]) -> A
     parts, _ = interleaved(
         tasks, partitions_of(originals), lengths, partitions_of(synthetic), sizes
     )
-    return dd.from_delayed(parts, meta=originals._meta)
+    # the columns have their types: objects are lists, structs or maps, and no strings
+    with dask.config.set({"dataframe.convert-string": False}):
+        return dd.from_delayed(parts, meta=originals._meta)
 
 
 def interleaved_parents(

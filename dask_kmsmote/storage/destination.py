@@ -41,9 +41,16 @@ def whole_or_absent(destination: Location, overwrite: bool) -> Iterator[Draft]:
     Raises
     ------
     DestinationError
-        It is finished already and `overwrite` is off, or is nothing that a run has made, or
-        another run writes or wrote there meanwhile.
+        It is finished already and `overwrite` is off, is nothing that a run has made or has files
+        that none has, or another run writes or wrote there meanwhile.
+    ParameterError
+        Its name reads as a pattern.
     """
+    if destination.reads_as_pattern():
+        raise ParameterError(
+            f"The destination {destination.shown!r} has one of the characters * ? [, which readers "
+            "take for patterns: name another."
+        )
     kind = LocalDraft if destination.is_local else StoreDraft
     draft = kind(destination)
     with ExitStack() as stack:
@@ -55,6 +62,7 @@ def whole_or_absent(destination: Location, overwrite: bool) -> Iterator[Draft]:
             draft.open()
             yield draft
             _require_first(destination, before)
+            _require_ours(draft)
         except BaseException as error:
             draft.clear()
             if isinstance(error, OSError):
@@ -130,7 +138,23 @@ def _require_free(draft: Draft, overwrite: bool, recovered: bool) -> str | None:
             f"The destination {destination.shown!r} exists already and is no result of "
             "dask-kmsmote: name another, or remove it yourself."
         )
+    _require_ours(draft)
     return None if manifest is None else str(manifest.get("run"))
+
+
+def _require_ours(draft: Draft) -> None:
+    """Raise `DestinationError` where a finished result has files of others, which would be lost."""
+    manifest = read_manifest(draft.destination)
+    if manifest is None:
+        return
+    ours = {part.get("path") for part in manifest.get("files", ()) if isinstance(part, dict)}
+    strange = set(draft.parts()) - ours - {MANIFEST}
+    if strange:
+        raise DestinationError(
+            f"The destination {draft.destination.shown!r} has {min(strange)!r} and "
+            f"{len(strange) - 1} more files that the run did not write: move them away, or name "
+            "another destination."
+        )
 
 
 class Draft:
@@ -166,6 +190,10 @@ class Draft:
     def is_taken(self) -> bool:
         """Whether there is anything in the destination's place."""
         return self.destination.exists()
+
+    def parts(self) -> list[str]:
+        """Files in the destination's place."""
+        return list(self.destination.files())
 
     def open(self) -> None:
         """Make the place of the draft."""
@@ -266,21 +294,16 @@ class StoreDraft(Draft):
     """A prefix below the destination that readers of tables skip."""
 
     def _place(self) -> Location:
-        if set("*?[") & set(self.destination.path):
-            raise ParameterError(
-                f"The destination {self.destination.shown!r} has one of the characters * ? [, "
-                "which stores take for patterns: name another."
-            )
         return self.destination / f"{DRAFT}{self.run}"
 
-    def _parts(self) -> list[str]:
-        # without drafts, and without the empty objects that stand for folders
+    def parts(self) -> list[str]:
+        """Files but for drafts, and for the empty objects that stand for folders."""
         files = self.destination.files()
         return [n for n in files if n and not n.endswith("/") and not n.startswith(DRAFT)]
 
     def is_taken(self) -> bool:
         """Whether there is anything but drafts."""
-        return bool(self._parts())
+        return bool(self.parts())
 
     def recover(self) -> bool:
         """Publish what a run was publishing when it died."""
@@ -297,7 +320,7 @@ class StoreDraft(Draft):
         """Copy within the store: the old manifest goes first, the new one comes last."""
         fs, path = self.destination.fs, self.destination.path
         manifest = f"{path}/{MANIFEST}"
-        old = self._parts()
+        old = self.parts()
         new = [name for name in draft.files() if name != MANIFEST]
         if MANIFEST in old:
             fs.rm_file(manifest)

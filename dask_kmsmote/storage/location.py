@@ -53,6 +53,10 @@ class Location:
 
         if not self.url:
             raise ParameterError("The source or destination has no path: is a variable empty?")
+        if "::" in self.url:
+            raise ParameterError(
+                f"{self.shown!r} has '::' in it, which chains file systems: name one path or URL."
+            )
         if has_password(self.url):
             raise ParameterError(
                 f"{self.shown!r} has a password in it, which logs of the cluster would show: give "
@@ -91,6 +95,11 @@ class Location:
     def name(self) -> str:
         """Last part of the path."""
         return self.path.rpartition("/")[2]
+
+    def reads_as_pattern(self, name: str = "") -> bool:
+        """Whether readers take the path, or a name below it, for a pattern of names."""
+        signs = "*[" if self.url.startswith("http") else "*?["
+        return bool(set(signs) & {*self.path, *name})
 
     def __truediv__(self, name: str) -> Location:
         """The place `name` below this one."""

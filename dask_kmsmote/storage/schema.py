@@ -11,6 +11,7 @@ from .location import Location
 from .source import Source
 
 FOOTER_THREADS = 16
+HEADER_BYTES = 2**18  # stores fetch a block, which is 50 MiB by default
 
 
 def read_schema(source: Source) -> Any:
@@ -22,11 +23,7 @@ def require_one_schema(source: Source) -> None:
     """Raise `InputError` where a file has other columns, or other types, than the first."""
     footers = read_footers(source.location, list(source.files))
     first = footers[0].schema.to_arrow_schema()
-    twice = [name for name in first.names if first.names.count(name) > 1]
-    if twice:
-        raise InputError(
-            f"The source {source.location.shown!r} has two columns {twice[0]!r}: rename one."
-        )
+    _require_names_once(source, first.names)
     for name, footer in zip(source.files, footers, strict=True):
         schema = footer.schema.to_arrow_schema()
         for column in dict.fromkeys([*first.names, *schema.names]):
@@ -42,6 +39,37 @@ def require_one_schema(source: Source) -> None:
                 )
     if sum(footer.num_rows for footer in footers) == 0:
         raise InputError(f"The source {source.location.shown!r} has no rows.")
+
+
+def require_one_header(source: Source) -> None:
+    """Raise `InputError` where a CSV file has a column twice, or others than the first file."""
+    import pandas as pd
+
+    def read(name: str) -> list[str]:
+        path = f"{source.location.path}/{name}".rstrip("/")
+        how = {"compression": "infer", "block_size": HEADER_BYTES}
+        with source.location.fs.open(path, **how) as file:
+            names = pd.read_csv(file, header=None, nrows=1, dtype=str, keep_default_na=False)
+        return [str(name).removeprefix("\ufeff") for name in names.iloc[0]]
+
+    with ThreadPoolExecutor(FOOTER_THREADS) as threads:
+        headers = list(threads.map(read, source.files))
+    _require_names_once(source, headers[0])
+    for name, header in zip(source.files, headers, strict=True):
+        if header != headers[0]:
+            raise InputError(
+                f"The files of {source.location.shown!r} differ: {name!r} has the columns "
+                f"{header}, {next(iter(source.files))!r} {headers[0]}. Write them anew with one "
+                "header."
+            )
+
+
+def _require_names_once(source: Source, names: Sequence[str]) -> None:
+    twice = [name for name in names if name and names.count(name) > 1]
+    if twice:
+        raise InputError(
+            f"The source {source.location.shown!r} has two columns {twice[0]!r}: rename one."
+        )
 
 
 def exact_type(arrow_type: Any) -> Any:

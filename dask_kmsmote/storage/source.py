@@ -63,8 +63,8 @@ def open_source(location: Location, given: str | None = None) -> Source:
     Raises
     ------
     InputError
-        There is nothing, or no file of the format; or a file is gone that a manifest names, or lies
-        elsewhere.
+        There is nothing, or no file of the format; a name reads as a pattern; or a file is gone
+        that a manifest names, or lies elsewhere.
     """
     kind = guess_format(location, given)
     if not location.exists():
@@ -90,6 +90,13 @@ def open_source(location: Location, given: str | None = None) -> Source:
         raise InputError(
             f"The source {location.shown!r} has no {kind} files: check its path, or name the "
             "format with --format."
+        )
+    odd = next((name for name in files if location.reads_as_pattern(name)), None)
+    if odd is not None:
+        raise InputError(
+            f"The source {location.shown!r} has one of the characters * ? [ in its path, or in the "
+            f"name of a file{f', {odd!r}' if odd else ''}: readers take them for patterns. Rename "
+            "it."
         )
     return Source(location, kind, files)
 

@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import DestinationError, InputError, ParameterError
 from .codecs import require_plain_codecs
 from .location import Location
-from .schema import exact_type, read_footers, require_one_schema
+from .schema import exact_type, read_footers, require_one_header, require_one_schema
 from .source import Source
 
 
@@ -20,8 +20,8 @@ def read_table(source: Source, partition_size: str | None) -> Any:
         The files can't be read, or do not have the same columns.
     """
     try:
-        if source.format == "parquet":
-            require_one_schema(source)
+        require = require_one_schema if source.format == "parquet" else require_one_header
+        require(source)
         table = _read(source, partition_size)
         index = table.index.name  # the first look at the files
     except InputError:

@@ -1,0 +1,127 @@
+"""Drafts without a run: a death at any step of publishing is mended by the next one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dask_kmsmote.storage.destination import LocalDraft, StoreDraft, whole_or_absent
+from dask_kmsmote.storage.location import Location
+from dask_kmsmote.storage.manifest import read_manifest
+
+pytestmark = pytest.mark.cluster
+STEPS = "rm_file", "rm", "copy"
+
+
+def make_draft(destination, content, *, overwrite=False, die=None):
+    with whole_or_absent(Location(destination), overwrite) as draft:
+        draft.location.fs.pipe_file(f"{draft.location.path}/part-0", content)
+        if die:
+            die(draft)
+        draft.finish({"files": [{"path": "part-0"}], "finished": "now"})
+
+
+def content_of(destination):
+    location = Location(destination)
+    if read_manifest(location) is None:
+        return None
+    return location.fs.cat_file(f"{location.path}/part-0")
+
+
+class Death(BaseException):
+    """As if the process were killed: nothing cleans up."""
+
+
+@pytest.mark.parametrize("n_steps", range(8))
+def test_death_at_any_step_of_publishing(place, monkeypatch, n_steps):
+    out = f"{place}/out"
+    make_draft(out, b"old")
+    left = [n_steps]
+    monkeypatch.setattr(LocalDraft, "clear", dying(LocalDraft.clear, left))
+    monkeypatch.setattr(Path, "rename", dying(Path.rename, left))
+    kind = type(Location(place).fs)
+    for name in STEPS:
+        if not Location(place).is_local:
+            monkeypatch.setattr(kind, name, dying(getattr(kind, name), left))
+    try:
+        make_draft(out, b"new", overwrite=True)
+        died = False
+    except Death:
+        died = True
+    monkeypatch.undo() if Location(place).is_local else [
+        monkeypatch.setattr(kind, name, getattr(kind, name).alive)
+        for name in ("rm_file", "rm", "copy")
+    ]
+    assert content_of(out) in ((None, b"old", b"new") if died else (b"new",))
+    make_draft(out, b"newer", overwrite=True)
+    assert content_of(out) == b"newer"
+    names = [name for name in Location(place).files() if "kmsmote-" in name]
+    assert names == []
+
+
+def dying(function, left):
+    def step(*args, **kwargs):
+        left[0] -= 1
+        if left[0] < 0:
+            raise Death
+        return function(*args, **kwargs)
+
+    step.alive = function
+    return step
+
+
+def test_whole_draft_of_a_dead_run_is_published(place):
+    out = Location(f"{place}/out")
+    kind = LocalDraft if out.is_local else StoreDraft
+    dead = kind(out)
+    if out.is_local:
+        dead.open()
+    dead.location.fs.pipe_file(f"{dead.location.path}/part-0", b"whole")
+    dead.finish({"files": [{"path": "part-0"}]})
+    with pytest.raises(OSError, match="exists already"):
+        make_draft(out.url, b"newer")
+    assert content_of(out.url) == b"whole"
+
+
+def test_parts_of_a_dead_run_are_no_result(place):
+    out = Location(f"{place}/out")
+    dead = (LocalDraft if out.is_local else StoreDraft)(out)
+    if out.is_local:
+        dead.open()
+    dead.location.fs.pipe_file(f"{dead.location.path}/part-0", b"half")
+    assert content_of(out.url) is None
+    make_draft(out.url, b"whole")
+    assert content_of(out.url) == b"whole"
+    assert not [name for name in Location(place).files() if "kmsmote-" in name]
+
+
+def test_two_runs_at_once(place):
+    out = f"{place}/out"
+
+    def second(_):
+        make_draft(out, b"second")
+
+    with pytest.raises(OSError, match="Another run"):
+        make_draft(out, b"first", die=second)
+    assert content_of(out) == (None if Location(place).is_local else b"second")
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_files_of_others_are_not_replaced(place, late):
+    out = Location(f"{place}/out")
+    make_draft(out.url, b"old")
+
+    def add(_=None):
+        out.fs.makedirs(f"{out.path}/below", exist_ok=True)
+        out.fs.pipe_file(f"{out.path}/below/notes.txt", b"mine")
+
+    if not late:
+        add()
+    with pytest.raises(OSError, match=r"'below/notes.txt' .* did not write: move them away"):
+        make_draft(out.url, b"new", overwrite=True, die=add if late else None)
+    assert content_of(out.url) == b"old"
+    assert out.fs.cat_file(f"{out.path}/below/notes.txt") == b"mine"
+    out.fs.rm(f"{out.path}/below", recursive=True)
+    make_draft(out.url, b"new", overwrite=True)
+    assert content_of(out.url) == b"new"
