@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from .errors import InputError, InputTypeError
 from .kernels import memory
-from .kernels.blocks import unmasked
+from .kernels.blocks import require_sound, unmasked
 from .kernels.columns import check_columns
 from .planning.checks import check_dimensions
 from .threads import Shared
@@ -35,6 +35,7 @@ def check_in_memory(sampler: Any, X: Any, y: Any) -> tuple[Any, Any, bool]:
     elif getattr(X, "ndim", 0) > 2:
         check_dimensions(X.shape)
     X, y = unmasked(X, "X"), unmasked(y, "y")
+    require_sound(X, "X")
     try:
         if y is not None:
             memory.check_target(X, y)

@@ -14,7 +14,12 @@ from dask.base import is_dask_collection
 from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.base import _fit_context
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.validation import check_is_fitted
 
 from . import report, validation
@@ -35,6 +40,10 @@ from .threads import count_threads, in_this_process, on_active_scheduler
 MEMORY_CHUNK_BYTES = 32 * 2**20
 EXACT_ROWS = 16_384  # about where all pairs begin to cost more than sampling (18 features)
 FINITE = Interval(numbers.Real, None, None, closed="neither")
+VALIDATION = {
+    "n_sample": [Interval(numbers.Integral, 1, None, closed="left")],
+    "random_state": ["random_state", np.random.Generator],
+}
 
 
 class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has no types
@@ -207,8 +216,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     @property
     def provenance_(self) -> Any:
         """Parents of each synthetic row, lazy."""
-        tasks, lengths, made = self._made
-        return outputs.provenance(tasks, lengths, made, self._is_mixed)
+        return outputs.provenance(*self._made)
 
     @property
     def _is_mixed(self) -> bool:
@@ -282,11 +290,19 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         -------
         pandas.DataFrame
             A row per finding; `passed` is missing where there is nothing to pass.
+
+        Raises
+        ------
+        InputError
+            X_resampled and y_resampled do not go together, or have other features than X had.
+        InvalidParameterError
+            `n_sample` or `random_state` is of a wrong type or range.
         """
         check_is_fitted(self, "plan_")
-        return validation.check_result(
-            self, X_resampled, y_resampled, n_sample=n_sample, random_state=random_state
-        )
+        asked = {"n_sample": n_sample, "random_state": random_state}
+        validate_parameter_constraints(VALIDATION, asked, "validate")
+        mixed = self._made[-1]
+        return validation.check_result(self, X_resampled, y_resampled, mixed=mixed, **asked)
 
     def _resample_memory(self, X: Any, y: Any) -> tuple[Any, Any]:
         rows, target, one_vs_all = check_in_memory(self, X, y)
@@ -357,5 +373,5 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         self.nn_k_ = settings.search.estimator or NearestNeighbors(n_neighbors=k + 1)
         self.cluster_balance_threshold_ = threshold_in_force(self, result.thresholds)
         self.plan_: SamplingPlan = result.plan
-        self._made = (result.tasks, result.blocks.lengths or (), result.made)
+        self._made = (result.tasks, result.blocks.lengths or (), result.made, self._is_mixed)
         return result

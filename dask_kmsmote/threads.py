@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Any
 
 import dask
+import numpy as np
 from dask.base import get_scheduler
 from dask.system import CPU_COUNT
 from threadpoolctl import threadpool_limits
@@ -29,7 +30,7 @@ def in_this_process(n_jobs: int | None) -> Iterator[None]:
     A synchronous scheduler stays in force.
     """
     active = get_scheduler()
-    with ExitStack() as stack:
+    with ExitStack() as stack, np.errstate(**_NUMPY):
         stack.enter_context(_UNFUSED)
         if active is not dask.get:
             stack.enter_context(_bounded(count_threads(n_jobs)))
@@ -42,7 +43,7 @@ def in_this_process(n_jobs: int | None) -> Iterator[None]:
 def on_active_scheduler() -> Iterator[None]:
     """Compute where the user computes; where that is Dask's own threads, bound those in tasks."""
     threaded = get_scheduler() in (None, dask.threaded.get)
-    with ExitStack() as stack:
+    with ExitStack() as stack, np.errstate(**_NUMPY):
         stack.enter_context(_UNFUSED)
         if threaded and _is_free(dask.config.get("pool", None)):
             stack.enter_context(_bounded(count_threads(None)))
@@ -103,6 +104,8 @@ _LOCAL = Shared(scheduler="threads")
 # tasks of arrays that are fused anew for each computation keep their keys with another content,
 # which a distributed scheduler warns of and may hang on (dask issue 9888)
 _UNFUSED = Shared(optimization__fuse__active=False)
+# numpy's own: scikit-learn does not work where a caller has underflow raise
+_NUMPY: dict[str, Any] = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 
 
 def _bounded(n_threads: int) -> Shared:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .errors import InputError
 from .graph.clustering import labeler_of, labels_learned
 from .graph.sample import Opened, open_result, parents_at, where_held
 from .kernels.blocks import Rows
@@ -70,7 +71,13 @@ class Family:
 
 
 def check_result(
-    sampler: Any, X_resampled: Any, y_resampled: Any, *, n_sample: int = 1000, random_state: Any = 0
+    sampler: Any,
+    X_resampled: Any,
+    y_resampled: Any,
+    *,
+    mixed: bool,
+    n_sample: int = 1000,
+    random_state: Any = 0,
 ) -> pd.DataFrame:
     """Check a result of a sampler against its plan and its provenance.
 
@@ -84,6 +91,8 @@ def check_result(
         A `KMeansSMOTE` after `fit_resample`.
     X_resampled, y_resampled
         Its result, as it came or computed; not in another order.
+    mixed
+        Whether the synthetic rows are among the originals.
     n_sample
         Synthetic rows to look at, shared equally by the classes, at least one each.
     random_state
@@ -110,7 +119,7 @@ def check_result(
     Raises
     ------
     InputError
-        X_resampled and y_resampled do not go together.
+        X_resampled and y_resampled do not go together, or have other features than X had.
     """
     plan: SamplingPlan = sampler.plan_
     regions = synthetic_regions(plan)
@@ -118,16 +127,25 @@ def check_result(
     seed = root_seed(random_state)
     with where_held(X_resampled, y_resampled, n_jobs=sampler.n_jobs):
         opened = open_result(X_resampled, y_resampled)
+        _require_features(opened.blocks.matrix.shape[1], plan)
         n_rows = sum(opened.lengths)
         findings = [_count("rows", "", n_rows, plan.n_rows + plan.n_synthetic)]
         if findings[0].passed:
             sizes = {region.class_code: size for region in regions}
-            labels = opened.labels(query_of(plan, sampler.layout == "interleave", sizes, seed))
+            labels = opened.labels(query_of(plan, mixed, sizes, seed))
             findings += _counted(plan, regions, labels)
             if regions:
                 findings += _looked_at(sampler, X_resampled, opened, labels, regions, size)
     table = pd.DataFrame(findings, columns=list(Finding._fields))
     return table.astype({"n_wrong": "Int64", "passed": "boolean"})
+
+
+def _require_features(n_features: int, plan: SamplingPlan) -> None:
+    if n_features != plan.n_features:
+        raise InputError(
+            f"X_resampled has {n_features} features, and X had {plan.n_features}: pass the whole "
+            "result of fit_resample, with the same columns."
+        )
 
 
 def _counted(

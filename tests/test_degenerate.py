@@ -97,3 +97,16 @@ def test_compat_with_duplicates_only():
     X_res, y_res = sampler.fit_resample(X, y)
     assert (X_res == 7.25).all()
     assert np.bincount(y_res).tolist() == [170, 170]
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e140])
+@pytest.mark.parametrize("compat", [None, "imbalanced-learn"])
+def test_errors_of_numpy_that_the_caller_raises(data, scale, compat):
+    X, y = data
+    params = {"kmeans_estimator": 2, "cluster_balance_threshold": 0.1, "compat": compat}
+    sampler = KMeansSMOTE(random_state=0, **params)
+    expected = sampler.fit_resample(X * scale, y)
+    with np.errstate(all="raise"):
+        found = sampler.fit_resample(X * scale, y)
+    for part, same in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(part, same)

@@ -13,8 +13,10 @@ import pytest
 from dask_ml.cluster import KMeans as DaskKMeans
 from sklearn.cluster import KMeans
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils._param_validation import InvalidParameterError
 
 from dask_kmsmote import KMeansSMOTE, SamplingPlan
+from dask_kmsmote.errors import InputError
 from kinds import (
     N_FEATURES,
     NAMES,
@@ -197,3 +199,36 @@ def test_nothing_to_generate(given):
     assert sampler.sampling_strategy_ == {0: 0}
     assert len(sampler.provenance_.compute()) == 0
     assert len(sampler.report_) == 0
+
+
+LAYOUTS = ("append", "interleave")
+
+
+@pytest.mark.parametrize(("before", "after"), [LAYOUTS, LAYOUTS[::-1]])
+def test_a_layout_that_is_set_afterwards(given, before, after):
+    sampler = make_sampler(layout=before)
+    result = sampler.fit_resample(*given)
+    table, parents = sampler.validate(*result), sampler.provenance_.compute()
+    sampler.set_params(layout=after)
+    pd.testing.assert_frame_equal(sampler.validate(*result), table)
+    pd.testing.assert_frame_equal(sampler.provenance_.compute(), parents)
+    assert table.passed.dropna().all()
+
+
+def test_validating_a_result_that_lacks_features(given):
+    sampler = make_sampler(kmeans_estimator=1)
+    X_res, y_res = sampler.fit_resample(*given)
+    few = X_res[NAMES[:2]] if is_frame(given) else X_res[:, :2]
+    with pytest.raises(InputError, match=f"has 2 features, and X had {N_FEATURES}"):
+        sampler.validate(few, y_res)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("n_sample", 0), ("n_sample", 1.5), ("n_sample", None), ("random_state", "x")],
+)
+def test_parameters_of_validate(data, name, value):
+    sampler = make_sampler()
+    result = sampler.fit_resample(*data)
+    with pytest.raises(InvalidParameterError, match=f"'{name}' parameter of validate"):
+        sampler.validate(*result, **{name: value})

@@ -328,10 +328,12 @@ def test_a_result_of_another_length(spoilt):
     assert len(table) == 1
 
 
-def test_the_other_layout(spoilt):
-    sampler, X_res, y_res, _ = spoilt
-    sampler.layout = LAYOUTS[1 - LAYOUTS.index(sampler.layout)]
-    assert ("original rows", 0) in wrong(sampler.validate(X_res, y_res))
+@pytest.mark.parametrize(("own", "other"), [LAYOUTS, LAYOUTS[::-1]])
+def test_the_other_layout(own, other):
+    X, y = three_classes()
+    sampler = KMeansSMOTE(random_state=0, layout=own).fit(X, y)
+    result = KMeansSMOTE(random_state=0, layout=other).fit_resample(X, y)
+    assert ("original rows", 0) in wrong(sampler.validate(*result))
 
 
 def test_ks_distance_is_that_of_scipy():

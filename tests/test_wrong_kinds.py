@@ -37,6 +37,20 @@ def chunked(values, change=lambda block: block):
     return da.concatenate([da.from_delayed(part, shape, values.dtype) for part in parts])
 
 
+@pytest.mark.parametrize("kind", ["memory", "dask"])
+@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array])
+@pytest.mark.parametrize("index", [-5, 200, 10**6])
+def test_sparse_indices_that_lie_outside(data, kind, form, index):
+    X = form(data[0])
+    X.indices[70] = index
+    y = data[1]
+    if kind == "dask":
+        parts = [da.from_delayed(dask.delayed(X), X.shape, meta=form((0, 4)))]
+        X, y = da.concatenate(parts), da.from_array(y, chunks=N)
+    with pytest.raises(InputError, match=r"X is a sparse cs. matrix whose parts contradict"):
+        resample(X, y)
+
+
 CHUNKS_OF_X = {
     "objects": lambda block: block.astype(object),
     "words": lambda block: block.astype(str),

@@ -56,15 +56,31 @@ def unmasked(block: Any, name: str) -> Any:
     return block.data
 
 
+def require_sound(block: Any, name: str) -> None:
+    """Raise `InputError` where the indices of a sparse block lie outside of it."""
+    if not sparse.issparse(block) or not hasattr(block, "indptr"):
+        return
+    try:
+        # of another object: the check may shorten what it checks
+        parts = block.data, block.indices, block.indptr
+        type(block)(parts, shape=block.shape).check_format(full_check=True)
+    except ValueError as error:
+        raise InputError(
+            f"{name} is a sparse {block.format} matrix whose parts contradict each other "
+            f"({error}): build it anew, e.g. from (data, (rows, columns))."
+        ) from error
+
+
 def require_rows(block: Any, n_features: int) -> Rows:
     """A chunk of X as rows of numbers, which its Dask array may have claimed wrongly.
 
     Raises
     ------
     InputError
-        It is of another type or shape, or has masked values.
+        It is of another type or shape, has masked values, or sparse indices outside of it.
     """
     block = unmasked(block, "X")
+    require_sound(block, "A chunk of X")
     shape: Any = getattr(block, "shape", ())
     dtype: Any = getattr(block, "dtype", None)
     dense = isinstance(block, np.ndarray) and not isinstance(block, np.matrix)
