@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_format
-import signal
 import sys
 from collections.abc import Callable
 from time import perf_counter
@@ -13,8 +12,9 @@ import click
 
 from .compatibility import explained
 from .errors import ParameterError
+from .events import Event
 from .failures import USAGE, exit_code, failure_message
-from .log import Log
+from .log import Log, say
 from .options import (
     Json,
     argument,
@@ -29,9 +29,10 @@ from .options import (
     storage_options,
     together,
 )
+from .stop import Stop
 from .storage.masking import masked, masked_url, secrets_of
 
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+Listener = Callable[[Event], None]
 TEXT = {"log_format": "text", "quiet": False}
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
@@ -75,14 +76,14 @@ def cli() -> None:
 def resample(source: str, destination: str, **options: Any) -> None:
     """Resample the table SOURCE to DESTINATION: local paths or URLs such as s3://bucket/table."""
 
-    def work(log: Log) -> dict[str, Any]:
+    def work(log: Listener) -> dict[str, Any]:
         from .job import run
 
         return run(_job(source, destination, options), log)
 
     def tell(result: dict[str, Any]) -> None:
-        click.echo(_plan_text(result))
-        click.echo(
+        say(_plan_text(result))
+        say(
             f"{masked_url(destination)}: {result['rows']} + {result['synthetic_rows']} rows, "
             f"{result['bytes']} bytes, {result['seconds']:.1f} s"
         )
@@ -97,7 +98,7 @@ def resample(source: str, destination: str, **options: Any) -> None:
 def plan(source: str, **options: Any) -> None:
     """Print what a run on SOURCE would do, with its rows and about its bytes; write nothing."""
 
-    def work(log: Log) -> dict[str, Any]:
+    def work(log: Listener) -> dict[str, Any]:
         from .job import project
 
         found = project(_job(source, None, options), log)
@@ -105,8 +106,8 @@ def plan(source: str, **options: Any) -> None:
         return {"plan": content, "rows": found.n_rows, "bytes": found.n_bytes}
 
     def tell(result: dict[str, Any]) -> None:
-        click.echo(_plan_text(result))
-        click.echo(f"A run would write {result['rows']} rows, about {result['bytes']} bytes.")
+        say(_plan_text(result))
+        say(f"A run would write {result['rows']} rows, about {result['bytes']} bytes.")
 
     sys.exit(_carry_out(work, tell, {**options, "source": source}))
 
@@ -119,17 +120,17 @@ def plan(source: str, **options: Any) -> None:
 def report(destination: str, **options: Any) -> None:
     """Show what the finished run at DESTINATION did."""
 
-    def work(_: Log) -> dict[str, Any]:
+    def work(_: Listener) -> dict[str, Any]:
         from .storage.location import Location
         from .storage.manifest import require_manifest
 
         return require_manifest(Location(destination, options["storage_options"]))
 
     def tell(manifest: dict[str, Any]) -> None:
-        click.echo(_plan_text(manifest))
+        say(_plan_text(manifest))
         for label, counts in manifest["classes"].items():
-            click.echo(f"class {label}: {counts['before']} -> {counts['after']} rows")
-        click.echo(
+            say(f"class {label}: {counts['before']} -> {counts['after']} rows")
+        say(
             f"{len(manifest['files'])} files, {manifest['bytes']} bytes, from "
             f"{manifest['source']['url']}, finished {manifest['finished']} in "
             f"{manifest['seconds']:.1f} s"
@@ -166,48 +167,46 @@ def _job(source: str, destination: str | None, options: dict[str, Any]) -> Any:
 
 
 def _carry_out(
-    work: Callable[[Log], dict[str, Any]],
+    work: Callable[[Listener], dict[str, Any]],
     tell: Callable[[dict[str, Any]], None],
     options: dict[str, Any],
 ) -> int:
     """Do the work, and tell how it went; the exit code."""
     log, start = Log(options["log_format"], quiet=options["quiet"]), perf_counter()
     # batch systems stop a job with SIGTERM, a lost terminal with SIGHUP: clean up as after Ctrl-C
-    for number in STOPS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, stop_once)
+    stop = Stop()
+    stop.listen()
+
+    def listener(event: Event) -> None:
+        stop(event)
+        log(event)
+
     try:
-        result = work(log)
+        result = work(listener)
     except (Exception, KeyboardInterrupt) as caught:  # noqa: BLE001 - told, with an exit code
         error = explained(caught) if isinstance(caught, ImportError) else caught
-        urls = [options[name] for name in ("source", "destination") if name in options]
+        names = ("source", "destination", "scheduler")
+        urls = [options[name] for name in names if options.get(name)]
         secrets = secrets_of(urls, options["storage_options"])
         if options["verbose"]:
             import traceback
 
-            click.echo(masked(traceback.format_exc(), secrets), err=True, nl=False)
+            say(masked(traceback.format_exc(), secrets), err=True)
         code, message = exit_code(error), masked(failure_message(error), secrets)
         log.failure(message, code)
         _tell_failure(code, message, perf_counter() - start, options)
         return code
+    _tell_metrics(0, perf_counter() - start, options, result)
     if options["json"]:
-        click.echo(json_format.dumps({"status": "done", "exit_code": 0, **result}))
+        say(json_format.dumps({"status": "done", "exit_code": 0, **result}))
     else:
         tell(result)
-    _tell_metrics(0, perf_counter() - start, options, result)
     return 0
-
-
-def stop_once(*_: object) -> None:
-    """Stop the job; further signals do not disturb how it ends."""
-    for number in STOPS:
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _tell_failure(code: int, message: str, seconds: float, options: dict[str, Any]) -> None:
     if options.get("json"):
-        click.echo(json_format.dumps({"status": "failed", "exit_code": code, "error": message}))
+        say(json_format.dumps({"status": "failed", "exit_code": code, "error": message}))
     _tell_metrics(code, seconds, options, None)
 
 
@@ -223,4 +222,4 @@ def _tell_metrics(
         write_metrics(options["metrics"], destination, code, seconds, manifest)
     except OSError as error:
         # the run has ended as it has: what only watches it does not change that
-        click.echo(f"Warning: no metrics in {options['metrics']!r}: {error}.", err=True)
+        say(f"Warning: no metrics in {options['metrics']!r}: {error}.", err=True)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ParameterError
+from .storage.masking import masked_url
 
 ENVIRONMENT = "DASK_KMSMOTE__"
+MOST_BYTES = 2**20
 
 
 def load(path: str, known: Iterable[str], flags: Iterable[str]) -> dict[str, Any]:
@@ -30,8 +32,17 @@ def load(path: str, known: Iterable[str], flags: Iterable[str]) -> dict[str, Any
         neither true nor false.
     """
     try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        with Path(path).open("rb") as file:
+            text = file.read(MOST_BYTES + 1)
+        if len(text) > MOST_BYTES:
+            raise ParameterError(f"The configuration {path!r} has more than {MOST_BYTES} bytes.")
+        content = tomllib.loads(text.decode("utf-8-sig"))
+    except OSError as error:
+        path = masked_url(path)
+        raise ParameterError(
+            f"The configuration {path!r} can't be read: {error.strerror or type(error).__name__}."
+        ) from error
+    except (ValueError, RecursionError) as error:
         raise ParameterError(f"The configuration {path!r} can't be read: {error}") from error
     settings = {key.replace("-", "_"): value for key, value in content.items()}
     where = f"The configuration {path!r}"

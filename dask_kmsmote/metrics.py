@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -56,13 +55,19 @@ def _gauge(name: str, label: str, value: float) -> list[str]:
 def _last_success(path: Path) -> float | None:
     if not path.exists():
         return None
-    found = re.search(rf"^{SUCCESS}\{{.*\}} (\S+)$", path.read_text(), re.MULTILINE)
+    text = path.read_text(errors="replace")
+    found = re.search(rf"^{SUCCESS}\{{.*\}} (\d+(?:\.\d+)?)$", text, re.MULTILINE)
     return float(found.group(1)) if found else None
 
 
 def _replace(path: Path, text: str) -> None:
     # another ending, so that a collector of *.prom does not read it half written
     with NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
-        file.write(text)
-    os.chmod(file.name, 0o644)  # noqa: PTH101
-    Path(file.name).replace(path)
+        written = Path(file.name)
+    try:
+        written.write_text(text)
+        written.chmod(0o644)
+        written.replace(path)
+    except OSError:
+        written.unlink()
+        raise

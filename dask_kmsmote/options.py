@@ -40,7 +40,7 @@ class Json(click.ParamType):  # type: ignore[type-arg] # a generic only of late
         """The object as a dict."""
         try:
             content = json.loads(value) if isinstance(value, str) else value
-        except ValueError as error:  # also a number of thousands of digits
+        except (ValueError, RecursionError) as error:  # also a number of thousands of digits
             self.fail(f"is no JSON: {error}", param, ctx)
         if not isinstance(content, dict):
             self.fail("must be a JSON object", param, ctx)
@@ -63,7 +63,7 @@ class Bytes(click.ParamType):  # type: ignore[type-arg] # a generic only of late
             return str(value)
         try:
             n_bytes = parse_bytes(value)
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, OverflowError):
             self.fail(f"{value!r} is no number of bytes, such as 64MiB", param, ctx)
         if n_bytes < self.least:
             self.fail(f"{value!r} is less than {self.least} bytes", param, ctx)
@@ -81,7 +81,7 @@ class Strategy(click.ParamType):  # type: ignore[type-arg] # a generic only of l
         if isinstance(value, str):
             try:
                 content = json.loads(value)
-            except ValueError:  # also a number of thousands of digits
+            except (ValueError, RecursionError):  # also a number of thousands of digits
                 return value
         if isinstance(content, dict):
             return ByText(content)
@@ -113,7 +113,7 @@ class NumberOr(click.ParamType):  # type: ignore[type-arg] # a generic only of l
             return value
         try:
             number = self.kind(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = None
         # a configuration file may have what would be cut to an integer
         if (

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import dask
@@ -18,7 +19,9 @@ import pytest
 from click.testing import CliRunner
 
 from conftest import make_imbalanced
+from dask_kmsmote import job
 from dask_kmsmote.cli import cli
+from dask_kmsmote.stop import STOPS
 
 pytestmark = pytest.mark.cluster
 BIN = Path(sys.executable).parent
@@ -176,6 +179,38 @@ def test_links_are_followed(source, tmp_path):
     refused(invoke(tmp_path / "alias", source / "out"), 2, "within each other")
 
 
+@pytest.mark.parametrize("old", [b"\xff\xfe", b"dask_kmsmote_last_success_timestamp_seconds{} x"])
+def test_metrics_beside_others(source, tmp_path, old):
+    (tmp_path / "x.prom").write_bytes(old)
+    (tmp_path / "folder").mkdir()
+    for path, code in ((tmp_path / "x.prom", 3), (tmp_path / "folder", 3)):
+        refused(invoke("nowhere", tmp_path / "out", "--metrics", path), code, "does not exist")
+    assert "last_run_exit_code" in (tmp_path / "x.prom").read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {"folder", "source", "x.prom"}
+
+
+@pytest.mark.parametrize(
+    ("streams", "written"),
+    [
+        ("| head -c 0", True),
+        (">/dev/full", True),
+        (">&-", True),
+        ("2>&-", True),
+        ("2>/dev/full", True),
+        ("--log-format json 2>&-", True),
+        ("2>&1 | head -c 0", True),
+    ],
+)
+def test_streams_that_nobody_reads(source, tmp_path, streams, written):
+    metrics, out = tmp_path / "x.prom", tmp_path / "out"
+    job = f"{BIN / 'dask-kmsmote'} resample {source} {out} --target label --workers 1"
+    command = f"set -o pipefail; {job} --metrics {metrics} {streams}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (out / "_kmsmote.json").exists() is written
+    assert 'last_run_exit_code{destination="' + str(out) + '"} 0' in metrics.read_text()
+
+
 def test_metrics_that_cannot_be_written(source, tmp_path):
     done = invoke(source, tmp_path / "out", "--json", "--metrics", tmp_path / "no" / "x.prom")
     assert (done.exit_code, "no metrics" in done.stderr) == (0, True), done.output
@@ -268,6 +303,43 @@ def test_workers_that_lack_memory(source, tmp_path):
 
 
 # signals
+
+
+def test_a_signal_that_somebody_swallows(source, tmp_path, monkeypatch):
+    look, before = job.open_source, {number: signal.getsignal(number) for number in STOPS}
+
+    def swallowing(*places):
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        return look(*places)
+
+    monkeypatch.setattr(job, "open_source", swallowing)
+    try:
+        refused(invoke(source, tmp_path / "out"), 130, "Interrupted")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--partition-size", "1e400"],
+        ["--memory-limit", "1e400"],
+        ["--threshold", "1" + "0" * 400],
+        ["--exact-rows", "inf"],
+        ["--storage-options", "[" * 100_000],
+        ["--strategy", "[" * 100_000],
+        ["--storage-options", '{"secret": "a", "password": "b"}'],
+    ],
+    ids=lambda options: options[0] + options[1][:4],
+)
+def test_options_beyond_all_bounds(source, tmp_path, options):
+    place = "s3://bucket/out" if '"secret"' in options[1] else tmp_path / "out"
+    done = invoke(source, place, *options)
+    assert done.exit_code == 2, done.output
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGHUP])

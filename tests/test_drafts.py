@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dask_kmsmote.errors import ParameterError
 from dask_kmsmote.storage.destination import LocalDraft, StoreDraft, whole_or_absent
 from dask_kmsmote.storage.location import Location
 from dask_kmsmote.storage.manifest import read_manifest
@@ -125,3 +126,35 @@ def test_files_of_others_are_not_replaced(place, late):
     out.fs.rm(f"{out.path}/below", recursive=True)
     make_draft(out.url, b"new", overwrite=True)
     assert content_of(out.url) == b"new"
+
+
+def test_drafts_of_destinations_whose_names_begin_alike(place):
+    out = Location(f"{place}/out.kmsmote-b")
+
+    def other(_):
+        make_draft(f"{place}/out", b"other")
+
+    make_draft(out.url, b"mine", die=other)
+    assert (content_of(out.url), content_of(f"{place}/out")) == (b"mine", b"other")
+
+
+def test_names_that_only_begin_like_drafts(place):
+    out = Location(f"{place}/out")
+    make_draft(out.url, b"old")
+    out.fs.pipe_file(f"{out.path}/_kmsmote-notes.txt", b"mine")
+    with pytest.raises(OSError, match=r"'_kmsmote-notes.txt' .* did not write"):
+        make_draft(out.url, b"new", overwrite=True)
+    assert out.fs.cat_file(f"{out.path}/_kmsmote-notes.txt") == b"mine"
+
+
+def test_an_object_in_the_place_itself(place):
+    out = Location(f"{place}/out")
+    out.fs.pipe_file(out.path, b"mine")
+    with pytest.raises(OSError, match="no result of dask-kmsmote"):
+        make_draft(out.url, b"new")
+    assert out.fs.cat_file(out.path) == b"mine"
+
+
+def test_slashes_that_stores_tell_apart(bucket):
+    with pytest.raises(ParameterError, match="'//' within its path"):
+        make_draft(f"{bucket}//out", b"new")

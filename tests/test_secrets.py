@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+import dask
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -39,6 +40,7 @@ FORBIDDEN = KEY, "SECRETvisible", "WRONGvisible"
         ("ftp://user:p:w@host/a", "ftp://***@host/a"),
         ("simplecache::s3://k:s@bucket/a", "simplecache::s3://***@bucket/a"),
         ("https://host/a.parquet?X-Signature=abc", "https://host/a.parquet?***"),
+        ("https://TOKEN@host/a.parquet", "https://***@host/a.parquet"),
         # nothing secret
         ("abfs://container@account.dfs.core.windows.net/a", None),
         ("http://host:8080/a@v2/b", None),
@@ -54,8 +56,12 @@ def test_urls(url, shown):
 
 
 @pytest.mark.parametrize(
-    "url", ["s3://KEY:SECRET@bucket/a", "http://KEY:SECRET@host/a", "ftp://KEY:SECRET@127.0.0.1/a"]
-)
+    "url",
+    [
+        "s3://KEY:SECRET@bucket/a", "http://KEY:SECRET@host/a", "ftp://KEY:SECRET@127.0.0.1/a",
+        "https://SECRET@host/a",
+    ],
+)  # fmt: skip
 def test_passwords_in_urls_are_refused(url, tmp_path):
     with pytest.raises(ParameterError, match="has a password") as caught:
         Location(url).exists()
@@ -89,6 +95,19 @@ OPTIONS = {
 )
 def test_texts(text, shown):
     assert masked(text, secrets_of(["https://h/a?sig=visible1"], OPTIONS)) == shown
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://user:SECRETvisible@127.0.0.1:1", "tls://127.0.0.1:1/?t=SECRETvisible"]
+)
+def test_addresses_of_schedulers(tmp_path, address):
+    pd.DataFrame({"a": [1.0, 2.0], "y": [0, 1]}).to_parquet(tmp_path / "in.parquet")
+    places = [str(tmp_path / "in.parquet"), str(tmp_path / "out")]
+    options = ["--target", "y", "--verbose", "--json", "--scheduler", address]
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+        done = CliRunner().invoke(cli, ["resample", *places, *options])
+    assert done.exit_code in (2, 5), done.output
+    assert "SECRETvisible" not in done.output
 
 
 def test_nothing_shows_options():

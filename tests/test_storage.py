@@ -170,6 +170,16 @@ def test_places_within_each_other_or_not_ours(job):
     assert len(pd.read_parquet(job.out)) == 600
 
 
+def test_folders_that_a_console_makes(job):
+    if not job.place.startswith("s3"):
+        pytest.skip("a local folder is no object")
+    fs, bucket, key = Location(job.place).fs, *job.place.removeprefix("s3://").split("/", 1)
+    for name in ("source/", "out/"):
+        fs.call_s3("put_object", Bucket=bucket, Key=f"{key}/{name}", Body=b"")
+    done = job()
+    assert done.exit_code == 0, done.output
+
+
 def test_store_that_refuses(job):
     if not job.place.startswith("s3"):
         pytest.skip("a local folder has no secret")

@@ -85,6 +85,12 @@ def plan():
         (["seed"], "0"),
         (["seed"], -1),
         (["seed"], True),
+        (["seed"], 10**400),
+        (["row_bytes"], 10**400),
+        (["groups", 0, "threshold"], 10**400),
+        (["groups", 0, "n_synthetic"], 10**400),
+        (["amounts"], [["no class", 3]]),
+        (["class_counts"], [["no class", 300]]),
         (["n_features"], 2.5),
         (["block_rows"], 0),
         (["compat"], ["imbalanced-learn"]),
@@ -205,6 +211,7 @@ WHOLE = {
     "change",
     [
         {"run": 5}, {"finished": {}}, {"seconds": "1"}, {"bytes": None}, {"plan": []},
+        {"seconds": 10**400}, {"seconds": float("nan")}, {"bytes": 10**400},
         {"source": "here"}, {"source": {}}, {"source": {"url": 5}}, {"classes": []},
         {"classes": {"0": 5}}, {"classes": {"0": {"before": 1}}},
     ],
@@ -255,3 +262,28 @@ def test_pickled_arrays_are_refused(tmp_path, monkeypatch, where):
     with pytest.raises(InputError, match="stored by pickle"):
         read_arrays(open_source(Location(str(tmp_path / "a.zarr"))), "X", "y")
     assert not (tmp_path / "trapped").exists()
+
+
+def test_plans_of_other_keys(plan):
+    with pytest.raises(ParameterError, match="needs the entries"):
+        SamplingPlan.from_dict({**plan, 5: 1})
+    with pytest.raises(ParameterError, match="no JSON"):
+        SamplingPlan.from_json(123)
+
+
+def test_configurations_without_an_end():
+    with pytest.raises(ParameterError, match="more than 1048576 bytes"):
+        load("/dev/zero", ["seed"], [])
+
+
+def test_signs_that_steer_a_terminal(finished):
+    classes = {"\x1b]0;steered\x07": {"before": 1, "after": 2}}
+    place = finished(
+        [], run="r", finished="now", seconds=1, bytes=2, plan={}, classes=classes,
+        source={"url": "\ud800\x9b2J"},
+    )  # fmt: skip
+    done = CliRunner().invoke(cli, ["report", place.path])
+    assert done.exit_code == 0, done.output
+    assert "class \\x1b]0;steered\\x07: 1 -> 2 rows" in done.stdout
+    assert "\\ud800\\x9b2J" in done.stdout
+    assert all(sign.isprintable() or sign == "\n" for sign in done.stdout)

@@ -97,7 +97,7 @@ def unchanged_series(part: Any, before: ChunkPrints, meta: Any) -> Any:
 
 
 def as_declared(part: Any, meta: Any, name: str, place: int) -> Any:
-    """A partition in the types of `meta`.
+    """A partition in the types of `meta`; all numbers pass for each other, as Dask has them do.
 
     Raises
     ------

@@ -14,6 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from ..errors import ParameterError
 
 SCALARS = bool, int, float, str, NoneType
+WIDEST = 2**256  # of integers: seeds have less, and floats hold it
 
 
 def parse(text: str | bytes) -> Any:
@@ -26,7 +27,7 @@ def parse(text: str | bytes) -> Any:
     """
     try:
         return json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ParameterError(f"This is no JSON: {error}.") from error
 
 
@@ -61,7 +62,8 @@ def build(kind: Any, value: Any, where: str) -> Any:
     if kind is float and value is None:
         return math.nan
     allowed = SCALARS if kind is Any else (int, float) if kind is float else (kind,)
-    if type(value) not in allowed or (kind is int and value < 0):
+    wide = type(value) is int and abs(value) >= WIDEST
+    if type(value) not in allowed or wide or (kind is int and value < 0):
         raise ParameterError(f"{where} can't be {str(value)[:40]!r}.")
     return value
 
@@ -70,7 +72,7 @@ def _build_fields(kind: Any, value: Any, where: str) -> Any:
     hints = get_type_hints(kind)
     names = [field.name for field in fields(kind)]
     if not isinstance(value, dict) or set(value) != set(names):
-        found = sorted(value) if isinstance(value, dict) else type(value).__name__
+        found = sorted(map(str, value)) if isinstance(value, dict) else type(value).__name__
         raise ParameterError(f"{where} needs the entries {names}, and has {found}.")
     return kind(**{name: build(hints[name], value[name], f"{where}.{name}") for name in names})
 

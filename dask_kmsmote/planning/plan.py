@@ -122,6 +122,11 @@ class SamplingPlan:
         plan: SamplingPlan = build(cls, content, "The plan")
         if plan.block_rows < 1:
             raise ParameterError("The plan has blocks of 0 rows: they have 1 or more.")
+        known = dict(plan.class_counts).keys()
+        strange = [label for label, _ in plan.amounts if label not in known]
+        strange += [group.class_label for group in plan.groups if group.class_label not in known]
+        if strange:
+            raise ParameterError(f"The plan has no count of the class {strange[0]!r}.")
         return replace(plan, groups=tuple(_with_threshold(group) for group in plan.groups))
 
     @classmethod

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from uuid import uuid4
 
 from ..errors import DestinationError, ParameterError
 from .location import Location
-from .manifest import DRAFT, MANIFEST, read_manifest, write_manifest
+from .manifest import DRAFT, MANIFEST, RUN, read_manifest, write_manifest
 
 # by text: what comes back from a worker, or from Arrow, may have lost its number
 MENDS = {
@@ -116,6 +117,13 @@ def _run_of(destination: Location) -> str | None:
     return None if manifest is None else str(manifest.get("run"))
 
 
+def _run_of_draft(name: str) -> str | None:
+    """The run of the draft that a file of a store is in."""
+    folder = name.partition("/")[0]
+    run = folder.removeprefix(DRAFT)
+    return run if run != folder and RUN.fullmatch(run) else None
+
+
 def _require_first(destination: Location, before: str | None) -> None:
     if _run_of(destination) != before:
         raise DestinationError(
@@ -147,8 +155,8 @@ def _require_ours(draft: Draft) -> None:
     manifest = read_manifest(draft.destination)
     if manifest is None:
         return
-    ours = {part.get("path") for part in manifest.get("files", ()) if isinstance(part, dict)}
-    strange = set(draft.parts()) - ours - {MANIFEST}
+    named = [part.get("path") for part in manifest.get("files", ()) if isinstance(part, dict)]
+    strange = {name for name in draft.parts() if name not in [*named, MANIFEST]}
     if strange:
         raise DestinationError(
             f"The destination {draft.destination.shown!r} has {min(strange)!r} and "
@@ -286,8 +294,9 @@ class LocalDraft(Draft):
 
     def _left(self) -> list[Path]:
         start = f".{self.final.name}.kmsmote-"
+        names = re.compile(f"{re.escape(start)}{RUN.pattern}(-old)?")
         found = self.final.parent.iterdir()
-        return [path for path in found if path.name.startswith(start) and path.is_dir()]
+        return [path for path in found if names.fullmatch(path.name) and path.is_dir()]
 
 
 class StoreDraft(Draft):
@@ -297,9 +306,8 @@ class StoreDraft(Draft):
         return self.destination / f"{DRAFT}{self.run}"
 
     def parts(self) -> list[str]:
-        """Files but for drafts, and for the empty objects that stand for folders."""
-        files = self.destination.files()
-        return [n for n in files if n and not n.endswith("/") and not n.startswith(DRAFT)]
+        """Files but for drafts."""
+        return [name for name in self.destination.files() if not _run_of_draft(name)]
 
     def is_taken(self) -> bool:
         """Whether there is anything but drafts."""
@@ -353,4 +361,4 @@ class StoreDraft(Draft):
 
     def _drafts(self) -> list[str]:
         names = {name.partition("/")[0] for name in self.destination.files()}
-        return sorted(name for name in names if name.startswith(DRAFT))
+        return sorted(name for name in names if _run_of_draft(name))

@@ -69,8 +69,13 @@ class Location:
                 f"{self.shown!r} needs another package: {self.masked(error)}. For S3, pip install "
                 "'dask-kmsmote[s3]'; for other stores, the package that fsspec names."
             ) from error
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise ParameterError(f"{self.shown!r} can't be used: {self.masked(error)}.") from error
+        if not isinstance(fs, LocalFileSystem) and "//" in path.rpartition("://")[2]:
+            raise ParameterError(
+                f"{self.shown!r} has '//' within its path, which stores and writers take for "
+                "different keys: leave one slash out."
+            )
         # links are followed once, so that places can be compared, and replaced by a rename
         return fs, os.path.realpath(path) if isinstance(fs, LocalFileSystem) else path
 
@@ -150,12 +155,16 @@ class Location:
     def files(self) -> dict[str, dict[str, Any]]:
         """Paths of the files there or below, relative to it, and what is known of each.
 
-        A file itself has the path "".
+        A file itself has the path ""; empty objects that stand for folders have none.
         """
         with self.reached():
             self.fs.invalidate_cache()
             found = self.fs.find(self.path, detail=True)
-        return {path[len(self.path) + 1 :]: info for path, info in sorted(found.items())}
+        return {
+            path[len(self.path) + 1 :]: info
+            for path, info in sorted(found.items())
+            if not path.endswith("/")
+        }
 
 
 def contains(outer: Location, inner: Location) -> bool:

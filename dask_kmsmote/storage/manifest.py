@@ -12,6 +12,7 @@ from .location import Location
 MANIFEST = "_kmsmote.json"
 MANIFEST_VERSION = 1
 DRAFT = "_kmsmote-"  # begins the names of drafts on object stores
+RUN = re.compile("[0-9a-f]{32}")
 KINDS: dict[str, type | tuple[type, ...]] = {
     "run": str,
     "finished": str,
@@ -40,15 +41,21 @@ def read_manifest(location: Location) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        content = json.loads(text)
+        content = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise _not_ours(location, f"is not JSON ({error})") from error
     if not isinstance(content, dict) or content.get("manifest_version") != MANIFEST_VERSION:
         raise _not_ours(location, f"has no manifest_version {MANIFEST_VERSION}")
     for name, kind in KINDS.items():
-        if name in content and not isinstance(content[name], kind):
+        value = content.get(name)
+        wide = isinstance(value, int | float) and not abs(value) < 2**63
+        if name in content and (wide or not isinstance(value, kind)):
             raise _not_ours(location, f"has another kind of {name!r}")
     return content
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"it has {name}")
 
 
 def part_paths(manifest: dict[str, Any], location: Location) -> set[str]:

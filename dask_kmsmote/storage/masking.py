@@ -10,12 +10,13 @@ from urllib.parse import quote
 MASK = "***"
 SHORT = 8  # characters; shorter values are replaced as whole words alone
 # up to the last @, as keys of S3 may have slashes; digits before a slash are a port
-PASSWORD = re.compile(r"(?<=://)[^/@\s]*:(?!\d+/).*@")
+# (a user alone may be a token on the web; elsewhere it is a container or a name)
+PASSWORD = re.compile(r"(?<=://)[^/@\s]*:(?!\d+/).*@|(?:(?<=http://)|(?<=https://))[^/@\s]+@")
 QUERY = re.compile(r"(?<=\?).+")
 
 
 def has_password(url: str) -> bool:
-    """Whether a URL reads ``scheme://user:password@...``."""
+    """Whether a URL reads ``scheme://user:password@...``, or on the web ``https://token@...``."""
     return PASSWORD.search(url) is not None
 
 
