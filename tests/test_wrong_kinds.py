@@ -162,8 +162,12 @@ def test_labels_that_no_dictionary_holds(data, lazy):
 def test_words_that_are_no_unicode(data, lazy):
     X, y = data
     labels = np.array(["\ud800", "b"], dtype=object)[y]
+    given = (chunked(X), chunked(labels)) if lazy else (X, labels)
+    if pd.__version__ < "3":  # which has no strings of its own
+        assert resample(*given)[1].tolist().count("\ud800") == 90
+        return
     with pytest.raises(InputError, match="y has a label that pandas has no string of"):
-        resample(chunked(X), chunked(labels)) if lazy else resample(X, labels)
+        resample(*given)
 
 
 def test_tuples_of_different_lengths(data):
