@@ -14,7 +14,7 @@ from .compatibility import explained
 from .errors import ParameterError
 from .events import Event
 from .failures import USAGE, exit_code, failure_message
-from .log import Log, say
+from .log import Log, open_streams, say
 from .options import (
     Json,
     argument,
@@ -172,6 +172,7 @@ def _carry_out(
     options: dict[str, Any],
 ) -> int:
     """Do the work, and tell how it went; the exit code."""
+    open_streams()
     log, start = Log(options["log_format"], quiet=options["quiet"]), perf_counter()
     # batch systems stop a job with SIGTERM, a lost terminal with SIGHUP: clean up as after Ctrl-C
     stop = Stop()

@@ -13,6 +13,13 @@ from .events import Event, StageFailed, StageFinished, StageProgressed, StageSta
 from .listeners import JsonLines, ProgressBar
 
 
+def open_streams() -> None:
+    """Have something to write to where the process was started without stdout or stderr."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # where libraries write without a look
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
 @contextmanager
 def unheard(*, err: bool) -> Iterator[None]:
     """Let a stream that nobody reads, or that is full, not change how a job ends."""
@@ -54,11 +61,11 @@ class Log:
     @property
     def is_live(self) -> bool:
         """Whether a line may be drawn anew."""
-        return self.form == "text" and not self.quiet and bool(sys.stderr and sys.stderr.isatty())
+        return self.form == "text" and not self.quiet and sys.stderr.isatty()
 
     def __call__(self, event: Event) -> None:
         """Tell an event."""
-        if self.quiet or sys.stderr is None:
+        if self.quiet:
             return
         with unheard(err=True):
             self._tell(event)
@@ -83,6 +90,6 @@ class Log:
         """Tell what went wrong, in one line."""
         if self.form == "text":
             say(f"Error: {message}", err=True)
-        elif sys.stderr is not None:
+        else:
             with unheard(err=True):
                 self._json.write("error", "Error", message=message, exit_code=code)

@@ -29,9 +29,10 @@ def read_table(source: Source, partition_size: str | None) -> Any:
     except PermissionError:
         raise
     except (ValueError, OSError) as error:
+        convert = ". Convert it, e.g. with iconv -f latin1 -t utf-8."
         raise InputError(
             f"The source {source.location.shown!r} can't be read as {source.format}: "
-            f"{source.location.masked(error)}"
+            f"{source.location.masked(error)}{convert * isinstance(error, UnicodeDecodeError)}"
         ) from error
     if index is not None:
         raise InputError(
