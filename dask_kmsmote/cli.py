@@ -12,7 +12,7 @@ import click
 
 from .compatibility import explained
 from .errors import ParameterError
-from .events import Event
+from .events import Callback, Event
 from .failures import USAGE, exit_code, failure_message
 from .log import Log, open_streams, say
 from .options import (
@@ -32,7 +32,6 @@ from .options import (
 from .stop import Stop
 from .storage.masking import masked, masked_url, secrets_of
 
-Listener = Callable[[Event], None]
 TEXT = {"log_format": "text", "quiet": False}
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
@@ -76,7 +75,7 @@ def cli() -> None:
 def resample(source: str, destination: str, **options: Any) -> None:
     """Resample the table SOURCE to DESTINATION: local paths or URLs such as s3://bucket/table."""
 
-    def work(log: Listener) -> dict[str, Any]:
+    def work(log: Callback) -> dict[str, Any]:
         from .job import run
 
         return run(_job(source, destination, options), log)
@@ -98,7 +97,7 @@ def resample(source: str, destination: str, **options: Any) -> None:
 def plan(source: str, **options: Any) -> None:
     """Print what a run on SOURCE would do, with its rows and about its bytes; write nothing."""
 
-    def work(log: Listener) -> dict[str, Any]:
+    def work(log: Callback) -> dict[str, Any]:
         from .job import project
 
         found = project(_job(source, None, options), log)
@@ -120,7 +119,7 @@ def plan(source: str, **options: Any) -> None:
 def report(destination: str, **options: Any) -> None:
     """Show what the finished run at DESTINATION did."""
 
-    def work(_: Listener) -> dict[str, Any]:
+    def work(_: Callback) -> dict[str, Any]:
         from .storage.location import Location
         from .storage.manifest import require_manifest
 
@@ -167,7 +166,7 @@ def _job(source: str, destination: str | None, options: dict[str, Any]) -> Any:
 
 
 def _carry_out(
-    work: Callable[[Listener], dict[str, Any]],
+    work: Callable[[Callback], dict[str, Any]],
     tell: Callable[[dict[str, Any]], None],
     options: dict[str, Any],
 ) -> int:

@@ -12,6 +12,7 @@ from .errors import (
     ParameterError,
     UnsupportedDaskError,
 )
+from .storage.tables import TO_UTF_8
 
 DEFECT, USAGE, INPUT, NO_CLUSTER, RESOURCE, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
@@ -43,8 +44,7 @@ MENDS = {
     "PermissionError": "Check the credentials, and that the user of the job and of its workers may "
     "read there.",
     "KilledWorker": "Often they lack memory: raise --memory-limit, or lower --workers.",
-    "UnicodeDecodeError": "The source is not in UTF-8: convert it, e.g. with iconv -f latin1 -t "
-    "utf-8.",
+    "UnicodeDecodeError": f"The source is not in UTF-8. {TO_UTF_8}",
 }
 MISMATCH = re.compile(r"\| (\S[^|]*?) \| (\w+) \| (\w+) \|")
 

@@ -15,7 +15,7 @@ from typing import Any
 from . import cluster
 from .columns import Columns, result_frame
 from .errors import DestinationError, InputError, ParameterError
-from .events import Event, StageFinished
+from .events import Callback, Event, StageFinished
 from .graph.watch import stage
 from .planning.layout import block_rows
 from .planning.plan import SamplingPlan
@@ -27,7 +27,6 @@ from .storage.source import Source, guess_format, open_source
 
 PACKAGES = ("dask-kmsmote", "dask", "distributed", "dask-ml", "numpy", "pandas", "scikit-learn")
 ZARR_CHUNK_BYTES = 64 * 2**20
-Callback = Callable[[Event], None]
 
 
 @dataclass(frozen=True)

@@ -114,8 +114,11 @@ def as_declared(part: Any, meta: Any, name: str, place: int) -> Any:
         return check_meta(part, meta)
     except ValueError as error:
         types, said = (pd.DataFrame(each).dtypes.to_dict() for each in (part, meta))
-        wrong = {column: f"{types.get(column)}, not {said[column]}" for column in said}
-        wrong = {c: text for c, text in wrong.items() if types.get(c) != said[c]}
+        wrong = {
+            column: f"{types.get(column)}, not {dtype}"
+            for column, dtype in said.items()
+            if types.get(column) != dtype
+        }
         raise InputError(
             f"Partition {place} of {name} is not of the types that its frame says: {wrong}. Give "
             "them to each partition, with astype, where they are made."

@@ -26,9 +26,14 @@ def parse(text: str | bytes) -> Any:
         It is none, or nested too deeply.
     """
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return load_strictly(text)
     except (ValueError, TypeError, RecursionError) as error:
         raise ParameterError(f"This is no JSON: {error}.") from error
+
+
+def load_strictly(text: str | bytes) -> Any:
+    """JSON as `json.loads` has it, but for NaN and infinity, which are a ValueError."""
+    return json.loads(text, parse_constant=_refuse)
 
 
 def _refuse(name: str) -> None:

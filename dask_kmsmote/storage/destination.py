@@ -63,7 +63,7 @@ def whole_or_absent(destination: Location, overwrite: bool) -> Iterator[Draft]:
             draft.open()
             yield draft
             _require_first(destination, before)
-            _require_ours(draft)
+            _require_ours(draft, read_manifest(destination))
         except BaseException as error:
             draft.clear()
             if isinstance(error, OSError):
@@ -146,17 +146,17 @@ def _require_free(draft: Draft, overwrite: bool, recovered: bool) -> str | None:
             f"The destination {destination.shown!r} exists already and is no result of "
             "dask-kmsmote: name another, or remove it yourself."
         )
-    _require_ours(draft)
+    _require_ours(draft, manifest)
     return None if manifest is None else str(manifest.get("run"))
 
 
-def _require_ours(draft: Draft) -> None:
+def _require_ours(draft: Draft, manifest: dict[str, Any] | None) -> None:
     """Raise `DestinationError` where a finished result has files of others, which would be lost."""
-    manifest = read_manifest(draft.destination)
     if manifest is None:
         return
-    named = [part.get("path") for part in manifest.get("files", ()) if isinstance(part, dict)]
-    strange = {name for name in draft.parts() if name not in [*named, MANIFEST]}
+    paths = [part.get("path") for part in manifest.get("files", ()) if isinstance(part, dict)]
+    ours = {MANIFEST, *(path for path in paths if isinstance(path, str))}
+    strange = set(draft.parts()) - ours
     if strange:
         raise DestinationError(
             f"The destination {draft.destination.shown!r} has {min(strange)!r} and "
@@ -261,7 +261,7 @@ class LocalDraft(Draft):
             path.unlink()
             handle.close()
             for folder in self.made:
-                with suppress(OSError):
+                with suppress(OSError):  # it holds the result, or what others put there
                     folder.rmdir()
 
     def open(self) -> None:
@@ -355,7 +355,7 @@ class StoreDraft(Draft):
 
     def clear(self) -> None:
         """Remove this draft; those of other runs may be alive."""
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):  # nothing is written yet, or it is published
             self.destination.fs.invalidate_cache()
             self.destination.fs.rm(self.location.path, recursive=True)
 

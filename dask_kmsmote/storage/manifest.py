@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from ..errors import InputError
+from ..planning.plain import load_strictly
 from .location import Location
 
 MANIFEST = "_kmsmote.json"
@@ -41,7 +42,7 @@ def read_manifest(location: Location) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        content = json.loads(text, parse_constant=_refuse)
+        content = load_strictly(text)
     except (ValueError, RecursionError) as error:
         raise _not_ours(location, f"is not JSON ({error})") from error
     if not isinstance(content, dict) or content.get("manifest_version") != MANIFEST_VERSION:
@@ -52,10 +53,6 @@ def read_manifest(location: Location) -> dict[str, Any] | None:
         if name in content and (wide or not isinstance(value, kind)):
             raise _not_ours(location, f"has another kind of {name!r}")
     return content
-
-
-def _refuse(name: str) -> None:
-    raise ValueError(f"it has {name}")
 
 
 def part_paths(manifest: dict[str, Any], location: Location) -> set[str]:

@@ -10,6 +10,8 @@ from .location import Location
 from .schema import exact_type, read_footers, require_one_header, require_one_schema
 from .source import Source
 
+TO_UTF_8 = "Convert it, e.g. with iconv -f latin1 -t utf-8."
+
 
 def read_table(source: Source, partition_size: str | None) -> Any:
     """Parquet or CSV files as a Dask frame.
@@ -29,10 +31,10 @@ def read_table(source: Source, partition_size: str | None) -> Any:
     except PermissionError:
         raise
     except (ValueError, OSError) as error:
-        convert = ". Convert it, e.g. with iconv -f latin1 -t utf-8."
+        mend = f". {TO_UTF_8}" if isinstance(error, UnicodeDecodeError) else ""
         raise InputError(
             f"The source {source.location.shown!r} can't be read as {source.format}: "
-            f"{source.location.masked(error)}{convert * isinstance(error, UnicodeDecodeError)}"
+            f"{source.location.masked(error)}{mend}"
         ) from error
     if index is not None:
         raise InputError(

@@ -219,7 +219,7 @@ class Arena:
     def resume(self):
         """Let all stopped workers go on."""
         while self.stopped:
-            with suppress(psutil.NoSuchProcess):
+            with suppress(psutil.NoSuchProcess):  # its nanny ended it meanwhile
                 self.stopped.pop().resume()
 
     def _fill(self, one):
@@ -249,7 +249,7 @@ class Arena:
             time.sleep(0.05)
 
     def _is_whole(self):
-        with suppress(OSError):
+        with suppress(OSError):  # a worker left while it was asked: not yet
             states = self.client.run(release_memory, on_error="ignore")
             running = {pid for pid, state in states.values() if state == Status.running}
             pids = {nanny.pid for nanny in self.cluster.workers.values()}
