@@ -23,7 +23,7 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     except ImportError as error:
-        from .compatibility import explained
+        from .dependencies import explained
 
         raise explained(error) from error
 

@@ -10,8 +10,8 @@ from sklearn.base import clone
 from sklearn.neighbors import NearestNeighbors
 
 from .errors import ParameterError
-from .graph.clustering import check_parameters, resolve_clusterer
-from .graph.density import Search
+from .graph.clustering.learn import check_parameters, resolve_clusterer
+from .graph.density.measure import Search
 from .listeners import ProgressBar
 from .pipeline import Settings
 

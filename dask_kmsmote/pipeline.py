@@ -12,21 +12,23 @@ from numpy.typing import DTypeLike
 
 from .errors import InputError, LowRecallWarning
 from .events import Callback, Warned, tell
-from .graph.approximate import RECALL
+from .graph.density.search import RECALL
 from .graph.census import take_census
-from .graph.clustering import Clusterer, Clustering, learn
-from .graph.density import Group, Measure, Search, measure
+from .graph.clustering.learn import Clusterer, Clustering, learn
+from .graph.density.measure import Group, Measure, Search, measure
 from .graph.gather import gather
-from .graph.inputs import RowBlocks, measure_lengths
+from .data.collections import RowBlocks, measure_lengths
 from .graph.survey import Model, Survey, take_survey
 from .graph.synthesis import SyntheticBlock, make_blocks, make_streams
-from .graph.tasks import Tasks
-from .graph.watch import stage
+from .graph.dask.tasks import Tasks
+from .graph.dask.watch import stage
 from .kernels.seeding import CENSUS_SAMPLE, sample_rows
-from .kernels.summary import Floats, Summary
-from .planning import allocation, checks, selection
+from .kernels.rows.census import Floats, Summary
+from .planning import allocate as allocation
+from .planning import checks
+from .planning import choose as selection
 from .planning.groups import FeatureSpread, GroupPlan
-from .planning.layout import block_rows
+from .planning.cuts import block_rows
 from .planning.plan import SamplingPlan, allocate
 from .planning.strategy import Label, Strategy, resolve_strategy
 

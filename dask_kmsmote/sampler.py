@@ -22,18 +22,20 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from . import report, validation
-from .graph import outputs
-from .graph.inputs import RowBlocks, from_dask, from_memory
-from .graph.tasks import Tasks
-from .in_memory import check_in_memory
-from .kernels import memory
-from .kernels.columns import check_dtype
+from . import report
+
+from .inspection import validate as validation
+from .data import result as outputs
+from .data.collections import RowBlocks, from_dask, from_memory
+from .graph.dask.tasks import Tasks
+from .data.memory import check_in_memory
+from .data import in_memory_result as memory
+from .kernels.rows.columns import check_dtype
 from .kernels.seeding import root_seed
 from .parameters import settings_of, threshold_in_force
 from .pipeline import Run, run
-from .planning.interleave import mix
-from .planning.layout import block_rows
+from .order.places import mix
+from .planning.cuts import block_rows
 from .planning.plan import SamplingPlan
 from .threads import count_threads, in_this_process, on_active_scheduler
 

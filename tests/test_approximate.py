@@ -17,11 +17,15 @@ from sklearn.neighbors import NearestNeighbors
 
 from dask_kmsmote import KMeansSMOTE, pipeline
 from dask_kmsmote.errors import LowRecallWarning
-from dask_kmsmote.graph import approximate, chain
-from dask_kmsmote.graph.tasks import Tasks, _flat_graph
-from dask_kmsmote.kernels import cells, forest, moments, recall
-from dask_kmsmote.kernels.distances import nothing_found
-from dask_kmsmote.kernels.pieces import GroupRows
+from dask_kmsmote.graph.density import search as approximate
+from dask_kmsmote.graph.density import chain
+from dask_kmsmote.graph.dask.tasks import Tasks, _flat_graph
+from dask_kmsmote.kernels.neighbors import cells
+from dask_kmsmote.kernels.neighbors import forest
+from dask_kmsmote.kernels.groups import moments
+from dask_kmsmote.kernels.neighbors import recall
+from dask_kmsmote.kernels.neighbors.distances import nothing_found
+from dask_kmsmote.kernels.groups.pieces import GroupRows
 from dask_kmsmote.planning.plan import SamplingPlan
 
 

@@ -211,7 +211,7 @@ def test_what_nobody_thought_of(table, tmp_path, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("nobody\nthought of this")
 
-    monkeypatch.setattr("dask_kmsmote.job.run", broken)
+    monkeypatch.setattr("dask_kmsmote.job.run.run", broken)
     done = invoke(table[0], tmp_path / "out", "--target", "label", "--json")
     assert done.exit_code == 1
     assert done.stderr.count("\n") == 1

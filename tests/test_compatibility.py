@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE
 from dask_kmsmote.cli import cli
-from dask_kmsmote.compatibility import explained, requirement
+from dask_kmsmote.dependencies import explained, requirement
 from dask_kmsmote.errors import IncompatibleVersionError, MissingPackageError
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
@@ -77,7 +77,7 @@ def test_other_packages_that_break(package, module, name):
 
 
 def test_a_package_that_is_gone(monkeypatch):
-    monkeypatch.setattr("dask_kmsmote.compatibility.packages_distributions", dict)
+    monkeypatch.setattr("dask_kmsmote.dependencies.packages_distributions", dict)
     error = explained(ModuleNotFoundError("No module named 'dask_ml'", name="dask_ml.cluster"))
     assert isinstance(error, IncompatibleVersionError)
     assert "dask-ml" in str(error)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dask_kmsmote.errors import ParameterError
-from dask_kmsmote.storage.destination import LocalDraft, StoreDraft, whole_or_absent
-from dask_kmsmote.storage.location import Location
-from dask_kmsmote.storage.manifest import read_manifest
+from dask_kmsmote.job.storage.destination import LocalDraft, StoreDraft, whole_or_absent
+from dask_kmsmote.job.storage.location import Location
+from dask_kmsmote.job.storage.manifest import read_manifest
 
 pytestmark = pytest.mark.cluster
 STEPS = "rm_file", "rm", "copy"

@@ -19,9 +19,9 @@ from scipy import sparse
 
 from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE
-from dask_kmsmote.kernels.interleave import order_of
-from dask_kmsmote.kernels.order import Order
-from dask_kmsmote.planning.interleave import RUNS, mix
+from dask_kmsmote.order.mixing import order_of
+from dask_kmsmote.order.orders import Order
+from dask_kmsmote.order.places import RUNS, mix
 
 
 def sampled(X, y, **params):

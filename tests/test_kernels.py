@@ -13,7 +13,12 @@ from scipy import sparse
 from scipy.spatial.distance import cdist, pdist
 from sklearn.neighbors import NearestNeighbors
 
-from dask_kmsmote.kernels import assignment, compat, distances, interpolation, pieces, seeding
+from dask_kmsmote.kernels import seeding
+from dask_kmsmote.kernels.clusters import assignment
+from dask_kmsmote.kernels.making import imbalanced_learn as compat
+from dask_kmsmote.kernels.neighbors import distances
+from dask_kmsmote.kernels.making import interpolation
+from dask_kmsmote.kernels.groups import pieces
 from dask_kmsmote.kernels.compiled import compiled
 
 SHAPES = [(1, 1), (2, 3), (7, 1), (1023, 2), (1024, 5), (1025, 3), (2100, 4)]

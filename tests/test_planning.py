@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from imblearn.utils import check_sampling_strategy
 
 from dask_kmsmote.errors import NoClusterError
-from dask_kmsmote.planning import allocation, layout, selection
+from dask_kmsmote.planning import allocate as allocation
+from dask_kmsmote.planning import cuts as layout
+from dask_kmsmote.planning import choose as selection
 from dask_kmsmote.planning.groups import GroupPlan
 from dask_kmsmote.planning.plan import allocate
 from dask_kmsmote.planning.strategy import resolve_strategy

@@ -20,12 +20,12 @@ from distributed import Client
 import object_store
 from conftest import make_imbalanced
 from dask_kmsmote.cli import cli
-from dask_kmsmote.cluster import ClusterChoice
-from dask_kmsmote.columns import Columns
+from dask_kmsmote.job.cluster import ClusterChoice
+from dask_kmsmote.job.columns import Columns
 from dask_kmsmote.errors import ParameterError, StorageError
-from dask_kmsmote.job import Job
-from dask_kmsmote.storage.location import Location
-from dask_kmsmote.storage.masking import has_password, masked, masked_url, secrets_of
+from dask_kmsmote.job.run import Job
+from dask_kmsmote.job.storage.location import Location
+from dask_kmsmote.job.storage.masking import has_password, masked, masked_url, secrets_of
 
 BIN = Path(sys.executable).parent
 KEY, SECRET = "KEYvisible01", "SECRETvisible/02+x"
@@ -131,7 +131,7 @@ def test_tracebacks(monkeypatch, form):
     def fail(*_):
         raise OSError(f"refused {KEY}") from RuntimeError(f"signed with {SECRET}")
 
-    monkeypatch.setattr("dask_kmsmote.job.run", fail)
+    monkeypatch.setattr("dask_kmsmote.job.run.run", fail)
     options = ["--storage-options", json.dumps(OPTIONS), "--verbose", "--json"]
     arguments = ["resample", "a", "b", "--target", "y", "--log-format", form, *options]
     done = CliRunner().invoke(cli, arguments)

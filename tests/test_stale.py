@@ -22,8 +22,8 @@ from scipy import sparse
 from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE
 from dask_kmsmote.errors import InputError
-from dask_kmsmote.kernels.fingerprint import of_labels, of_rows
-from dask_kmsmote.kernels.labels import code, encode
+from dask_kmsmote.kernels.rows.fingerprint import of_labels, of_rows
+from dask_kmsmote.kernels.rows.labels import code, encode
 
 N, SIZE = 400, 100
 PARAMS = {"random_state": 0, "kmeans_estimator": 3}

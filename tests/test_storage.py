@@ -17,8 +17,8 @@ from click.testing import CliRunner
 
 from conftest import make_imbalanced
 from dask_kmsmote.cli import cli
-from dask_kmsmote.storage.location import Location
-from dask_kmsmote.storage.manifest import MANIFEST, read_manifest
+from dask_kmsmote.job.storage.location import Location
+from dask_kmsmote.job.storage.manifest import MANIFEST, read_manifest
 
 pytestmark = pytest.mark.cluster
 STAGES = {"census", "clustering", "survey", "density", "write"}

@@ -17,13 +17,13 @@ import dask_kmsmote
 from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE, SamplingPlan
 from dask_kmsmote.cli import cli
-from dask_kmsmote.cluster import ClusterChoice, connect
-from dask_kmsmote.config import load
+from dask_kmsmote.job.cluster import ClusterChoice, connect
+from dask_kmsmote.cli.config import load
 from dask_kmsmote.errors import ClusterError, InputError, ParameterError
-from dask_kmsmote.storage.location import Location
-from dask_kmsmote.storage.manifest import MANIFEST, require_manifest
-from dask_kmsmote.storage.source import open_source
-from dask_kmsmote.storage.tables import read_arrays
+from dask_kmsmote.job.storage.location import Location
+from dask_kmsmote.job.storage.manifest import MANIFEST, require_manifest
+from dask_kmsmote.job.storage.source import open_source
+from dask_kmsmote.job.storage.tables import read_arrays
 
 PACKAGE = Path(dask_kmsmote.__file__).parent
 MODULES = {

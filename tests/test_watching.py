@@ -167,7 +167,7 @@ def check_events(told):
 
 @pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
 def test_events_of_local_schedulers(monkeypatch, scheduler):
-    monkeypatch.setattr("dask_kmsmote.graph.watch.INTERVAL", 0.0)
+    monkeypatch.setattr("dask_kmsmote.graph.dask.watch.INTERVAL", 0.0)
     told = []
     with dask.config.set(scheduler=scheduler):
         KMeansSMOTE(random_state=0, callbacks=[told.append]).fit(*on_dask(*make_imbalanced()))
@@ -179,7 +179,7 @@ def test_events_of_local_schedulers(monkeypatch, scheduler):
 
 @pytest.mark.cluster
 def test_events_and_spans_of_a_cluster(monkeypatch):
-    monkeypatch.setattr("dask_kmsmote.graph.watch.INTERVAL", 0.01)
+    monkeypatch.setattr("dask_kmsmote.graph.dask.watch.INTERVAL", 0.01)
     told = []
     with (
         LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster,
@@ -259,7 +259,7 @@ def test_bars():
 
 
 def test_progress_is_off_by_default_and_on_when_asked(monkeypatch, capsys):
-    monkeypatch.setattr("dask_kmsmote.graph.watch.INTERVAL", 0.0)
+    monkeypatch.setattr("dask_kmsmote.graph.dask.watch.INTERVAL", 0.0)
     X, y = make_imbalanced()
     KMeansSMOTE(random_state=0).fit(X, y)
     assert capsys.readouterr() == ("", "")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dask.delayed import Delayed
 
-from ..kernels.blocks import stack
+from ..kernels.rows.blocks import stack
 from ..kernels.seeding import Ints
-from ..kernels.summary import (
+from ..kernels.rows.census import (
     Floats,
     Summary,
     measure_deviations,
@@ -18,9 +18,9 @@ from ..kernels.summary import (
     sampled,
     summarize,
 )
-from .inputs import RowBlocks
-from .sample import by_chunk
-from .tasks import Tasks, compute, persist
+from ..data.collections import RowBlocks
+from ..inspection.sample import by_chunk
+from .dask.tasks import Tasks, compute, persist
 
 
 def take_census(tasks: Tasks, blocks: RowBlocks, sample: Ints) -> tuple[Summary, Floats, Delayed]:

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from dask.delayed import Delayed
 
-from ..kernels.pieces import Ints, join_groups, merge_pieces, select_groups, slice_group
-from ..planning.layout import bundle, cut
-from .tasks import Tasks
+from ..kernels.groups.pieces import Ints, join_groups, merge_pieces, select_groups, slice_group
+from ..planning.cuts import bundle, cut
+from .dask.tasks import Tasks
 
 PARTS = 16
 

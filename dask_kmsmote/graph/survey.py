@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from dask.delayed import Delayed
 
-from ..kernels.assignment import require_labels
-from ..kernels.blocks import unmasked
-from ..kernels.fingerprint import ChunkPrints, of_labels, of_rows, require_unchanged
-from ..kernels.labels import code, encode
-from ..kernels.pieces import Ints, Piece, extract, merge_pieces, tabulate
-from ..planning.layout import bundle, offsets
-from .inputs import RowBlocks
-from .tasks import Tasks, compute, persist
+from ..kernels.clusters.assignment import require_labels
+from ..kernels.rows.blocks import unmasked
+from ..kernels.rows.fingerprint import ChunkPrints, of_labels, of_rows, require_unchanged
+from ..kernels.rows.labels import code, encode
+from ..kernels.groups.pieces import Ints, Piece, extract, merge_pieces, tabulate
+from ..planning.cuts import bundle, offsets
+from ..data.collections import RowBlocks
+from .dask.tasks import Tasks, compute, persist
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from dask.delayed import Delayed
 
-from ..kernels import compat, interpolation, seeding
-from ..kernels.blocks import Rows
-from ..kernels.density import Density
-from ..kernels.parents import Picked, pick, together
-from ..kernels.pieces import GroupRows
+from ..kernels.making import imbalanced_learn as compat
+
+from ..kernels.making import interpolation
+
+from ..kernels import seeding
+from ..kernels.rows.blocks import Rows
+from ..kernels.neighbors.density import Density
+from ..kernels.groups.picking import Picked, pick, together
+from ..kernels.groups.pieces import GroupRows
 from ..kernels.seeding import Choices, Ints
-from .density import Group
-from .tasks import Tasks
+from .density.measure import Group
+from .dask.tasks import Tasks
 
 
 class Stream(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from .sheet import COLUMNS, Line, Sheet, Table
+from .display import COLUMNS, Line, Sheet, Table
 
 FRAME = "font-size:.9em;line-height:1.4;color:inherit"
 SCROLL = "max-height:26em;overflow:auto"

@@ -11,11 +11,14 @@ from typing import Any, NamedTuple
 from numpy.typing import DTypeLike
 
 from ..errors import ParameterError
-from . import advice, allocation, html, text
+from . import advice
+from . import allocate as allocation
+from . import html
+from . import text
 from .groups import ClusteringSummary, FeatureSpread, GroupPlan
-from .layout import cut
+from .cuts import cut
 from .plain import build, parse
-from .sheet import Sheet, class_tables
+from .display import Sheet, class_tables
 from .strategy import Label
 
 PLAN_VERSION = 3

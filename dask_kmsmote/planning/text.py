@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textwrap import fill
 
-from .sheet import COLUMNS, Sheet, Table
+from .display import COLUMNS, Sheet, Table
 
 WIDTH = 100
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import InputError, ParameterError
-from ..graph.sample import open_result, where_held
-from ..kernels.blocks import Rows, as_dense, take
-from ..kernels.comparison import nearest_distances, on_components, own_nearest_distances
-from ..kernels.sampling import LabelSample, query_of, sample_synthetic
+from ..inspection.sample import open_result, where_held
+from ..kernels.rows.blocks import Rows, as_dense, take
+from ..inspection.comparison import nearest_distances, on_components, own_nearest_distances
+from ..inspection.sampling import LabelSample, query_of, sample_synthetic
 from ..kernels.seeding import Floats, Ints, root_seed
 from ..planning.plan import SamplingPlan
 from ..planning.regions import synthetic_regions

@@ -23,8 +23,8 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import object_store
-from dask_kmsmote.storage.location import Location
-from dask_kmsmote.storage.manifest import read_manifest
+from dask_kmsmote.job.storage.location import Location
+from dask_kmsmote.job.storage.manifest import read_manifest
 
 ROWS = 60_000
 PROGRAM = Path(sys.executable).parent / "dask-kmsmote"

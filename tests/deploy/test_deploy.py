@@ -255,7 +255,7 @@ def test_kustomization():
 
 
 def test_alerts_use_known_metrics():
-    source = (ROOT / "dask_kmsmote" / "metrics.py").read_text()
+    source = (ROOT / "dask_kmsmote" / "cli" / "metrics.py").read_text()
     for path in (DEPLOY / "prometheus").glob("rules*.yaml"):
         for name in re.findall(r"\bdask_kmsmote_[a-z_]+\b", path.read_text()):
             assert name in source or name.removeprefix("dask_kmsmote_") in source, name

@@ -11,7 +11,9 @@ import click
 import numpy as np
 from click.testing import CliRunner
 
-from dask_kmsmote import KMeansSMOTE, config, options
+from dask_kmsmote import KMeansSMOTE
+from dask_kmsmote.cli import config
+from dask_kmsmote.cli import options
 from dask_kmsmote.cli import cli
 from dask_kmsmote.errors import InputError, ParameterError
 from dask_kmsmote.planning.plan import SamplingPlan

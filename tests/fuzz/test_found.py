@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from dask_kmsmote import KMeansSMOTE, options
+from dask_kmsmote import KMeansSMOTE
+from dask_kmsmote.cli import options
 from dask_kmsmote.errors import InputError, ParameterError, TooFewRowsError
 from dask_kmsmote.planning.strategy import resolve_strategy
 

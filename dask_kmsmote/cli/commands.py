@@ -1,0 +1,225 @@
+"""The command line: ``dask-kmsmote resample SOURCE DESTINATION --target COLUMN``."""
+
+from __future__ import annotations
+
+import json as json_format
+import sys
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import click
+
+from ..dependencies import explained
+from ..errors import ParameterError
+from ..events import Callback, Event
+from .failures import USAGE, exit_code, failure_message
+from .log import Log, open_streams, say
+from .options import (
+    Json,
+    argument,
+    cluster_choice,
+    cluster_options,
+    column_options,
+    column_parts,
+    option,
+    run_options,
+    sampler_options,
+    sampler_parameters,
+    storage_options,
+    together,
+)
+from .stop import Stop
+from ..job.storage.masking import masked, masked_url, secrets_of
+
+TEXT = {"log_format": "text", "quiet": False}
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+
+class Program(click.Group):
+    """A group of commands that tells of their usage errors as JSON and metrics, too."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Remember the arguments."""
+        ctx.obj = list(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            # click quotes arguments that it has no place for
+            message = " ".join(masked_url(word) for word in error.format_message().split(" "))
+            _, command, args = self.resolve_command(ctx, ctx.obj)
+            if command is not None:
+                # what can be understood of the options
+                wished = command.make_context(command.name, args, ctx, resilient_parsing=True)
+                _tell_failure(USAGE, message, 0.0, wished.params)
+            raise click.UsageError(message, error.ctx) from error
+
+
+@click.group("kmsmote", cls=Program, context_settings=CONTEXT)
+@click.version_option(package_name="dask-kmsmote")
+def cli() -> None:
+    """KMeans-SMOTE over-sampling on Dask."""
+
+
+@cli.command()
+@argument("source")
+@argument("destination")
+@together(sampler_options, column_options, storage_options)
+@option("--overwrite", is_flag=True, help="Replace a finished destination, once the new is whole.")
+@together(cluster_options, run_options)
+@option("--metrics", metavar="FILE", help="Write a Prometheus textfile, also of a failed run.")
+def resample(source: str, destination: str, **options: Any) -> None:
+    """Resample the table SOURCE to DESTINATION: local paths or URLs such as s3://bucket/table."""
+
+    def work(log: Callback) -> dict[str, Any]:
+        from ..job.run import run
+
+        return run(_job(source, destination, options), log)
+
+    def tell(result: dict[str, Any]) -> None:
+        say(_plan_text(result))
+        say(
+            f"{masked_url(destination)}: {result['rows']} + {result['synthetic_rows']} rows, "
+            f"{result['bytes']} bytes, {result['seconds']:.1f} s"
+        )
+
+    places = {"source": source, "destination": destination}
+    sys.exit(_carry_out(work, tell, {**options, **places}))
+
+
+@cli.command()
+@argument("source")
+@together(sampler_options, column_options, storage_options, cluster_options, run_options)
+def plan(source: str, **options: Any) -> None:
+    """Print what a run on SOURCE would do, with its rows and about its bytes; write nothing."""
+
+    def work(log: Callback) -> dict[str, Any]:
+        from ..job.run import project
+
+        found = project(_job(source, None, options), log)
+        content = json_format.loads(found.plan.to_json())
+        return {"plan": content, "rows": found.n_rows, "bytes": found.n_bytes}
+
+    def tell(result: dict[str, Any]) -> None:
+        say(_plan_text(result))
+        say(f"A run would write {result['rows']} rows, about {result['bytes']} bytes.")
+
+    sys.exit(_carry_out(work, tell, {**options, "source": source}))
+
+
+@cli.command()
+@argument("destination")
+@option("--storage-options", type=Json(), default="{}", help="Of fsspec, as JSON.")
+@option("--json", "json", is_flag=True, help="Print the manifest on stdout.")
+@option("--verbose", is_flag=True, help="Log tracebacks.")
+def report(destination: str, **options: Any) -> None:
+    """Show what the finished run at DESTINATION did."""
+
+    def work(_: Callback) -> dict[str, Any]:
+        from ..job.storage.location import Location
+        from ..job.storage.manifest import require_manifest
+
+        return require_manifest(Location(destination, options["storage_options"]))
+
+    def tell(manifest: dict[str, Any]) -> None:
+        say(_plan_text(manifest))
+        for label, counts in manifest["classes"].items():
+            say(f"class {label}: {counts['before']} -> {counts['after']} rows")
+        say(
+            f"{len(manifest['files'])} files, {manifest['bytes']} bytes, from "
+            f"{manifest['source']['url']}, finished {manifest['finished']} in "
+            f"{manifest['seconds']:.1f} s"
+        )
+
+    sys.exit(_carry_out(work, tell, {**TEXT, **options, "source": destination}))
+
+
+def _plan_text(content: dict[str, Any]) -> str:
+    from ..planning.plan import SamplingPlan
+
+    try:
+        return str(SamplingPlan.from_json(json_format.dumps(content["plan"])))
+    except ParameterError:
+        return "The plan was written by another version of dask-kmsmote."
+
+
+def _job(source: str, destination: str | None, options: dict[str, Any]) -> Any:
+    from ..job.run import Job
+    from ..job.storage.location import Location
+
+    of_store = options["storage_options"]
+    return Job(
+        Location(source, of_store),
+        None if destination is None else Location(destination, of_store),
+        column_parts(options),
+        sampler_parameters(options),
+        cluster_choice(options),
+        options["format"],
+        options["partition_size"],
+        options.get("overwrite", False),
+        options["layout"],
+    )
+
+
+def _carry_out(
+    work: Callable[[Callback], dict[str, Any]],
+    tell: Callable[[dict[str, Any]], None],
+    options: dict[str, Any],
+) -> int:
+    """Do the work, and tell how it went; the exit code."""
+    open_streams()
+    log, start = Log(options["log_format"], quiet=options["quiet"]), perf_counter()
+    # batch systems stop a job with SIGTERM, a lost terminal with SIGHUP: clean up as after Ctrl-C
+    stop = Stop()
+    stop.listen()
+
+    def listener(event: Event) -> None:
+        stop(event)
+        log(event)
+
+    try:
+        result = work(listener)
+    except (Exception, KeyboardInterrupt) as caught:  # noqa: BLE001 - told, with an exit code
+        error = explained(caught) if isinstance(caught, ImportError) else caught
+        names = ("source", "destination", "scheduler")
+        urls = [options[name] for name in names if options.get(name)]
+        secrets = secrets_of(urls, options["storage_options"])
+        if options["verbose"]:
+            import traceback
+
+            say(masked(traceback.format_exc(), secrets), err=True)
+        code, message = exit_code(error), masked(failure_message(error), secrets)
+        log.failure(message, code)
+        _tell_failure(code, message, perf_counter() - start, options)
+        return code
+    _tell_metrics(0, perf_counter() - start, options, result)
+    if options["json"]:
+        say(json_format.dumps({"status": "done", "exit_code": 0, **result}))
+    else:
+        tell(result)
+    return 0
+
+
+def _tell_failure(code: int, message: str, seconds: float, options: dict[str, Any]) -> None:
+    if options.get("json"):
+        say(json_format.dumps({"status": "failed", "exit_code": code, "error": message}))
+    _tell_metrics(code, seconds, options, None)
+
+
+def _tell_metrics(
+    code: int, seconds: float, options: dict[str, Any], manifest: dict[str, Any] | None
+) -> None:
+    if not options.get("metrics"):
+        return
+    from .metrics import write_metrics
+
+    destination = masked_url(str(options.get("destination") or ""))
+    try:
+        write_metrics(options["metrics"], destination, code, seconds, manifest)
+    except OSError as error:
+        # the run has ended as it has: what only watches it does not change that
+        say(f"Warning: no metrics in {options['metrics']!r}: {error}.", err=True)

@@ -1,0 +1,73 @@
+"""Settings of a job from a TOML file: the defaults of the options of the same names."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from ..errors import ParameterError
+from ..job.storage.masking import masked_url
+
+ENVIRONMENT = "DASK_KMSMOTE__"
+MOST_BYTES = 2**20
+
+
+def load(path: str, known: Iterable[str], flags: Iterable[str]) -> dict[str, Any]:
+    """Settings by option name.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    known, flags
+        Names of all options, and of those that are true or false.
+
+    Raises
+    ------
+    ParameterError
+        The file can't be read, has a key that no option has or one key twice, or a flag that is
+        neither true nor false.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            text = file.read(MOST_BYTES + 1)
+        if len(text) > MOST_BYTES:
+            raise ParameterError(f"The configuration {path!r} has more than {MOST_BYTES} bytes.")
+        content = tomllib.loads(text.decode("utf-8-sig"))
+    except OSError as error:
+        path = masked_url(path)
+        raise ParameterError(
+            f"The configuration {path!r} can't be read: {error.strerror or type(error).__name__}."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise ParameterError(f"The configuration {path!r} can't be read: {error}") from error
+    settings = {key.replace("-", "_"): value for key, value in content.items()}
+    where = f"The configuration {path!r}"
+    require_known(settings, known, where)
+    if len(settings) < len(content):
+        raise ParameterError(f"{where} has one key twice, with - and with _: keep one of them.")
+    for name in set(flags) & set(settings):
+        if not isinstance(settings[name], bool):
+            raise ParameterError(f"{where} has {name} = {settings[name]!r}: it is true or false.")
+    return settings
+
+
+def require_known(names: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Raise `ParameterError` for a name that no option has, with the nearest that one has."""
+    known = list(known)
+    for name in names:
+        if name not in known:
+            near = [k for k in known if k.lower() == name.lower()]
+            near = near or get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it may have {', '.join(known)}."
+            raise ParameterError(f"{where} has the unknown key {name!r}: {hint}")
+
+
+def require_known_environment(environment: Iterable[str], known: Iterable[str]) -> None:
+    """The same for the variables that begin with `ENVIRONMENT`."""
+    names = [key[len(ENVIRONMENT) :] for key in environment if key.startswith(ENVIRONMENT)]
+    known = [name.upper() for name in known]
+    require_known(names, known, f"The environment ({ENVIRONMENT}...)")

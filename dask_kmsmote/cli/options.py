@@ -1,0 +1,334 @@
+"""Options of the command line, and what they mean to a job."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from . import config
+from ..job.cluster import ClusterChoice
+from ..job.columns import Columns
+from ..errors import ParameterError
+from ..planning.strategy import ByText
+from ..job.tls import TlsFiles
+
+
+class Names(click.ParamType):  # type: ignore[type-arg] # a generic only of late
+    """Column names, separated by commas."""
+
+    name = "a,b"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        """A tuple of the names."""
+        if isinstance(value, str):
+            value = [name.strip() for name in value.split(",") if name.strip()]
+        if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+            self.fail(f"{value!r} is no list of column names", param, ctx)
+        return tuple(value)
+
+
+class Json(click.ParamType):  # type: ignore[type-arg] # a generic only of late
+    """A JSON object; a configuration file may have it as a table."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> dict[str, Any]:
+        """The object as a dict."""
+        try:
+            content = json.loads(value) if isinstance(value, str) else value
+        except (ValueError, RecursionError) as error:  # also a number of thousands of digits
+            self.fail(f"is no JSON: {error}", param, ctx)
+        if not isinstance(content, dict):
+            self.fail("must be a JSON object", param, ctx)
+        return content
+
+
+class Bytes(click.ParamType):  # type: ignore[type-arg] # a generic only of late
+    """A number of bytes, such as 64MiB, of at least so many; or a word."""
+
+    name = "bytes"
+
+    def __init__(self, least: int = 1, *words: str) -> None:
+        self.least, self.words = least, words
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """The text, which Dask understands."""
+        from dask.utils import parse_bytes
+
+        if value in self.words:
+            return str(value)
+        try:
+            n_bytes = parse_bytes(value)
+        except (ValueError, TypeError, AttributeError, OverflowError):
+            self.fail(f"{value!r} is no number of bytes, such as 64MiB", param, ctx)
+        if n_bytes < self.least:
+            self.fail(f"{value!r} is less than {self.least} bytes", param, ctx)
+        return str(value)
+
+
+class Strategy(click.ParamType):  # type: ignore[type-arg] # a generic only of late
+    """A ratio, a name, or final counts by class as JSON."""
+
+    name = "strategy"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """What the sampler takes."""
+        content = value
+        if isinstance(value, str):
+            try:
+                content = json.loads(value)
+            except (ValueError, RecursionError):  # also a number of thousands of digits
+                return value
+        if isinstance(content, dict):
+            return ByText(content)
+        if isinstance(content, bool) or not isinstance(content, str | int | float):
+            self.fail(f"{value!r} is neither a ratio, a name, nor final counts", param, ctx)
+        return content
+
+
+class Whole(click.IntRange):
+    """A whole number; of a configuration file, too, which may hold others."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """The number."""
+        if type(value) not in (str, int):  # True is an int, too
+            self.fail(f"{value!r} is no whole number", param, ctx)
+        return int(super().convert(value, param, ctx))
+
+
+class NumberOr(click.ParamType):  # type: ignore[type-arg] # a generic only of late
+    """A number, or one of some words."""
+
+    def __init__(self, kind: type, *words: str) -> None:
+        self.kind, self.words = kind, words
+        self.name = "|".join(["number", *words])
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The number or the word."""
+        if value in self.words:
+            return value
+        try:
+            number = self.kind(value)
+        except (TypeError, ValueError, OverflowError):
+            number = None
+        # a configuration file may have what would be cut to an integer
+        if (
+            number is None
+            or isinstance(value, bool)
+            or (isinstance(value, float) and number != value)
+        ):
+            self.fail(f"{value!r} is neither a number nor one of {list(self.words)}", param, ctx)
+        return number
+
+
+def load_config(ctx: click.Context, _: click.Parameter, path: str | None) -> str | None:
+    """Take the file's settings as defaults; they and the environment have only known names."""
+    try:
+        config.require_known_environment(os.environ, [*_all_names(ctx), "config"])
+        if path is not None:
+            flags = {str(p.name) for p in ctx.command.params if getattr(p, "is_flag", False)}
+            ctx.default_map = config.load(path, _all_names(ctx), flags)
+    except ParameterError as error:
+        raise click.UsageError(str(error)) from error
+    return path
+
+
+def _all_names(ctx: click.Context) -> list[str]:
+    # a file may serve several commands: what one of them does not have is no mistake
+    group = ctx.parent.command if ctx.parent else ctx.command
+    commands = getattr(group, "commands", {}).values()
+    names = {str(param.name) for command in commands for param in command.params}
+    return sorted(names - {"config"})
+
+
+def option(*names: str, **settings: Any) -> Callable[[Any], Any]:
+    """An option that may also stand in the environment."""
+    name = names[0].lstrip("-").replace("-", "_").upper()
+    return click.option(*names, envvar=f"{config.ENVIRONMENT}{name}", **settings)
+
+
+def argument(name: str) -> Callable[[Any], Any]:
+    """An argument that may also stand in the environment."""
+    return click.argument(name, envvar=f"{config.ENVIRONMENT}{name.upper()}")
+
+
+def together(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Several decorators as one, the first on top."""
+
+    def decorate(function: Any) -> Any:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+SHOWN = {"show_default": True}
+POSITIVE = Whole(1)
+
+sampler_options = together(
+    option("--target", required=True, help="Column that holds the classes."),
+    option("--seed", type=Whole(0, 2**32 - 1), help="Same seed, same result."),
+    option("--clusters", type=POSITIVE, help="Clusters to look for (8)."),
+    option("--k-neighbors", type=POSITIVE, default=2, **SHOWN, help="Neighbours of a row."),
+    option(
+        "--strategy",
+        type=Strategy(),
+        default="auto",
+        **SHOWN,
+        help="A ratio, a name, or final counts as JSON, e.g. '{\"1\": 5000}'.",
+    ),
+    option(
+        "--threshold",
+        type=NumberOr(float, "auto"),
+        default="auto",
+        **SHOWN,
+        help="Least share of the class in a kept cluster.",
+    ),
+    option(
+        "--exponent",
+        type=NumberOr(float, "auto", "n_features"),
+        default="auto",
+        **SHOWN,
+        help="Of the mean distance.",
+    ),
+    option("--compat", type=click.Choice(["imbalanced-learn"]), help="Its result, row for row."),
+    option(
+        "--exact-rows",
+        type=NumberOr(int, "none"),
+        default=16384,
+        **SHOWN,
+        help="Largest group whose pairs are all looked at.",
+    ),
+    option(
+        "--learning-rows",
+        type=NumberOr(int, "auto"),
+        default="auto",
+        **SHOWN,
+        help="Most rows that clusters are learned from.",
+    ),
+)
+
+column_options = together(
+    option("--features", type=Names(), help="Columns to cluster and interpolate (all others)."),
+    option("--drop", type=Names(), default=(), help="Columns to leave out."),
+    option("--keep", type=Names(), default=(), help="Columns to take along, null in new rows."),
+    option("--only-synthetic", is_flag=True, help="Leave out the originals."),
+    option("--mark-synthetic", metavar="COLUMN", help="Add a column, true in new rows."),
+    option(
+        "--layout",
+        type=click.Choice(["append", "interleave"]),
+        default="append",
+        **SHOWN,
+        help="New rows after the originals, or spread evenly among them.",
+    ),
+)
+
+storage_options = together(
+    option(
+        "--format",
+        type=click.Choice(["parquet", "zarr", "csv"]),
+        help="Of the source (guessed from its path). CSV is written as Parquet.",
+    ),
+    option("--partition-size", type=Bytes(), help="Bytes to read at once, e.g. 64MiB."),
+    option("--storage-options", type=Json(), default="{}", help="Of fsspec, as JSON."),
+)
+
+cluster_options = together(
+    option("--scheduler", help="Address of a Dask scheduler; without it, a local cluster."),
+    option("--scheduler-file", help="File that a Dask scheduler wrote its address to."),
+    option(
+        "--wait-for-workers",
+        type=click.FloatRange(0),
+        default=120.0,
+        **SHOWN,
+        help="Seconds until a scheduler must have a worker.",
+    ),
+    option("--tls-ca", metavar="FILE", help="Certificates that sign a scheduler's, for TLS."),
+    option("--tls-cert", metavar="FILE", help="Certificate of this client, for TLS."),
+    option("--tls-key", metavar="FILE", help="Its private key, where the certificate lacks it."),
+    option("--workers", type=POSITIVE, help="Local processes (one for each core)."),
+    option("--threads-per-worker", type=POSITIVE, default=1, **SHOWN, help="Of a local process."),
+    option(
+        "--memory-limit",
+        type=Bytes(2**27, "auto"),
+        default="auto",
+        **SHOWN,
+        help="Of a local process.",
+    ),
+)
+
+run_options = together(
+    click.option(
+        "--config",
+        is_eager=True,
+        callback=load_config,
+        envvar=f"{config.ENVIRONMENT}CONFIG",
+        metavar="FILE",
+        help="TOML file with any of these options; flags and environment go before it.",
+    ),
+    option("--json", "json", is_flag=True, help="Print one JSON summary on stdout."),
+    option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        **SHOWN,
+        help="Of the log on stderr.",
+    ),
+    option("--quiet", is_flag=True, help="Log errors only."),
+    option("--verbose", is_flag=True, help="Log tracebacks, and what the cluster logs."),
+)
+
+
+def sampler_parameters(options: dict[str, Any]) -> dict[str, Any]:
+    """Parameters of `KMeansSMOTE`."""
+    exact = options["exact_rows"]
+    return {
+        "random_state": options["seed"],
+        "kmeans_estimator": options["clusters"],
+        "k_neighbors": options["k_neighbors"],
+        "sampling_strategy": options["strategy"],
+        "cluster_balance_threshold": options["threshold"],
+        "density_exponent": options["exponent"],
+        "compat": options["compat"],
+        "exact_rows": None if exact == "none" else exact,
+        "learning_rows": options["learning_rows"],
+    }
+
+
+def column_parts(options: dict[str, Any]) -> Columns:
+    """What is done with the columns."""
+    return Columns(
+        options["target"],
+        options["features"],
+        options["drop"],
+        options["keep"],
+        options["only_synthetic"],
+        options["mark_synthetic"],
+    )
+
+
+def cluster_choice(options: dict[str, Any]) -> ClusterChoice:
+    """Where a job runs."""
+    if options["scheduler"] and options["scheduler_file"]:
+        raise ParameterError("--scheduler and --scheduler-file exclude each other: give one.")
+    remote = options["scheduler"] or options["scheduler_file"]
+    if remote and options["workers"]:
+        raise ParameterError(
+            "--scheduler and --workers exclude each other: the first names a cluster that runs, "
+            "the second starts one."
+        )
+    return ClusterChoice(
+        options["scheduler"],
+        options["scheduler_file"],
+        options["workers"],
+        options["threads_per_worker"],
+        options["memory_limit"],
+        options["verbose"],
+        options["wait_for_workers"],
+        TlsFiles(options["tls_ca"], options["tls_cert"], options["tls_key"]),
+    )

@@ -1,0 +1,123 @@
+"""Named tasks: a key reads ``kmsmote-<stage>-<token>``, so that a dashboard shows the stages.
+
+They are put into graphs here and not by `dask.delayed`, which culls the graphs of all tasks in a
+list argument each time: quadratic in the chunks, as measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import dask
+import dask.array as da
+from dask._task_spec import Alias, List, Task, TaskRef
+from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph
+from dask.utils import ensure_dict
+
+from ...planning.cuts import FAN_IN, cut
+
+
+class Pending(Delayed):  # type: ignore[misc] # Dask has no types
+    """A task that knows the tasks it needs; its graph is put together when asked for.
+
+    A `Delayed` holds a table of all the tasks before it: in long chains, their square.
+    """
+
+    __slots__ = ("needed", "task")
+
+    def __init__(self, key: Any, task: Task, needed: list[Delayed]) -> None:
+        super().__init__(key, None)
+        self.task = task
+        self.needed = needed
+
+    @property
+    def dask(self) -> HighLevelGraph:
+        """The graph of this task."""
+        return HighLevelGraph({self.key: _flat_graph([self])}, {self.key: set()})
+
+
+class Tasks:
+    """Makes the tasks of one run; each stage numbers its own."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self._made: dict[str, int] = {}
+
+    def __call__(self, stage: str, function: Callable[..., Any], *args: Any) -> Delayed:
+        """One call of a module-level function, as a task.
+
+        An argument may be a task, or a list with tasks in it; anything else is passed as it is.
+        """
+        number = self._made.get(stage, 0)
+        self._made[stage] = number + 1
+        key = (f"kmsmote-{stage}-{self.token}", number)
+        needed = [
+            part
+            for arg in args
+            for part in (arg if isinstance(arg, list) else [arg])
+            if isinstance(part, Delayed)
+        ]
+        return Pending(key, Task(key, function, *[_reference(arg) for arg in args]), needed)
+
+    def tree(
+        self, stage: str, function: Callable[[Sequence[Any]], Any], parts: list[Delayed]
+    ) -> Delayed:
+        """`function` over lists of parts, `FAN_IN` at a time, until one is left."""
+        while True:
+            parts = [
+                self(stage, function, parts[start:stop]) for start, stop in cut(len(parts), FAN_IN)
+            ]
+            if len(parts) == 1:
+                return parts[0]
+
+
+def persist(*parts: Delayed) -> list[Delayed]:
+    """The tasks, computed and kept in cluster memory."""
+    return list(dask.persist(*_in_one_layer(parts)))
+
+
+def compute(*parts: Delayed) -> list[Any]:
+    """The values of the tasks."""
+    return list(dask.compute(*_in_one_layer(parts)))
+
+
+def as_array(parts: Sequence[Delayed], chunks: tuple[tuple[int, ...], ...], meta: Any) -> da.Array:
+    """An array of one column of blocks, each a task, in one layer."""
+    (first, number), rest = parts[0].key, (0,) * (len(chunks) - 1)
+    name = f"{first}-{number}-array"
+    graph = _flat_graph(parts)
+    for place, part in enumerate(parts):
+        graph[name, place, *rest] = Alias((name, place, *rest), part.key)
+    return da.Array(HighLevelGraph({name: graph}, {name: set()}), name, chunks, meta=meta)
+
+
+def _in_one_layer(parts: Sequence[Delayed]) -> list[Delayed]:
+    # Dask culls a layer at a time, by the keys of all
+    name = "kmsmote-tasks"
+    graph = HighLevelGraph({name: _flat_graph(parts)}, {name: set()})
+    return [Delayed(part.key, graph, layer=name) for part in parts]
+
+
+def _flat_graph(parts: Sequence[Delayed]) -> dict[Any, Any]:
+    graph: dict[Any, Any] = {}
+    waiting, merged = list(parts), set()
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Pending):
+            if part.key not in graph:
+                graph[part.key] = part.task
+                waiting.extend(part.needed)
+        elif id(part.dask) not in merged:
+            merged.add(id(part.dask))
+            graph.update(ensure_dict(part.dask))
+    return graph
+
+
+def _reference(arg: Any) -> Any:
+    if isinstance(arg, Delayed):
+        return TaskRef(arg.key)
+    if isinstance(arg, list) and any(isinstance(part, Delayed) for part in arg):
+        return List(*[_reference(part) for part in arg])
+    return arg

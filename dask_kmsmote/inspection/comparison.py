@@ -1,0 +1,138 @@
+"""What is checked and measured on a few rows: segments, distances, distributions, components."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ..planning.cuts import block_rows, cut
+from ..kernels.rows.blocks import Rows, as_dense
+from ..kernels.rows.columns import is_whole, numpy_dtype
+from ..kernels.neighbors.distances import pairs_block, pairs_diag
+from ..kernels.seeding import Floats, Ints
+
+DENSE_BYTES = 64 * 2**20  # of rows made dense at a time
+
+Flags = NDArray[np.bool_]
+
+
+class Slack(NamedTuple):
+    """How far a stored value may be from the exact one, by feature.
+
+    Attributes
+    ----------
+    absolute
+        Shape (n_features,): what a whole number is rounded by, or the least number above 0.
+    relative
+        Shape (n_features,): of the larger parent.
+    """
+
+    absolute: Floats
+    relative: Floats
+
+
+def slack_of(dtypes: list[Any], rounded: bool) -> Slack:
+    """The slack of columns of some dtypes; whole numbers are rounded or truncated."""
+    absolute, relative = np.empty(len(dtypes)), np.empty(len(dtypes))
+    for place, dtype in enumerate(dtypes):
+        whole = is_whole(dtype)
+        info = np.finfo(np.float64 if whole else numpy_dtype(dtype))
+        absolute[place] = (0.5 if rounded else 1.0) if whole else float(info.smallest_subnormal)
+        # a difference, a product, a sum and the dtype of the column: each rounds once
+        relative[place] = 4 * float(info.eps)
+    return Slack(absolute, relative)
+
+
+def lies_between(new: Rows, base: Rows, neighbor: Rows, gap: Floats, slack: Slack) -> Flags:
+    """Whether each row is ``base + gap * (neighbor - base)``, up to the slack.
+
+    Parameters
+    ----------
+    new, base, neighbor
+        Shape (n, n_features).
+    gap
+        Shape (n,).
+    """
+    within = [
+        _between(
+            as_dense(new[low:high]),
+            as_dense(base[low:high]),
+            as_dense(neighbor[low:high]),
+            gap[low:high, np.newaxis],
+            slack,
+        )
+        for low, high in cut(len(gap), block_rows(new.shape[1], DENSE_BYTES))
+    ]
+    return np.concatenate(within)
+
+
+def _between(new: Floats, base: Floats, neighbor: Floats, gap: Floats, slack: Slack) -> Flags:
+    allowed = slack.absolute + slack.relative * np.maximum(np.abs(base), np.abs(neighbor))
+    within = np.abs(new - (base + gap * (neighbor - base))) <= allowed
+    return np.asarray(within.all(axis=1))
+
+
+def labels_by(labeler: Any, rows: Rows) -> Ints:
+    """Cluster of each row, some rows at a time."""
+    spans = cut(rows.shape[0], block_rows(rows.shape[1], DENSE_BYTES))
+    return np.concatenate([labeler.label(rows[low:high])[0] for low, high in spans])
+
+
+def ks_distance(left: Floats, right: Floats) -> float:
+    """Two-sample Kolmogorov-Smirnov statistic: the largest gap of two empirical distributions.
+
+    0 where they are equal, 1 where no values overlap.
+    """
+    left, right = np.sort(left), np.sort(right)
+    values = np.concatenate([left, right])
+    below_left = np.searchsorted(left, values, side="right") / len(left)
+    below_right = np.searchsorted(right, values, side="right") / len(right)
+    return float(np.abs(below_left - below_right).max())
+
+
+def column(rows: Rows, feature: int) -> Floats:
+    """One feature of some rows, dense."""
+    values = rows[:, [feature]]
+    return as_dense(values).ravel()
+
+
+def nearest_distances(rows: Rows, reference: Rows) -> Floats:
+    """Euclidean distance of each row to the nearest of the reference, shape (n,)."""
+    left, right = as_dense(rows), as_dense(reference)
+    _, nearest, _ = pairs_block(left, right, 1, 0, 0)
+    return np.sqrt(nearest.squared[:, 0])
+
+
+def own_nearest_distances(rows: Rows) -> Floats:
+    """Euclidean distance of each of two or more rows to the nearest other, shape (n,)."""
+    _, nearest = pairs_diag(as_dense(rows), 1)
+    return np.sqrt(nearest.squared[:, 0])
+
+
+class Plane(NamedTuple):
+    """Rows on two axes.
+
+    Attributes
+    ----------
+    points
+        Shape (n, 2).
+    shares
+        Of the variance of the rows that the axes were found on.
+    """
+
+    points: Floats
+    shares: tuple[float, float]
+
+
+def on_components(rows: Rows, n_fitted: int) -> Plane:
+    """Rows on the two principal components of the first `n_fitted` of them."""
+    from sklearn.decomposition import PCA
+
+    solver = "arpack" if sparse.issparse(rows) else "full"
+    values = rows.tocsr().astype(np.float64) if sparse.issparse(rows) else as_dense(rows)
+    pca = PCA(2, svd_solver=solver, random_state=0).fit(values[:n_fitted])
+    first, second = np.nan_to_num(pca.explained_variance_ratio_)
+    return Plane(np.asarray(pca.transform(values)), (float(first), float(second)))

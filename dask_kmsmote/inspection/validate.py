@@ -1,0 +1,234 @@
+"""Does a result hold what the plan promised? A bounded sample of its rows is looked at.
+
+Counts of labels are exact, over all rows. What is asked of single rows is asked of a sample: the
+synthetic rows are computed, their parents fetched by their positions in X, and the interpolation is
+done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..graph.clustering.learn import labeler_of, labels_learned
+from .sample import Opened, open_result, parents_at, where_held
+from ..kernels.rows.blocks import Rows
+from .comparison import column, ks_distance, labels_by, lies_between, slack_of
+from .sampling import LabelQuery, LabelSample, codes_of, query_of, sample_synthetic
+from ..kernels.seeding import Ints, root_seed
+from ..planning.cuts import offsets
+from ..planning.plan import SamplingPlan
+from ..planning.regions import Region, groups_at, synthetic_regions
+
+Flags = NDArray[np.bool_]
+
+
+class Finding(NamedTuple):
+    """One line of the table."""
+
+    check: str
+    class_label: Any
+    feature: Any
+    n_checked: int
+    n_wrong: int | None
+    distance: float
+    passed: bool | None
+
+
+@dataclass(frozen=True)
+class Family:
+    """Sampled synthetic rows and their parents.
+
+    Attributes
+    ----------
+    new, base, neighbor, originals
+        Rows, shape (n, n_features), and sampled originals of the same classes.
+    gap
+        Where between the parents, shape (n,).
+    known
+        Whether both parents are positions in X and the gap is in [0, 1].
+    of_class
+        Whether both parents have the class.
+    in_cluster
+        Whether both parents are in the cluster that the plan makes the row in.
+    """
+
+    new: Rows
+    base: Rows
+    neighbor: Rows
+    originals: Rows
+    gap: NDArray[np.float64]
+    known: Flags
+    of_class: Flags
+    in_cluster: Flags
+
+
+def check_result(
+    sampler: Any,
+    X_resampled: Any,
+    y_resampled: Any,
+    *,
+    mixed: bool,
+    n_sample: int = 1000,
+    random_state: Any = 0,
+) -> pd.DataFrame:
+    """Check a result of a sampler against its plan and its provenance.
+
+    The labels are counted, all of them. Of X, at most ``4 * n_sample`` rows are brought here: the
+    sampled synthetic rows, their parents, and originals of their classes; the chunks that hold
+    them are computed.
+
+    Parameters
+    ----------
+    sampler
+        A `KMeansSMOTE` after `fit_resample`.
+    X_resampled, y_resampled
+        Its result, as it came or computed; not in another order.
+    mixed
+        Whether the synthetic rows are among the originals.
+    n_sample
+        Synthetic rows to look at, shared equally by the classes, at least one each.
+    random_state
+        Chooses the sample, by position: the chunking does not matter.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per finding: `check`, `class_label`, `feature`, `n_checked`, `n_wrong`, `distance`
+        and `passed`.
+
+        - "rows", "original rows", "synthetic rows": how many the plan says (`n_checked`), and by
+          how many the result differs (`n_wrong`). The rows of a class are counted where the plan
+          and the layout put them.
+        - "parents known", "parents' class", "parents' cluster", "between parents":
+          sampled rows, and those of which this is not so. The last asks for
+          ``base + gap * (neighbor - base)``, up to the rounding of the dtype of the column.
+        - "KS distance", by feature: `distance` is the two-sample Kolmogorov-Smirnov statistic
+          between the sampled synthetic and original rows of the class, 0 (alike) to 1. It neither
+          passes nor fails, as the method makes more rows in some clusters than in others.
+
+        A result of another number of rows has this one finding: no row is where it should be.
+
+    Raises
+    ------
+    InputError
+        X_resampled and y_resampled do not go together, or have other features than X had.
+    """
+    plan: SamplingPlan = sampler.plan_
+    regions = synthetic_regions(plan)
+    size = max(1, n_sample // max(1, len(regions)))
+    seed = root_seed(random_state)
+    with where_held(X_resampled, y_resampled, n_jobs=sampler.n_jobs):
+        opened = open_result(X_resampled, y_resampled)
+        _require_features(opened.blocks.matrix.shape[1], plan)
+        n_rows = sum(opened.lengths)
+        findings = [_count("rows", "", n_rows, plan.n_rows + plan.n_synthetic)]
+        if findings[0].passed:
+            sizes = {region.class_code: size for region in regions}
+            labels = opened.labels(query_of(plan, mixed, sizes, seed))
+            findings += _counted(plan, regions, labels)
+            if regions:
+                findings += _looked_at(sampler, X_resampled, opened, labels, regions, size)
+    table = pd.DataFrame(findings, columns=list(Finding._fields))
+    return table.astype({"n_wrong": "Int64", "passed": "boolean"})
+
+
+def _require_features(n_features: int, plan: SamplingPlan) -> None:
+    if n_features != plan.n_features:
+        raise InputError(
+            f"X_resampled has {n_features} features, and X had {plan.n_features}: pass the whole "
+            "result of fit_resample, with the same columns."
+        )
+
+
+def _counted(
+    plan: SamplingPlan, regions: Sequence[Region], labels: LabelSample
+) -> Iterator[Finding]:
+    for code, (label, n) in enumerate(plan.class_counts):
+        yield _count("original rows", label, int(labels.counts[0, code]), n)
+    for place, region in enumerate(regions, start=1):
+        label, n = plan.class_counts[region.class_code][0], region.stop - region.start
+        yield _count("synthetic rows", label, int(labels.counts[place, region.class_code]), n)
+
+
+def _count(check: str, label: Any, found: int, expected: int) -> Finding:
+    return Finding(check, label, "", expected, abs(found - expected), np.nan, found == expected)
+
+
+def _looked_at(
+    sampler: Any, X: Any, opened: Opened, labels: LabelSample, regions: Sequence[Region], size: int
+) -> Iterator[Finding]:
+    plan = sampler.plan_
+    made = sample_synthetic(regions, size, labels.query.seed)
+    real = [labels.originals[region.class_code] for region in regions]
+    codes = np.repeat([region.class_code for region in regions], [len(part) for part in made])
+    family = _family(
+        sampler, opened, labels.query, np.concatenate(made), codes, np.concatenate(real)
+    )
+    slack = slack_of(_dtypes(X, family.new), plan.compat is None)
+    between = lies_between(family.new, family.base, family.neighbor, family.gap, slack)
+    ok = {
+        "parents known": family.known,
+        "parents' class": family.of_class,
+        "parents' cluster": family.in_cluster,
+        "between parents": family.known & between,
+    }
+    for region, mine, others in zip(regions, _spans(made), _spans(real), strict=True):
+        label = plan.class_counts[region.class_code][0]
+        for check, flags in ok.items():
+            wrong = int((~flags[mine]).sum())
+            yield Finding(check, label, "", len(flags[mine]), wrong, np.nan, wrong == 0)
+        new, old = family.new[mine], family.originals[others]
+        features = opened.blocks.feature_names if old.shape[0] else ()
+        for place, feature in enumerate(features):
+            distance = ks_distance(column(new, place), column(old, place))
+            yield Finding("KS distance", label, feature, new.shape[0], None, distance, None)
+
+
+def _spans(parts: Sequence[Ints]) -> list[slice]:
+    bounds = offsets([len(part) for part in parts])
+    return [slice(low, high) for low, high in pairwise(bounds)]
+
+
+def _dtypes(X: Any, rows: Rows) -> list[Any]:
+    frame = getattr(X, "_meta", X)
+    return list(frame.dtypes) if isinstance(frame, pd.DataFrame) else [rows.dtype] * rows.shape[1]
+
+
+def _family(
+    sampler: Any, opened: Opened, query: LabelQuery, made: Ints, codes: Ints, originals: Ints
+) -> Family:
+    plan: SamplingPlan = sampler.plan_
+    positions = query.order.positions(made)
+    trace = parents_at(sampler.provenance_, positions)
+    gap = trace["gap"].to_numpy(dtype=np.float64)
+    parents = trace[["base_row", "neighbor_row"]].to_numpy(dtype=np.float64).T
+    known = ((parents >= 0) & (parents < plan.n_rows)).all(axis=0) & (gap >= 0) & (gap <= 1)
+    base_and_neighbor = np.where(known, parents, 0).astype(np.int64).ravel()
+    at_parents, n = query.order.positions(base_and_neighbor), len(made)
+    at_originals = query.order.positions(originals)
+    rows = opened.rows_at(np.concatenate([positions, at_parents, at_originals]))
+    classes = codes_of(opened.labels_at(at_parents), query.classes)
+    clusters = labels_learned(sampler.kmeans_estimator_, plan.compat is not None, plan.n_rows)
+    if clusters is None:
+        clusters = labels_by(labeler_of(sampler.kmeans_estimator_), rows[n : 3 * n])
+    else:
+        clusters = clusters[base_and_neighbor]
+    planned = np.array([group.cluster_id for group in plan.groups])[groups_at(plan, made)]
+    return Family(
+        rows[:n],
+        rows[n : 2 * n],
+        rows[2 * n : 3 * n],
+        rows[3 * n :],
+        gap,
+        known,
+        known & (classes.reshape(2, n) == codes).all(axis=0),
+        known & (clusters.reshape(2, n) == planned).all(axis=0),
+    )

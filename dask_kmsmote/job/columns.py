@@ -1,0 +1,168 @@
+"""Columns of a job's table: which are features, which only ride along, and what a result has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from ..errors import InputError, ParameterError
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a job does with the columns.
+
+    Attributes
+    ----------
+    target
+        Holds the classes.
+    features
+        Rows are clustered and interpolated by these; None means all that have no other part.
+    drop, keep
+        Left out; and taken along, null in synthetic rows.
+    only_synthetic
+        Leave out the originals.
+    mark
+        A column to add that is true in synthetic rows.
+    """
+
+    target: str
+    features: tuple[str, ...] | None = None
+    drop: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    only_synthetic: bool = False
+    mark: str | None = None
+
+    def resolved(self, present: Sequence[str]) -> Columns:
+        """The same with its features by name.
+
+        Raises
+        ------
+        InputError
+            A column is not there.
+        ParameterError
+            A column has two parts, or the mark is there already.
+        """
+        for option, names in (
+            ("--target", (self.target,)),
+            ("--features", self.features or ()),
+            ("--drop", self.drop),
+            ("--keep", self.keep),
+        ):
+            for name in names:
+                _require_present(name, present, option)
+        taken = [self.target, *self.drop, *self.keep]
+        features = self.features or tuple(name for name in present if name not in taken)
+        twice = [name for name in [*taken, *features] if [*taken, *features].count(name) > 1]
+        if twice:
+            raise ParameterError(
+                f"The column {twice[0]!r} has two parts: name it once in --target, --features, "
+                "--drop and --keep."
+            )
+        if self.mark in present:
+            raise ParameterError(
+                f"The source has a column {self.mark!r} already: name another in --mark-synthetic."
+            )
+        if not features:
+            raise InputError("No column is left for --features: name fewer in --drop and --keep.")
+        return Columns(self.target, features, self.drop, self.keep, self.only_synthetic, self.mark)
+
+    def require_named_features(self) -> None:
+        """Raise `InputError` where a feature is a column of CSV files that has no name."""
+        nameless = [name for name in self.features or () if name.startswith("Unnamed: ")]
+        if nameless:
+            raise InputError(
+                f"The column {nameless[0]!r} has no name in the files, and may be the index of a "
+                f"frame: leave it out with --drop '{nameless[0]}', or give it a name."
+            )
+
+    def of_result(self, present: Sequence[str]) -> list[str]:
+        """Columns of the result but for the mark, in the order of the source."""
+        parts = {self.target, *(self.features or ()), *self.keep}
+        return [name for name in present if name in parts]
+
+
+def _require_present(name: str, present: Sequence[str], option: str) -> None:
+    if name in present:
+        return
+    near = get_close_matches(name, [str(column) for column in present], 1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"It has {list(present)}."
+    raise InputError(
+        f"The source has no column {name!r} ({option}). {hint} Name one of its columns."
+    )
+
+
+def result_frame(
+    table: Any, sampled: tuple[Any, Any], sizes: Sequence[int], columns: Columns, mixed: bool
+) -> Any:
+    """Originals and synthetic rows as one Dask frame.
+
+    Parameters
+    ----------
+    table
+        The source, as `storage.tables.read_all_values` reads it.
+    sampled
+        Features and labels as resampled; their last partitions are synthetic.
+    sizes
+        Rows of each of those.
+    columns
+        Resolved.
+    mixed
+        Spread the synthetic rows among the originals; this counts the rows of the source.
+    """
+    import dask.dataframe as dd
+
+    X, y = (part.partitions[part.npartitions - len(sizes) :] for part in sampled)
+    names = columns.of_result(list(table.columns))
+    plain = dict(X._meta.dtypes) | {columns.target: y._meta.dtype}
+    originals = table[names].map_partitions(
+        original_part, columns, plain, meta=original_part(table._meta[names], columns, plain)
+    )
+    if not sizes:
+        return originals.partitions[:0] if columns.only_synthetic else originals
+    synthetic = X.map_partitions(
+        synthetic_part, y, originals._meta, columns, meta=originals._meta, align_dataframes=False
+    )
+    if columns.only_synthetic:
+        return synthetic
+    if mixed:
+        from ..data.interleaved import interleaved_frame
+
+        return interleaved_frame(originals, synthetic, sizes)
+    return dd.concat([originals.clear_divisions(), synthetic.clear_divisions()])
+
+
+def original_part(frame: Any, columns: Columns, plain: dict[str, Any]) -> Any:
+    """Original rows; kept columns in types that have nulls, the others in the `plain` ones."""
+    import pandas as pd
+
+    types = {name: nullable(frame[name].dtype) for name in columns.keep} | {
+        name: dtype for name, dtype in plain.items() if not isinstance(dtype, pd.CategoricalDtype)
+    }
+    frame = frame.astype(types)
+    if columns.mark is not None:
+        frame[columns.mark] = False
+    return frame
+
+
+def synthetic_part(X: Any, y: Any, meta: Any, columns: Columns) -> Any:
+    """Synthetic rows with the columns of `meta`; kept columns are null."""
+    frame = X.copy(deep=False)
+    frame[columns.target] = y
+    for name in columns.keep:
+        frame[name] = meta[name].iloc[:0].reindex(X.index)
+    if columns.mark is not None:
+        frame[columns.mark] = True
+    return frame[list(meta.columns)]
+
+
+def nullable(dtype: Any) -> Any:
+    """The type with nulls that holds all values of a type."""
+    import pandas as pd
+
+    if isinstance(dtype, pd.api.extensions.ExtensionDtype) or dtype.kind not in "biu":
+        return dtype
+    name = "boolean" if dtype.kind == "b" else str(dtype).replace("i", "I").replace("u", "U")
+    return pd.api.types.pandas_dtype(name)

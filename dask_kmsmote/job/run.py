@@ -1,0 +1,271 @@
+"""A job: a table in, the resampled table out, and a manifest of what was done."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from time import perf_counter
+from typing import Any
+
+from . import cluster
+from .columns import Columns, result_frame
+from ..errors import DestinationError, InputError, ParameterError
+from ..events import Callback, Event, StageFinished
+from ..graph.dask.watch import stage
+from ..planning.cuts import block_rows
+from ..planning.plan import SamplingPlan
+from .storage import tables
+from .storage.destination import whole_or_absent, writing_to
+from .storage.location import Location, contains
+from .storage.schema import schema_of
+from .storage.source import Source, guess_format, open_source
+
+PACKAGES = ("dask-kmsmote", "dask", "distributed", "dask-ml", "numpy", "pandas", "scikit-learn")
+ZARR_CHUNK_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do.
+
+    Attributes
+    ----------
+    source, destination
+        Places of tables; no destination for a dry run.
+    columns
+        What is done with the columns.
+    parameters
+        Of `KMeansSMOTE`.
+    cluster
+        Where it runs.
+    format
+        A key of `storage.source.FORMATS`; None guesses it from the path.
+    partition_size
+        Bytes that a partition is read by, such as "64MiB"; None leaves it to the reader.
+    overwrite
+        Replace a finished destination.
+    layout
+        Of `KMeansSMOTE`; synthetic rows alone have one order.
+    """
+
+    source: Location
+    destination: Location | None
+    columns: Columns
+    parameters: dict[str, Any] = field(default_factory=dict)
+    cluster: cluster.ClusterChoice = field(default_factory=cluster.ClusterChoice)
+    format: str | None = None
+    partition_size: str | None = None
+    overwrite: bool = False
+    layout: str = "append"
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether synthetic rows are spread among the originals."""
+        return self.layout == "interleave" and not self.columns.only_synthetic
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What a dry run tells: the plan, and rows and about as many bytes as would be written."""
+
+    plan: SamplingPlan
+    n_rows: int
+    n_bytes: int
+
+
+def project(job: Job, callback: Callback) -> Projection:
+    """Plan a job, and write nothing.
+
+    Raises
+    ------
+    InputError, ParameterError, NoClusterError, ClusterError
+        As the messages say.
+    """
+    _require_shared(job.source)
+    source = open_source(job.source, job.format)
+    X, y, _ = _read(source, job)
+    with cluster.connect(job.cluster):
+        plan = _sampler(job, [callback]).fit(X, y).plan_
+    made = 0 if not job.columns.only_synthetic else plan.n_rows
+    n_rows = plan.n_rows + plan.n_synthetic - made
+    return Projection(plan, n_rows, source.n_bytes * n_rows // max(1, plan.n_rows))
+
+
+def run(job: Job, callback: Callback) -> dict[str, Any]:
+    """Resample the source to the destination, which appears whole or not at all.
+
+    Returns
+    -------
+    dict
+        The manifest.
+
+    Raises
+    ------
+    DestinationError
+        The destination is taken, or what was written is not whole.
+    InputError, ParameterError, NoClusterError, ClusterError
+        As the messages say; the destination is as it was.
+    """
+    if job.destination is None:
+        raise ParameterError("The job has no destination: name one, or make a plan alone.")
+    started, start = datetime.now(UTC), perf_counter()
+    _require_shared(job.source, job.destination)
+    _require_apart(job.source, job.destination)
+    seconds: dict[str, float] = {}
+
+    def note(event: Event) -> None:
+        if isinstance(event, StageFinished):
+            seconds[event.stage] = event.seconds
+        callback(event)
+
+    with whole_or_absent(job.destination, job.overwrite) as draft:
+        source = open_source(job.source, job.format)
+        _require_format(source, job.destination)
+        X, y, columns = _read(source, job)
+        with cluster.connect(job.cluster):
+            sampler = _sampler(job, [note])
+            sampled = sampler.fit_resample(X, y)
+            _require_something(sampler.plan_, columns)
+            prepare = _arrays_to_write if source.format == "zarr" else _frame_to_write
+            write = prepare(source, sampled, sampler.plan_, replace(job, columns=columns))
+            with stage("write", [note], frames=True), writing_to(job.destination):
+                files = write(draft.location)
+        if open_source(job.source, job.format).fingerprint != source.fingerprint:
+            raise DestinationError(
+                f"The source {job.source.shown!r} changed meanwhile: run the job again when it "
+                "is at rest."
+            )
+        manifest = {
+            **_describe(job, source, columns, sampler.plan_, files),
+            "started": started.isoformat(timespec="seconds"),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(perf_counter() - start, 3),
+            "stages": {name: round(value, 3) for name, value in seconds.items()},
+        }
+        return draft.finish(manifest)
+
+
+def _require_something(plan: SamplingPlan, columns: Columns) -> None:
+    if columns.only_synthetic and not plan.n_synthetic:
+        raise InputError(
+            "There is no synthetic row to write: the classes have their rows already. Leave out "
+            "--only-synthetic to copy the originals, or ask for more with --strategy."
+        )
+
+
+def _sampler(job: Job, callbacks: list[Callback]) -> Any:
+    from ..sampler import KMeansSMOTE
+
+    # a table is mixed when its other columns are there
+    mixed = job.is_mixed and guess_format(job.source, job.format) == "zarr"
+    layout = "interleave" if mixed else "append"
+    return KMeansSMOTE(**job.parameters, layout=layout, callbacks=callbacks)
+
+
+def _require_apart(source: Location, destination: Location) -> None:
+    if contains(source, destination) or contains(destination, source):
+        raise ParameterError(
+            f"The destination {destination.shown!r} and the source {source.shown!r} lie within "
+            "each other: name a destination beside it."
+        )
+
+
+def _require_shared(*places: Location | None) -> None:
+    for place in places:
+        if place is not None and place.url.startswith("memory:"):
+            raise ParameterError(
+                f"{place.shown!r} is in the memory of one process, which workers do not share: "
+                "name a path or a store."
+            )
+
+
+def _require_format(source: Source, destination: Location) -> None:
+    kind = "zarr" if source.format == "zarr" else "parquet"
+    if guess_format(destination, None) not in {kind, "parquet"}:
+        raise ParameterError(
+            f"From {source.format} files, {kind} is written, and {destination.shown!r} says "
+            f"otherwise: name a destination that ends in .{kind}, or in nothing."
+        )
+
+
+def _read(source: Source, job: Job) -> tuple[Any, Any, Columns]:
+    columns = job.columns
+    if source.format == "zarr":
+        if columns.drop or columns.keep or columns.mark or len(columns.features or ()) > 1:
+            raise ParameterError(
+                "A Zarr group has no columns to --drop, --keep or mark: --features names its one "
+                "array of features, --target that of labels."
+            )
+        X, y = tables.read_arrays(source, (columns.features or ("X",))[0], columns.target)
+        return X, y, columns
+    table = tables.read_table(source, job.partition_size)
+    columns = columns.resolved(list(table.columns))
+    if source.format == "csv":
+        columns.require_named_features()
+    return table[list(columns.features or ())], table[columns.target], columns
+
+
+def _frame_to_write(
+    source: Source, sampled: tuple[Any, Any], plan: SamplingPlan, job: Job
+) -> Callable[[Location], list[dict[str, Any]]]:
+    columns, sizes = job.columns, [block.n_rows for block in plan.blocks()]
+    table = tables.read_all_values(source, job.partition_size)
+    frame = result_frame(table, sampled, sizes, columns, job.is_mixed)
+    schema = schema_of(source, list(frame.columns), columns.mark)
+    n_rows = plan.n_synthetic + (0 if columns.only_synthetic else plan.n_rows)
+
+    def write(location: Location) -> list[dict[str, Any]]:
+        files = tables.write_table(frame, location, schema)
+        tables.require_rows(sum(file["rows"] for file in files), n_rows)
+        return files
+
+    return write
+
+
+def _arrays_to_write(
+    _: Source, sampled: tuple[Any, Any], plan: SamplingPlan, job: Job
+) -> Callable[[Location], list[dict[str, Any]]]:
+    (X, y), columns = sampled, job.columns
+    if columns.only_synthetic:
+        X, y = X[plan.n_rows :], y[plan.n_rows :]
+    arrays = {(columns.features or ("X",))[0]: X, columns.target: y}
+    rows = block_rows(X.shape[1], ZARR_CHUNK_BYTES)
+    return partial(tables.write_arrays, arrays, rows)
+
+
+def _describe(
+    job: Job, source: Source, columns: Columns, plan: SamplingPlan, files: list[dict[str, Any]]
+) -> dict[str, Any]:
+    amounts = dict(plan.amounts)
+    before = 0 if columns.only_synthetic else 1
+    return {
+        "source": {
+            "url": job.source.shown,
+            "format": source.format,
+            "files": len(source.files),
+            "bytes": source.n_bytes,
+            "fingerprint": source.fingerprint,
+        },
+        "destination": job.destination.shown if job.destination else None,
+        "columns": asdict(columns),
+        "parameters": {
+            name: value if isinstance(value, str | int | float | None) else str(value)
+            for name, value in job.parameters.items()
+        },
+        "seed": plan.seed,
+        "classes": {
+            str(label): {"before": count, "after": before * count + amounts.get(label, 0)}
+            for label, count in plan.class_counts
+        },
+        "rows": plan.n_rows,
+        "synthetic_rows": plan.n_synthetic,
+        "bytes": sum(file["bytes"] for file in files),
+        "files": files,
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+        "plan": json.loads(plan.to_json()),
+    }

@@ -1,0 +1,130 @@
+"""Schemas of Parquet files: whether they agree, and the types that hold all of their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ...errors import InputError
+from .location import Location
+from .source import Source
+
+FOOTER_THREADS = 16
+HEADER_BYTES = 2**18  # stores fetch a block, which is 50 MiB by default
+
+
+def read_schema(source: Source) -> Any:
+    """The Arrow schema of the first Parquet file."""
+    return read_footers(source.location, list(source.files)[:1])[0].schema.to_arrow_schema()
+
+
+def require_one_schema(source: Source) -> None:
+    """Raise `InputError` where a file has other columns, or other types, than the first."""
+    footers = read_footers(source.location, list(source.files))
+    first = footers[0].schema.to_arrow_schema()
+    _require_names_once(source, first.names)
+    for name, footer in zip(source.files, footers, strict=True):
+        schema = footer.schema.to_arrow_schema()
+        for column in dict.fromkeys([*first.names, *schema.names]):
+            ours, theirs = (
+                str(s.field(column).type) if column in s.names else "absent"
+                for s in (first, schema)
+            )
+            if ours != theirs and "null" not in (ours, theirs):
+                raise InputError(
+                    f"The files of {source.location.shown!r} differ: the column {column!r} is "
+                    f"{theirs} in {name!r}, {ours} in {next(iter(source.files))!r}. Write them "
+                    "anew with one schema."
+                )
+    if sum(footer.num_rows for footer in footers) == 0:
+        raise InputError(f"The source {source.location.shown!r} has no rows.")
+
+
+def require_one_header(source: Source) -> None:
+    """Raise `InputError` where a CSV file has a column twice, or others than the first file."""
+    import pandas as pd
+
+    def read(name: str) -> list[str]:
+        path = f"{source.location.path}/{name}".rstrip("/")
+        how = {"compression": "infer", "block_size": HEADER_BYTES}
+        with source.location.fs.open(path, **how) as file:
+            names = pd.read_csv(file, header=None, nrows=1, dtype=str, keep_default_na=False)
+        return [str(name).removeprefix("\ufeff") for name in names.iloc[0]]
+
+    with ThreadPoolExecutor(FOOTER_THREADS) as threads:
+        headers = list(threads.map(read, source.files))
+    _require_names_once(source, headers[0])
+    for name, header in zip(source.files, headers, strict=True):
+        if header != headers[0]:
+            raise InputError(
+                f"The files of {source.location.shown!r} differ: {name!r} has the columns "
+                f"{header}, {next(iter(source.files))!r} {headers[0]}. Write them anew with one "
+                "header."
+            )
+
+
+def _require_names_once(source: Source, names: Sequence[str]) -> None:
+    twice = [name for name in names if name and names.count(name) > 1]
+    if twice:
+        raise InputError(
+            f"The source {source.location.shown!r} has two columns {twice[0]!r}: rename one."
+        )
+
+
+def exact_type(arrow_type: Any) -> Any:
+    """The pandas type that holds all values of an Arrow type; None where that is the usual one."""
+    import pandas as pd
+    import pyarrow.types as of
+
+    if of.is_integer(arrow_type):
+        kind = "UInt" if of.is_unsigned_integer(arrow_type) else "Int"
+        return pd.api.types.pandas_dtype(f"{kind}{arrow_type.bit_width}")
+    if of.is_boolean(arrow_type):
+        return pd.BooleanDtype()
+    return None if any(test(arrow_type) for test in _has_usual()) else pd.ArrowDtype(arrow_type)
+
+
+def _has_usual() -> tuple[Callable[[Any], bool], ...]:
+    import pyarrow.types as of
+
+    text = of.is_string, of.is_large_string, of.is_dictionary
+    return *text, of.is_floating, of.is_timestamp, of.is_duration, of.is_nested
+
+
+def schema_of(source: Source, names: Sequence[str], mark: str | None) -> Any:
+    """The Arrow schema of a result with these columns; "infer" where files of text have none."""
+    import pyarrow as pa
+
+    if source.format == "csv":
+        return "infer"
+    schema = read_schema(source)
+    fields = [
+        pa.field(name, pa.bool_()) if name == mark else schema.field(name).with_nullable(True)
+        for name in names
+        if name == mark or name in schema.names
+    ]
+    return pa.schema(fields) if len(fields) == len(names) else {f.name: f.type for f in fields}
+
+
+def read_footers(location: Location, names: Sequence[str]) -> list[Any]:
+    """The metadata of Parquet files, several at a time.
+
+    Raises
+    ------
+    InputError
+        A file is not Parquet.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def read(name: str) -> Any:
+        path = f"{location.path}/{name}".rstrip("/")
+        try:
+            with location.fs.open(path) as file:
+                return pq.read_metadata(file)
+        except pa.ArrowInvalid as error:
+            raise InputError(f"{path!r} can't be read as Parquet: {error}") from error
+
+    with ThreadPoolExecutor(FOOTER_THREADS) as threads:
+        return list(threads.map(read, names))

@@ -1,0 +1,144 @@
+"""Tables in files: Parquet, CSV (in only) and Zarr groups, as Dask collections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import DestinationError, InputError, ParameterError
+from .codecs import require_plain_codecs
+from .location import Location
+from .schema import exact_type, read_footers, require_one_header, require_one_schema
+from .source import Source
+
+TO_UTF_8 = "Convert it, e.g. with iconv -f latin1 -t utf-8."
+
+
+def read_table(source: Source, partition_size: str | None) -> Any:
+    """Parquet or CSV files as a Dask frame.
+
+    Raises
+    ------
+    InputError
+        The files can't be read, or do not have the same columns.
+    """
+    try:
+        require = require_one_schema if source.format == "parquet" else require_one_header
+        require(source)
+        table = _read(source, partition_size)
+        index = table.index.name  # the first look at the files
+    except InputError:
+        raise
+    except PermissionError:
+        raise
+    except (ValueError, OSError) as error:
+        mend = f". {TO_UTF_8}" if isinstance(error, UnicodeDecodeError) else ""
+        raise InputError(
+            f"The source {source.location.shown!r} can't be read as {source.format}: "
+            f"{source.location.masked(error)}{mend}"
+        ) from error
+    if index is not None:
+        raise InputError(
+            f"The source has the index {index!r}, which synthetic rows can't have: "
+            "write it as a column, frame.reset_index(), or leave it out, to_parquet(index=False)."
+        )
+    return table
+
+
+def read_all_values(source: Source, partition_size: str | None) -> Any:
+    """The same frame in types that hold all values, and nulls beside them, exactly.
+
+    pandas' own types do not: an int64 column with nulls becomes float64.
+    """
+    if source.format == "csv":
+        return _read(source, partition_size)
+    return _read(source, partition_size, arrow_to_pandas={"types_mapper": exact_type})
+
+
+def _read(source: Source, partition_size: str | None, **options: Any) -> Any:
+    import dask.dataframe as dd
+
+    if partition_size:
+        options["blocksize"] = partition_size
+    read = dd.read_csv if source.format == "csv" else dd.read_parquet
+    return read(source.urls, storage_options=source.location.options or None, **options)
+
+
+def read_arrays(source: Source, features: str, target: str) -> tuple[Any, Any]:
+    """Two arrays of a Zarr group: features, shape (n_rows, n_features), and labels."""
+    import dask.array as da
+
+    _require_zarr()
+    options = source.location.options or None
+    arrays = []
+    for name in (features, target):
+        if not any(path.startswith(f"{name}/") for path in source.files):
+            there = sorted({path.partition("/")[0] for path in source.files if "/" in path})
+            raise InputError(
+                f"The source {source.location.shown!r} has no array {name!r}: it has {there}. Name "
+                "one of them with --features or --target."
+            )
+        require_plain_codecs(source, name)
+        arrays.append(da.from_zarr(source.location.url, component=name, storage_options=options))
+    return arrays[0], arrays[1]
+
+
+def _require_zarr() -> None:
+    try:
+        import zarr  # noqa: F401
+    except ImportError as error:
+        raise ParameterError(
+            "Zarr groups need another package: pip install 'dask-kmsmote[zarr]'."
+        ) from error
+
+
+def part_name(number: int) -> str:
+    """Name of a part, such that names sort as the parts do."""
+    return f"part-{number:06d}.parquet"
+
+
+def write_table(frame: Any, location: Location, schema: Any) -> list[dict[str, Any]]:
+    """Write a Dask frame as Parquet, a file for each partition; computes.
+
+    Returns
+    -------
+    list of dict
+        Path, rows and bytes of each file.
+    """
+    frame.to_parquet(
+        location.fs.unstrip_protocol(location.path),
+        storage_options=location.options or None,
+        write_index=False,
+        name_function=part_name,
+        schema=schema,
+    )
+    files = location.files()
+    footers = read_footers(location, list(files))
+    return [
+        {"path": name, "rows": footer.num_rows, "bytes": int(info["size"])}
+        for (name, info), footer in zip(files.items(), footers, strict=True)
+    ]
+
+
+def write_arrays(arrays: dict[str, Any], rows: int, location: Location) -> list[dict[str, Any]]:
+    """Write Dask arrays as a Zarr group, in chunks of so many rows; computes."""
+    import dask
+
+    _require_zarr()
+    options = location.options or None
+    jobs = [
+        array.rechunk({0: rows}).to_zarr(
+            location.url, component=name, storage_options=options, compute=False
+        )
+        for name, array in arrays.items()
+    ]
+    dask.compute(*jobs)
+    return [{"path": name, "bytes": int(info["size"])} for name, info in location.files().items()]
+
+
+def require_rows(n_written: int, n_rows: int) -> None:
+    """Raise `DestinationError` where what was written is not what was planned."""
+    if n_written != n_rows:
+        raise DestinationError(
+            f"{n_written} rows were written instead of {n_rows}: the source changed meanwhile. "
+            "Run the job again when it is at rest."
+        )

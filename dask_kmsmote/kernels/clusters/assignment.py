@@ -1,0 +1,111 @@
+"""The nearest centre of each row, by the differences themselves.
+
+The usual ``|x|^2 - 2 x c + |c|^2`` is a matrix product, whose last bits depend on where a row
+stands in its block. Here each row is computed alone, so that its centre does not depend on the
+chunks; equal distances go to the lower centre.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from ...errors import ParameterError
+from ..rows.blocks import Rows, as_dense
+from ..compiled import compiled
+
+Floats = NDArray[np.float64]
+
+
+def nearest_center(rows: Floats, centers: Floats) -> tuple[NDArray[np.int32], float]:
+    """Nearest of the centres for each row, and the sum of the squared distances.
+
+    Parameters
+    ----------
+    rows
+        Shape (m, n_features), C-contiguous.
+    centers
+        Shape (n_clusters, n_features).
+
+    Returns
+    -------
+    labels
+        Shape (m,), in 0 ... n_clusters - 1.
+    inertia
+        Sum of the squared distances, in squared units of the rows.
+    """
+    labels = np.empty(len(rows), dtype=np.int32)
+    inertia = _assign(rows, np.ascontiguousarray(centers.T), labels)
+    return labels, inertia
+
+
+@compiled
+def _assign(rows: Floats, columns: Floats, labels: NDArray[np.int32]) -> float:
+    n_features, n_clusters = columns.shape
+    squared = np.empty(n_clusters)
+    inertia = 0.0
+    for i in range(len(rows)):
+        for place in range(n_clusters):
+            difference = rows[i, 0] - columns[0, place]
+            squared[place] = difference * difference
+        for feature in range(1, n_features):
+            value = rows[i, feature]
+            for place in range(n_clusters):
+                difference = value - columns[feature, place]
+                squared[place] += difference * difference
+        best = 0
+        for place in range(1, n_clusters):
+            if squared[place] < squared[best]:
+                best = place
+        labels[i] = best
+        inertia += squared[best]
+    return inertia
+
+
+class NearestCenter(NamedTuple):
+    """Labels rows by their nearest centre."""
+
+    centers: Floats
+
+    def label(self, rows: Rows) -> tuple[NDArray[np.int32], float]:
+        """Cluster of each row, and the sum of the squared distances."""
+        return nearest_center(as_dense(rows), self.centers)
+
+
+class Predictor(NamedTuple):
+    """Labels rows by a fitted clusterer's own `predict`."""
+
+    estimator: Any
+
+    def label(self, rows: Rows) -> tuple[NDArray[np.integer], float]:
+        """Cluster of each row, and NaN."""
+        if rows.shape[0] == 0:
+            return np.empty(0, dtype=np.int32), math.nan
+        with threadpool_limits(1, user_api="openmp"):
+            return np.asarray(self.estimator.predict(rows)), math.nan
+
+
+def require_labels(labels: Any, n_rows: int, n_clusters: int) -> NDArray[np.int64]:
+    """The clusters that a clusterer gave to rows, as integers; negative ones mean none.
+
+    Raises
+    ------
+    ParameterError
+        They are none, or not one for each row.
+    """
+    found = np.asarray(labels)
+    if found.shape != (n_rows,) or found.dtype.kind not in "biu":
+        raise ParameterError(
+            f"kmeans_estimator labelled {n_rows} rows by an array of shape {found.shape} and dtype "
+            f"{found.dtype}: its predict must give an integer for each row."
+        )
+    if n_rows and found.max() >= n_clusters:
+        raise ParameterError(
+            f"kmeans_estimator labelled a row {found.max()}, but says that it makes "
+            f"{n_clusters} clusters (n_clusters): set it to the number that it finds."
+        )
+    return found.astype(np.int64, copy=False)

@@ -1,0 +1,112 @@
+"""Learning clusters from rows that fit in one task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
+
+from ...planning.cuts import block_rows
+from ...threads import Shared
+from ..rows.blocks import Rows, as_dense
+
+Floats = NDArray[np.float64]
+
+START_ROWS = 20_000
+START_ROWS_PER_CLUSTER = 100
+REFINING_FACTOR = 10
+REFINING_BYTES = 64 * 2**20
+REFINING_PASSES = 10
+# rows that differ by less than KMeans' own rounding; the clusters without any stay empty
+_QUIET = Shared(muted="Number of distinct clusters")
+
+
+def start_size(n_clusters: int) -> int:
+    """Rows of the sample that starting centres are found on."""
+    return max(START_ROWS, START_ROWS_PER_CLUSTER * n_clusters)
+
+
+def refining_size(n_clusters: int, n_features: int) -> int:
+    """Rows of the sample that starting centres are refined on; fewer where they are wide."""
+    fitting = max(block_rows(n_features, REFINING_BYTES), 10 * n_clusters)
+    return min(REFINING_FACTOR * start_size(n_clusters), fitting)
+
+
+class Spread(NamedTuple):
+    """Mean of some rows, shape (n_features,), and variance, its mean over the features."""
+
+    mean: Floats
+    variance: float
+
+
+def measure_spread(rows: Rows) -> Spread:
+    """Mean and variance of a sample."""
+    dense = as_dense(rows)
+    return Spread(dense.mean(axis=0), float(dense.var(axis=0).mean()))
+
+
+class Start(NamedTuple):
+    """Centres to start from, shape (n_clusters, n_features), and their inertia on the sample."""
+
+    centers: Floats
+    inertia: float
+
+
+def find_start(rows: Rows, n_clusters: int, seed: int) -> Start:
+    """Centres that one run of scikit-learn's KMeans finds on a sample.
+
+    Where the sample has fewer distinct rows than clusters, the last centre is repeated; the
+    repeats stay empty.
+    """
+    dense = as_dense(rows)
+    found = min(n_clusters, _count_distinct(dense, n_clusters))
+    with _QUIET, threadpool_limits(1):
+        kmeans = KMeans(found, n_init=1, random_state=seed).fit(dense)
+    centers = kmeans.cluster_centers_
+    repeats = np.repeat(centers[-1:], n_clusters - found, axis=0)
+    return Start(np.vstack([centers, repeats]), float(kmeans.inertia_))
+
+
+def refine_best(starts: Sequence[Start], rows: Rows) -> Floats:
+    """Centres of the run with the least inertia (the first of equals), refined on more rows."""
+    centers = min(starts, key=lambda start: start.inertia).centers
+    if len(np.unique(centers, axis=0)) < len(centers):
+        return centers
+    with _QUIET, threadpool_limits(1):
+        kmeans = KMeans(len(centers), init=centers, n_init=1, max_iter=REFINING_PASSES)
+        return np.asarray(kmeans.fit(as_dense(rows)).cluster_centers_)
+
+
+def _count_distinct(rows: Floats, enough: int) -> int:
+    if len(np.unique(rows[:, 0])) >= enough:
+        return enough
+    return len(np.unique(rows, axis=0))
+
+
+def fit_clusterer(estimator: Any, rows: Rows) -> Any:
+    """The estimator, fitted on rows in one process, on one thread: the same bits anywhere."""
+    # float32 distances may overflow: the mean distance shows it, and is refused
+    with threadpool_limits(1), np.errstate(over="ignore"):
+        estimator.fit(rows)
+    return estimator
+
+
+def shifted(parts: Sequence[Rows], offset: Floats) -> Floats:
+    """The rows of all parts minus an offset, and a column of ones, shape (m, n_features + 1).
+
+    The ones change no distance; in a mean of rows, they tell an empty cluster (0) from one whose
+    mean is the origin (1).
+    """
+    out = np.ones((sum(part.shape[0] for part in parts), len(offset) + 1))
+    start = 0
+    for part in parts:
+        stop = start + part.shape[0]
+        dense = part.toarray() if sparse.issparse(part) else part
+        np.subtract(dense, offset, out=out[start:stop, :-1])
+        start = stop
+    return out

@@ -1,0 +1,141 @@
+"""Cells: a group larger than a block, cut along random directions so that near rows stay together.
+
+They are the upper levels of a random projection tree, learned on a sample of the group. A block
+is routed to the cells; a cell takes its rows from all blocks, and what is found there goes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from ..compiled import compiled
+from .distances import Floats, Ints, Nearest, nothing_found
+from .forest import halve, near_rows, project
+from ..groups.pieces import GroupRows, join_groups
+
+
+class Cells(NamedTuple):
+    """A complete binary tree: node i has the children 2 i + 1 and 2 i + 2.
+
+    Attributes
+    ----------
+    directions
+        Of the inner nodes, shape (n_cells - 1, n_features).
+    cuts
+        Projections up to which rows go to the first child, shape (n_cells - 1,).
+    """
+
+    directions: Floats
+    cuts: Floats
+
+
+class Found(NamedTuple):
+    """What was found for some rows: their numbers in the group, ascending, and the rows near."""
+
+    numbers: Ints
+    nearest: Nearest
+
+
+def learn_cells(sample: Floats, n_cells: int, rng: np.random.Generator) -> Cells:
+    """Cells of equal shares of a sample; n_cells is a power of two, the sample four times it."""
+    directions, cuts = [], []
+    level = [np.arange(len(sample))]
+    while len(level) < n_cells:
+        children = []
+        for node in level:
+            left, right = rng.choice(node, 2, replace=False)
+            directions.append(sample[right] - sample[left])
+            along = project(sample, node, directions[-1])
+            cuts.append(np.median(along))
+            children += halve(node, along)
+        level = children
+    return Cells(np.array(directions), np.array(cuts))
+
+
+def route(part: GroupRows, cells: Cells, firsts: Sequence[int]) -> list[GroupRows]:
+    """Rows, with their numbers in the group, by run of cells.
+
+    Parameters
+    ----------
+    part
+        Dense rows, of cells from the first run to the last.
+    cells
+        All cells.
+    firsts
+        The first cell of each run.
+    """
+    cell_of = _descend(part.rows, part.positions, cells.directions, cells.cuts)
+    run_of = np.searchsorted(firsts, cell_of, side="right") - 1
+    places = [np.flatnonzero(run_of == run) for run in range(len(firsts))]
+    return [GroupRows(part.rows[at], part.positions[at]) for at in places]
+
+
+@compiled
+def _descend(rows: Floats, numbers: Ints, directions: Floats, cuts: Floats) -> Ints:
+    cell_of = np.empty(len(rows), dtype=np.int64)
+    for i in range(len(rows)):
+        node, depth = 0, 0
+        while node < len(cuts):
+            along = 0.0
+            for feature in range(rows.shape[1]):
+                along += rows[i, feature] * directions[node, feature]
+            second = along > cuts[node]
+            if along == cuts[node]:  # duplicates are spread over both
+                second = (numbers[i] >> depth) % 2 == 1
+            node = 2 * node + 1 + int(second)
+            depth += 1
+        cell_of[i] = node - len(cuts)
+    return cell_of
+
+
+def search_cell(
+    parts: Sequence[GroupRows], edges: Sequence[int], k: int, n_trees: int, rng: np.random.Generator
+) -> list[Found]:
+    """Search a cell.
+
+    Parameters
+    ----------
+    parts
+        Its rows from each block.
+    edges
+        Where the blocks start in the group, and its end.
+    k, n_trees, rng
+        As for `forest.near_rows`.
+
+    Returns
+    -------
+    list of Found
+        One for each block.
+    """
+    rows, numbers = join_groups(parts)
+    squared, indices = nothing_found(len(rows), k)
+    known = min(k, len(rows) - 1)
+    if known > 0:
+        near = near_rows(rows, known, n_trees, rng)
+        squared[:, :known] = near.squared
+        indices[:, :known] = np.where(near.indices < 0, -1, numbers[near.indices])
+    return split_found([Found(numbers, Nearest(squared, indices))], edges)
+
+
+def split_found(found: Sequence[Found], edges: Sequence[int]) -> list[Found]:
+    """What was found for rows in each of the ranges of numbers that `edges` bound."""
+    parts: list[list[Found]] = [[] for _ in edges[1:]]
+    for numbers, (squared, indices) in found:
+        cuts = np.searchsorted(numbers, edges)
+        for part, (low, high) in zip(parts, pairwise(cuts), strict=True):
+            near = Nearest(squared[low:high], indices[low:high])
+            part.append(Found(numbers[low:high], near))
+    return [_join_found(part) for part in parts]
+
+
+def _join_found(parts: Sequence[Found]) -> Found:
+    if len(parts) == 1:
+        return parts[0]
+    numbers = np.concatenate([part.numbers for part in parts])
+    order = np.argsort(numbers)
+    lists = zip(*(part.nearest for part in parts), strict=True)
+    return Found(numbers[order], Nearest(*(np.concatenate(parts)[order] for parts in lists)))

@@ -1,0 +1,136 @@
+"""Mean distance and neighbours of a group, put together from the pairs of its blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...errors import InputError
+from ..making import imbalanced_learn as compat
+from ..rows.blocks import Rows, as_dense, stack
+from .distances import Nearest, merge_nearest, pairs_block, pairs_diag
+from ..groups.moments import Moments, join_moments
+from .search import drop_self, search
+from ..groups.pieces import GroupRows
+from ..seeding import Ints
+
+NO_NEIGHBORS = np.empty((0, 0), dtype=np.int64)
+
+
+class Density(NamedTuple):
+    """What the weights and the synthesis need to know of a group.
+
+    Attributes
+    ----------
+    mean_distance, standard_error
+        Of all pairs of its rows, in units of X.
+    neighbors
+        Rows of the group nearest to each of its rows, nearest first, shape (m, k).
+    """
+
+    mean_distance: float
+    standard_error: float
+    neighbors: Ints
+
+
+class Range(NamedTuple):
+    """Rows [start, stop) of a group, which begin at `offset` in the block that holds them."""
+
+    start: int
+    stop: int
+    offset: int
+
+    def of(self, block: GroupRows) -> Rows:
+        """Those rows."""
+        return block.rows[self.offset : self.offset + self.stop - self.start]
+
+
+class Pairs(NamedTuple):
+    """All pairs of two ranges of a group: the sum of distances, and the nearest rows of each."""
+
+    left: Range
+    right: Range
+    total: float
+    near_left: Nearest
+    near_right: Nearest
+
+
+def measure_pairs(left: GroupRows, right: GroupRows, a: Range, b: Range, k: int) -> Pairs:
+    """All pairs of two ranges, or within one where they are the same."""
+    first = as_dense(a.of(left))
+    if a == b:
+        total, nearest = pairs_diag(first, k, a.start)
+        return Pairs(a, b, total, nearest, nearest)
+    total, near_left, near_right = pairs_block(first, as_dense(b.of(right)), k, a.start, b.start)
+    return Pairs(a, b, total, near_left, near_right)
+
+
+class RangeNearest(NamedTuple):
+    """Nearest rows of a range by some of its pairs, and the sum of those it is the left of."""
+
+    total: float
+    nearest: Nearest
+
+
+def gather_range(own: Range, pairs: Sequence[Pairs]) -> RangeNearest:
+    """What some pairs of ranges, all with this one, say of it."""
+    total = float(np.sum([part.total for part in pairs if part.left == own]))
+    near = [part.near_left if part.left == own else part.near_right for part in pairs]
+    return RangeNearest(total, merge_nearest(near))
+
+
+def merge_range(parts: Sequence[RangeNearest]) -> RangeNearest:
+    """The same from all pairs, given parts of them."""
+    total = float(np.sum([part.total for part in parts]))
+    return RangeNearest(total, merge_nearest([part.nearest for part in parts]))
+
+
+def from_pairs(ranges: Sequence[RangeNearest], m: int) -> Density:
+    """Density of a group of m rows from all pairs of its ranges."""
+    total = float(np.sum([part.total for part in ranges]))
+    neighbors = np.concatenate([part.nearest.indices for part in ranges])
+    return Density(total / (m * (m - 1) / 2), 0.0, neighbors)
+
+
+def from_sample(moments: Sequence[Moments], nearest: Sequence[Nearest]) -> Density:
+    """Density from sampled pairs, and from the neighbours found in each block, if any.
+
+    Raises
+    ------
+    InputError
+        A row has fewer neighbours than wanted, as distances to it are not finite.
+    """
+    found = np.concatenate([part.indices for part in nearest] or [NO_NEIGHBORS])
+    if (found < 0).any():
+        raise InputError(
+            "Squared distances between some rows overflow float64: rescale X, e.g. with "
+            "sklearn.preprocessing.StandardScaler."
+        )
+    return Density(*join_moments(moments), found)
+
+
+def with_neighbors(density: Density, neighbors: Ints) -> Density:
+    """The same with neighbours from elsewhere."""
+    return density._replace(neighbors=neighbors)
+
+
+def searched(estimator: Any, blocks: Sequence[GroupRows], drop_first: bool) -> Ints:
+    """Neighbours by the user's search object, which sees the group whole.
+
+    `drop_first` drops the first column as imbalanced-learn does; else each row's own number.
+    """
+    found = search(estimator, stack([block.rows for block in blocks]))
+    return found[:, 1:] if drop_first else drop_self(found)
+
+
+def by_matrix(blocks: Sequence[GroupRows]) -> Density:
+    """Mean distance as imbalanced-learn rounds it, without neighbours."""
+    rows = stack([block.rows for block in blocks])
+    return Density(compat.matrix_mean_distance(rows), 0.0, NO_NEIGHBORS)
+
+
+def mean_distance(density: Density) -> tuple[float, float]:
+    """The numbers of a density that the client needs."""
+    return density.mean_distance, density.standard_error

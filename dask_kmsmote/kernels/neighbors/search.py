@@ -1,0 +1,55 @@
+"""Nearest neighbours from the user's own search object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from threadpoolctl import threadpool_limits
+
+from ...errors import ParameterError
+from ..rows.blocks import Rows
+
+Ints = NDArray[np.int64]
+
+
+def search(estimator: Any, rows: Rows) -> Ints:
+    """Rows nearest to each row of a group, itself among them, by a fitted clone of the object.
+
+    Returns
+    -------
+    ndarray
+        Shape (m, n_neighbors).
+
+    Raises
+    ------
+    ParameterError
+        The object gives something else.
+    """
+    with threadpool_limits(1, user_api="openmp"), np.errstate(over="ignore"):
+        fitted = clone(estimator, safe=False)
+        fitted.fit(rows)
+        found = np.asarray(fitted.kneighbors(rows, return_distance=False))
+    n, wanted = rows.shape[0], (rows.shape[0], estimator.n_neighbors)
+    if found.shape != wanted or found.dtype.kind not in "iu":
+        raise ParameterError(
+            f"k_neighbors={estimator!r} gave neighbours of shape {found.shape} and dtype "
+            f"{found.dtype}: its kneighbors(X, return_distance=False) must give integers of shape "
+            f"{wanted}."
+        )
+    if n and (found.min() < 0 or found.max() >= n):
+        raise ParameterError(
+            f"k_neighbors={estimator!r} gave neighbours from {found.min()} to {found.max()} among "
+            f"{n} rows: it must find n_neighbors={wanted[1]} rows, 0 to {n - 1}, for each row."
+        )
+    return found.astype(np.int64)
+
+
+def drop_self(indices: Ints) -> Ints:
+    """The same without each row's own number, or without the last where that is not among them."""
+    own = indices == np.arange(len(indices))[:, np.newaxis]
+    own[~own.any(axis=1), -1] = True
+    others: Ints = indices[~own].reshape(len(indices), -1)
+    return others

@@ -1,0 +1,127 @@
+"""Fingerprints of blocks, by which a later read of the data is known to be the same.
+
+X and y are read more than once: by the census, by the survey, again where a worker died with what
+it held, and for the originals in the result. Each read after the first is compared with it, block
+by block. A fingerprint is 64 bits that depend on every value and on its place, from one pass at
+the speed of memory.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ...errors import InputError
+from .blocks import Rows
+from .columns import numpy_dtype
+from ..compiled import compiled
+
+Words = NDArray[np.unsignedinteger]
+MISSING = np.uint64(0xD1B54A32D192ED03)  # no likely label
+
+
+class Fingerprint(NamedTuple):
+    """Rows of a block, and 64 bits of their values."""
+
+    n_rows: int
+    bits: int
+
+
+class ChunkPrints(NamedTuple):
+    """Fingerprints of one chunk's rows of X and of y, and the chunk's number.
+
+    That of a frame's `whole` numbers is of those that the common dtype of its rows may round.
+    """
+
+    place: int
+    rows: Fingerprint
+    whole: Fingerprint
+    target: Fingerprint
+
+
+def of_rows(rows: Rows) -> Fingerprint:
+    """The fingerprint of rows in any order of memory; in another dtype they have another one."""
+    if sparse.issparse(rows):
+        parts = [_bits(_words(part)) for part in _canonical(rows)]
+        return Fingerprint(int(rows.shape[0]), _bits(np.array(parts, dtype=np.uint64)))
+    return Fingerprint(len(rows), _bits(_words(rows)))
+
+
+def of_whole(frame: Any, dtype: np.dtype[Any]) -> Fingerprint:
+    """The fingerprint of the integers of a partition that floats of the dtype may round."""
+    kinds = [numpy_dtype(own) for own in frame.dtypes]
+    rounded = dtype.kind == "f"
+    wide = [j for j, own in enumerate(kinds) if rounded and own.kind in "iu" and own.itemsize > 4]
+    # a missing one is NaN among the rows
+    columns = [frame.iloc[:, j].to_numpy(dtype=kinds[j], na_value=0) for j in wide]
+    parts = [_bits(_words(column)) for column in columns]
+    return Fingerprint(len(frame), _bits(np.array(parts, dtype=np.uint64)))
+
+
+def of_labels(codes: NDArray[np.int64], labels: NDArray[Any]) -> Fingerprint:
+    """The fingerprint of labels by their numbers in an array of the different ones."""
+    if labels.dtype.kind in "biufmM":
+        known = _words(labels).astype(np.uint64)
+    else:
+        known = np.array([_word(label) for label in labels.tolist()], dtype=np.uint64)
+    words = np.append(known, MISSING)[codes]
+    return Fingerprint(len(codes), _bits(words))
+
+
+def _word(label: Any) -> int:
+    # its type too: 1 and "1" have the same text
+    text = f"{type(label).__name__} {label}".encode("utf8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8).digest())
+
+
+def require_unchanged(now: Fingerprint, before: Fingerprint, name: str, place: int) -> None:
+    """Raise `InputError` where a chunk of X or y is not what it was when it was read first."""
+    if now == before:
+        return
+    what = f"{before.n_rows} rows at first and {now.n_rows} now"
+    raise InputError(
+        f"{name} changed between two reads: chunk {place} has "
+        f"{'other values than at first' if now.n_rows == before.n_rows else what}. Its source was "
+        "rewritten, or its tasks give other values each time. Seed what is random in them, or "
+        "persist the data first: X, y = dask.persist(X, y)."
+    )
+
+
+def _canonical(rows: Rows) -> tuple[Any, Any, Any]:
+    rows = rows if rows.format in ("csr", "csc") else rows.tocsr()
+    if not rows.has_canonical_format:
+        rows = rows.copy()
+        rows.sum_duplicates()
+    return rows.data, rows.indices, rows.indptr
+
+
+def _words(values: NDArray[Any]) -> Words:
+    """The values as unsigned integers of their size; long doubles as two each."""
+    if values.dtype.char == "g":  # its padding is not initialized
+        with np.errstate(over="ignore", invalid="ignore"):  # the census refuses what is infinite
+            high = values.astype(np.float64)
+            low = (values - high).astype(np.float64)
+        values = np.concatenate([high, low])
+    return values.view(f"u{values.dtype.itemsize}")
+
+
+def _bits(words: Words) -> int:
+    words = words if words.ndim == 2 else words[:, np.newaxis]
+    state = np.zeros(words.shape[1], dtype=np.uint64)
+    _mix(words, state)
+    whole = np.zeros(1, dtype=np.uint64)
+    _mix(state[:, np.newaxis], whole)
+    return int(whole[0])
+
+
+@compiled
+def _mix(words, state):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+    # a column is a chain of multiplications, as in FNV-1a; the columns of a row overlap
+    for i in range(words.shape[0]):
+        for j in range(words.shape[1]):
+            mixed = (state[j] ^ np.uint64(words[i, j])) * np.uint64(0x9E3779B97F4A7C15)
+            state[j] = mixed ^ (mixed >> np.uint64(32))
