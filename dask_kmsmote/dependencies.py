@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import IncompatibleVersionError
 
-US = "dask-kmsmote"
+_US = "dask-kmsmote"
 
 
 def explained(error: ImportError) -> ImportError:
@@ -19,10 +19,10 @@ def explained(error: ImportError) -> ImportError:
     found = packages_distributions().get(room) or names.get(room, [room.replace("_", "-")])
     if isinstance(error, IncompatibleVersionError) or requirement(found[0]) is None:
         return error
-    return lacking(found[0], str(error).removesuffix("."))
+    return _lacking(found[0], str(error).removesuffix("."))
 
 
-def lacking(package: str, what: str) -> IncompatibleVersionError:
+def _lacking(package: str, what: str) -> IncompatibleVersionError:
     """The error for a package that lacks something: what, in words."""
     wanted = requirement(package) or package
     try:
@@ -30,7 +30,7 @@ def lacking(package: str, what: str) -> IncompatibleVersionError:
     except PackageNotFoundError:
         installed = f"{package} is not installed"
     return IncompatibleVersionError(
-        f"{installed}, and {US} {version(US)} needs {wanted} ({what}): pip install {wanted!r}. If "
+        f"{installed}, and {_US} {version(_US)} needs {wanted} ({what}): pip install {wanted!r}. If "
         f"yours is newer than that, pip install {wanted.replace('>=', '==')!r}, and report it.",
         name=package,
     )
@@ -38,7 +38,7 @@ def lacking(package: str, what: str) -> IncompatibleVersionError:
 
 def requirement(package: str) -> str | None:
     """What this package's metadata asks for, such as "dask-ml>=2025.1"; None for others."""
-    for line in requires(US) or ():
+    for line in requires(_US) or ():
         name = line.partition(">=")[0].partition("[")[0]
         if name == package and "extra ==" not in line:
             return f"{name}>={line.partition('>=')[2]}"
@@ -50,4 +50,4 @@ def require_parameters(package: str, function: Callable[..., Any], *names: str) 
     known = inspect.signature(function).parameters
     missing = [name for name in names if name not in known]
     if missing:
-        raise lacking(package, f"{function.__name__} has no parameter {missing[0]!r}")
+        raise _lacking(package, f"{function.__name__} has no parameter {missing[0]!r}")

@@ -1,4 +1,10 @@
-"""What a run tells while it works: frozen events, passed to the callbacks of a sampler."""
+"""What a run tells while it works: frozen events, passed to the callbacks of a sampler.
+
+The stages have one order, here, in the README's picture, in the pipeline and in the names of tasks
+on a dashboard (``kmsmote-<stage>-…``). Those that compute are told of as they start, progress and
+end: census, clustering, survey, gather, density. `choose` and `allocate` are arithmetic on small
+tables, and `synthesis` is lazy: its tasks run when the result is computed.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
-STAGES = ("census", "clustering", "survey", "density")
+STAGES = (
+    "census", "clustering", "survey", "choose", "gather", "density", "allocate", "synthesis",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class StageStarted:
-    """An eager stage, one of `STAGES`, begins."""
+    """A stage that computes, one of `STAGES`, begins; a job adds "write"."""
 
     stage: str
 
@@ -31,7 +39,7 @@ class StageProgressed:
 
 @dataclass(frozen=True, slots=True)
 class StageFinished:
-    """An eager stage is done after `seconds`."""
+    """A stage that computes is done after `seconds`."""
 
     stage: str
     seconds: float
@@ -39,7 +47,7 @@ class StageFinished:
 
 @dataclass(frozen=True, slots=True)
 class StageFailed:
-    """An eager stage ended with an exception after `seconds`."""
+    """A stage that computes ended with an exception after `seconds`."""
 
     stage: str
     seconds: float
@@ -56,7 +64,7 @@ Event = StageStarted | StageProgressed | StageFinished | StageFailed | Warned
 Callback = Callable[[Event], None]
 
 
-def tell(callbacks: Sequence[Callback], event: Event) -> None:
+def emit(callbacks: Sequence[Callback], event: Event) -> None:
     """Pass an event to every callback."""
     for callback in callbacks:
         callback(event)
@@ -64,12 +72,12 @@ def tell(callbacks: Sequence[Callback], event: Event) -> None:
 
 @contextmanager
 def stage(name: str, callbacks: Sequence[Callback]) -> Iterator[None]:
-    """Tell the callbacks when the body starts, and when it is done or fails."""
-    tell(callbacks, StageStarted(name))
+    """Emit an event when the body starts, and when it is done or fails."""
+    emit(callbacks, StageStarted(name))
     start = perf_counter()
     try:
         yield
     except BaseException:
-        tell(callbacks, StageFailed(name, perf_counter() - start))
+        emit(callbacks, StageFailed(name, perf_counter() - start))
         raise
-    tell(callbacks, StageFinished(name, perf_counter() - start))
+    emit(callbacks, StageFinished(name, perf_counter() - start))

@@ -3,80 +3,96 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.neighbors import NearestNeighbors
 
 from .errors import ParameterError
-from .graph.clustering.learn import check_parameters, resolve_clusterer
-from .graph.density.measure import Search
+from .events import Callback
+from .graph.clustering.clusterer import check_parameters, resolve_clusterer
+from .graph.settings import Search, Settings
 from .listeners import ProgressBar
-from .pipeline import Settings
+from .planning.strategy import Label, Strategy
+from .recipes import Recipe
 
 
-def threshold_in_force(sampler: Any, thresholds: dict[Any, float]) -> float | dict[Any, float]:
-    """The balance threshold of all classes, or of each where they differ."""
-    values = set(thresholds.values())
-    if len(values) > 1:
-        return thresholds
-    nothing_to_make = {
-        np.nan if sampler.cluster_balance_threshold == "auto" else sampler.cluster_balance_threshold
-    }
-    return float((values or nothing_to_make).pop())
+class Parameters(Protocol):
+    """What a sampler was constructed with; `KMeansSMOTE` says what each is."""
+
+    sampling_strategy: Strategy
+    random_state: Any
+    k_neighbors: Any
+    kmeans_estimator: Any
+    cluster_balance_threshold: float | str
+    density_exponent: float | str
+    learning_rows: int | str
+    exact_rows: int | None
+    progress: bool
+    callbacks: Iterable[Callback] | None
 
 
-def settings_of(sampler: Any, y: Any, seed: int) -> Settings:
-    """The settings of a run on labels y, with a root seed.
+def settings_of(sampler: Parameters, recipe: Recipe, y: Any) -> Settings:
+    """The settings of a run on labels y.
 
     Raises
     ------
     ParameterError
         A parameter is of no use.
     """
-    compat = sampler.compat is not None
-    if compat and not isinstance(sampler.random_state, numbers.Integral):
-        seed %= 2**32
-    rows = None if sampler.learning_rows == "auto" else int(sampler.learning_rows)
-    deaf = [each for each in sampler.callbacks or () if not callable(each)]
-    if deaf:
+    rows, seed = sampler.learning_rows, recipe.seed(sampler.random_state)
+    learning_rows = None if rows == "auto" else int(rows)
+    callbacks = tuple(sampler.callbacks or ())
+    not_callable = [each for each in callbacks if not callable(each)]
+    if not_callable:
         raise ParameterError(
-            f"callbacks has {deaf[0]!r}, which can't be called: each must be a function of one "
-            "event."
+            f"callbacks has {not_callable[0]!r}, which can't be called: each must be a function of "
+            "one event."
         )
     return Settings(
+        recipe=recipe,
         strategy=sampler.sampling_strategy,
         target=y,
-        clusterer=resolve_clusterer(sampler.kmeans_estimator, compat, seed, rows),
-        search=_search(sampler, compat, seed),
-        threshold=_number(sampler, "cluster_balance_threshold"),
-        exponent=_number(sampler, "density_exponent"),
+        clusterer=resolve_clusterer(sampler.kmeans_estimator, recipe, seed, learning_rows),
+        search=_search(sampler, recipe),
+        threshold=_number("cluster_balance_threshold", sampler.cluster_balance_threshold),
+        exponent=_number("density_exponent", sampler.density_exponent),
         seed=seed,
-        compat=compat,
-        callbacks=(*(sampler.callbacks or ()), *([ProgressBar()] if sampler.progress else [])),
+        callbacks=(*callbacks, *([ProgressBar()] if sampler.progress else [])),
     )
 
 
-def _number(sampler: Any, name: str) -> float | str:
-    value = getattr(sampler, name)
+def threshold_in_force(
+    sampler: Parameters, thresholds: Mapping[Label, float]
+) -> float | dict[Label, float]:
+    """The balance threshold of all classes, or of each where they differ."""
+    values = set(thresholds.values())
+    if len(values) > 1:
+        return dict(thresholds)
+    given = sampler.cluster_balance_threshold
+    # with no class to generate, "auto" had nothing to do
+    return float(values.pop() if values else np.nan if given == "auto" else given)
+
+
+def search_in_force(search: Search) -> Any:
+    """The neighbours search, unfitted: the user's object, or one that finds what ours does."""
+    return search.estimator or NearestNeighbors(n_neighbors=search.n_neighbors)
+
+
+def _number(name: str, value: float | str) -> float | str:
     try:
         return value if isinstance(value, str) else float(value)
     except OverflowError as error:
         raise ParameterError(f"{name} is an {error}: lower it.") from error
 
 
-def _search(sampler: Any, compat: bool, seed: int) -> Search:
-    exact_rows = None if compat else sampler.exact_rows
+def _search(sampler: Parameters, recipe: Recipe) -> Search:
+    exact_rows = sampler.exact_rows if recipe.may_sample else None
     if isinstance(sampler.k_neighbors, numbers.Integral):
         k = int(sampler.k_neighbors)
-        return Search(
-            k,
-            NearestNeighbors(n_neighbors=k + 1) if compat else None,
-            compat,
-            exact_rows,
-            seed,
-        )
+        return Search(k=k, estimator=recipe.make_search(k), exact_rows=exact_rows)
     estimator = clone(sampler.k_neighbors, safe=False)
     n_neighbors = getattr(estimator, "n_neighbors", None)
     if not isinstance(n_neighbors, numbers.Integral) or n_neighbors < 2:
@@ -85,4 +101,4 @@ def _search(sampler: Any, compat: bool, seed: int) -> Search:
             "integer of at least 2, as it includes the row itself."
         )
     check_parameters(estimator)
-    return Search(int(n_neighbors) - 1, estimator, compat, exact_rows, seed)
+    return Search(k=int(n_neighbors) - 1, estimator=estimator, exact_rows=exact_rows)

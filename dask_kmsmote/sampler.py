@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import numbers
-from dataclasses import replace
+from dataclasses import asdict, fields
 from typing import Any, ClassVar
 from uuid import uuid4
 
-import dask
 import numpy as np
 import pandas as pd
 from dask.base import is_dask_collection
 from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.base import _fit_context
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -22,27 +20,22 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from . import report
-
-from .inspection import validate as validation
-from .data import result as outputs
-from .data.collections import RowBlocks, from_dask, from_memory
+from . import pipeline
+from .data.collections import DaskInput, from_dask
+from .data.memory import MemoryInput, from_memory
+from .data.result import Arrangement, Output, provenance
+from .graph.chunks import Chunks
 from .graph.dask.tasks import Tasks
-from .data.memory import check_in_memory
-from .data import in_memory_result as memory
-from .kernels.rows.columns import check_dtype
-from .kernels.seeding import root_seed
-from .parameters import settings_of, threshold_in_force
-from .pipeline import Run, run
-from .order.places import mix
-from .planning.cuts import block_rows
+from .inspection.validate import check_result
+from .order.orders import ORDERS, Order
+from .parameters import search_in_force, settings_of, threshold_in_force
+from .planning.groups import GroupPlan
 from .planning.plan import SamplingPlan
-from .threads import count_threads, in_this_process, on_active_scheduler
+from .recipes import RECIPES, Recipe
 
-MEMORY_CHUNK_BYTES = 32 * 2**20
-EXACT_ROWS = 16_384  # about where all pairs begin to cost more than sampling (18 features)
-FINITE = Interval(numbers.Real, None, None, closed="neither")
-VALIDATION = {
+_EXACT_ROWS = 16_384  # about where all pairs begin to cost more than sampling (18 features)
+_FINITE = Interval(numbers.Real, None, None, closed="neither")
+_VALIDATION = {
     "n_sample": [Interval(numbers.Integral, 1, None, closed="left")],
     "random_state": ["random_state", np.random.Generator],
 }
@@ -116,6 +109,12 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         Who gets how many rows, and why.
     report_ : pandas.DataFrame
         The plan as a table, a row per class and cluster.
+    order_ : Order
+        Where a result has each original and each synthetic row (`layout`).
+    lengths_ : tuple of int
+        Rows of each chunk of X, as the census counted them.
+    recipe_ : Recipe
+        What the over-sampler decided (`compat`), see `dask_kmsmote.recipes`.
     provenance_ : dask.dataframe.DataFrame
         Lazy: `base_row`, `neighbor_row` (positions in X) and `gap` of each synthetic row, in
         output order; the index is the row's position in the result.
@@ -126,7 +125,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
 
     Notes
     -----
-    `fit` and `fit_resample` read X once to count and check, once a KMeans pass (2 by default), and
+    `fit` and `fit_resample` read X once to count and check, once a KMeans pass (1 by default), and
     once to find clusters and bring the rows of the classes to oversample into cluster memory.
     Where the lengths of chunks are unknown, y alone is read once more to count them. Synthetic
     rows are made when the result is computed.
@@ -166,8 +165,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
             Interval(numbers.Integral, 1, None, closed="left"),
             None,
         ],
-        "cluster_balance_threshold": [StrOptions({"auto"}), FINITE],
-        "density_exponent": [StrOptions({"auto", "n_features"}), FINITE],
+        "cluster_balance_threshold": [StrOptions({"auto"}), _FINITE],
+        "density_exponent": [StrOptions({"auto", "n_features"}), _FINITE],
         "compat": [StrOptions({"imbalanced-learn"}), None],
         "learning_rows": [
             StrOptions({"auto"}),
@@ -191,7 +190,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         density_exponent: Any = "auto",
         compat: str | None = None,
         learning_rows: Any = "auto",
-        exact_rows: int | None = EXACT_ROWS,
+        exact_rows: int | None = _EXACT_ROWS,
         layout: str = "append",
         progress: bool = False,
         callbacks: Any = None,
@@ -213,16 +212,32 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     @property
     def report_(self) -> pd.DataFrame:
         """The plan as a table, a row per class and cluster."""
-        return report.to_frame(self.plan_)
+        columns = [field.name for field in fields(GroupPlan)]
+        return pd.DataFrame([asdict(group) for group in self.plan_.groups], columns=columns)
 
     @property
     def provenance_(self) -> Any:
         """Parents of each synthetic row, lazy."""
-        return outputs.provenance(*self._made)
+        return provenance(self._result)
 
     @property
-    def _is_mixed(self) -> bool:
-        return bool(self.layout == "interleave")
+    def order_(self) -> Order:
+        """Where a result has its rows."""
+        return self._result.order
+
+    @property
+    def lengths_(self) -> tuple[int, ...]:
+        """Rows of each chunk of X."""
+        return self._result.run.lengths
+
+    @property
+    def recipe_(self) -> Recipe:
+        """What the over-sampler decided."""
+        return self._result.run.recipe
+
+    @property
+    def _recipe(self) -> Recipe:
+        return RECIPES[self.compat]
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, **params: Any) -> KMeansSMOTE:  # noqa: ARG002 - the parent's
@@ -238,12 +253,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         KMeansSMOTE
             Itself, with all fitted attributes.
         """
-        if is_dask_collection(X) or is_dask_collection(y):
-            self._plan_dask(X, y)
-        else:
-            rows, target, _ = check_in_memory(self, X, y)
-            with in_this_process(self.n_jobs):
-                self._plan_memory(rows, target, y)
+        self._run(X, y)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -274,9 +284,28 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         NoClusterError
             A RuntimeError: no cluster qualifies for some class.
         """
-        if is_dask_collection(X) or is_dask_collection(y):
-            return self._resample_dask(X, y)
-        return self._resample_memory(X, y)
+        return self._output(X, y, Output.BOTH)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_synthesize(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """The synthetic rows alone, by class and cluster.
+
+        Parameters
+        ----------
+        X, y
+            As for `fit_resample`.
+
+        Returns
+        -------
+        X_synthetic, y_synthetic
+            As the last rows of `fit_resample` with ``layout="append"``.
+
+        Raises
+        ------
+        InputError, ParameterError, NoClusterError
+            As `fit_resample`.
+        """
+        return self._output(X, y, Output.SYNTHETIC)
 
     def validate(
         self, X_resampled: Any, y_resampled: Any, *, n_sample: int = 1000, random_state: Any = 0
@@ -286,7 +315,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         Parameters
         ----------
         X_resampled, y_resampled, n_sample, random_state
-            As for `dask_kmsmote.validation.check_result`, which says what is checked.
+            As for `dask_kmsmote.inspection.check_result`, which says what is checked.
 
         Returns
         -------
@@ -302,78 +331,47 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         """
         check_is_fitted(self, "plan_")
         asked = {"n_sample": n_sample, "random_state": random_state}
-        validate_parameter_constraints(VALIDATION, asked, "validate")
-        mixed = self._made[-1]
-        return validation.check_result(self, X_resampled, y_resampled, mixed=mixed, **asked)
-
-    def _resample_memory(self, X: Any, y: Any) -> tuple[Any, Any]:
-        rows, target, one_vs_all = check_in_memory(self, X, y)
-        with in_this_process(self.n_jobs):
-            result = self._plan_memory(rows, target, y)
-            made = list(dask.compute(*[block.rows for block in result.made]))
-        spans = [(block.n_rows, result.classes[block.class_code]) for block in result.made]
-        X_resampled = memory.resampled_rows(X, rows, made, self.compat is None)
-        if one_vs_all:
-            y_resampled = memory.resampled_one_hot(y, spans)
-        else:
-            y_resampled = memory.resampled_labels(y, target, spans)
-        if not self._is_mixed:
-            return X_resampled, y_resampled
-        (mixture,) = mix([len(target)], [block.n_rows for block in result.made])
-        return memory.interleaved(X_resampled, mixture), memory.interleaved(y_resampled, mixture)
-
-    def _resample_dask(self, X: Any, y: Any) -> tuple[Any, Any]:
-        result, original, y = self._plan_dask(X, y)
-        tasks, made, mixed = result.tasks, result.made, self._is_mixed
-        blocks = original.with_lengths(result.blocks.lengths or ())
-        blocks = replace(blocks, prints=result.blocks.prints)
-        if blocks.partitions:
-            rounded = self.compat is None
-            X_resampled = outputs.resampled_frame(tasks, X._meta, blocks, made, rounded, mixed)
-        else:
-            X_resampled = outputs.resampled_array(tasks, blocks, made, mixed)
-        if isinstance(y, dask.array.Array):
-            labels = outputs.resampled_labels(tasks, y, blocks, made, result.classes, mixed)
-        else:
-            labels = outputs.resampled_series(tasks, y._meta, blocks, made, result.classes, mixed)
-        return X_resampled, labels
+        validate_parameter_constraints(_VALIDATION, asked, "validate")
+        return check_result(self, X_resampled, y_resampled, **asked)
 
     def _fit_resample(self, X: Any, y: Any, **params: Any) -> Any:
         raise NotImplementedError("fit_resample does not go through the parent's.")
 
-    def _plan_memory(self, rows: Any, target: Any, y: Any) -> Run:
-        n_threads = count_threads(self.n_jobs)
-        chunk = min(
-            block_rows(rows.shape[1], MEMORY_CHUNK_BYTES), max(1, -(-rows.shape[0] // n_threads))
-        )
-        blocks = from_memory(rows, target, chunk)
-        names = getattr(self, "feature_names_in_", None)
-        if names is not None:
-            blocks = replace(blocks, feature_names=tuple(names))
-        return self._plan(Tasks(uuid4().hex), blocks, y, root_seed(self.random_state))
+    def _output(self, X: Any, y: Any, output: Output) -> tuple[Any, Any]:
+        source = self._run(X, y)
+        return source.resampled(Arrangement(self._result.run, self.order_, output))
 
-    def _plan_dask(self, X: Any, y: Any) -> tuple[Run, RowBlocks, Any]:
-        seed = root_seed(self.random_state)
+    def _run(self, X: Any, y: Any) -> DaskInput | MemoryInput:
+        """Run the stages, and note what they found; the input is what a result is made of."""
+        recipe = self._recipe
         # a new name for each run: data may be persisted between two runs, under the same name
         tasks = Tasks(uuid4().hex)
-        blocks, original, target = from_dask(tasks, X, y)
-        self.n_features_in_ = blocks.matrix.shape[1]
-        if all(isinstance(name, str) for name in blocks.feature_names):
-            self.feature_names_in_ = np.array(blocks.feature_names, dtype=object)
+        source: DaskInput | MemoryInput
+        if is_dask_collection(X) or is_dask_collection(y):
+            source = from_dask(tasks, X, y)
+            self._note_features(source.chunks)
+        else:
+            source = from_memory(self, X, y, self.n_jobs)
+        with source.computing():
+            settings = settings_of(self, recipe, y)
+            recipe.check_dtype(source.chunks.dtype)
+            run = pipeline.run(tasks, source.chunks, settings)
+        self._note(run)
+        return source
+
+    def _note_features(self, chunks: Chunks) -> None:
+        # as scikit-learn's own check of data in memory does
+        self.n_features_in_ = chunks.n_features
+        if all(isinstance(name, str) for name in chunks.feature_names):
+            self.feature_names_in_ = np.array(chunks.feature_names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        with on_active_scheduler():
-            return self._plan(tasks, blocks, y, seed), original, target
 
-    def _plan(self, tasks: Tasks, blocks: RowBlocks, y: Any, seed: int) -> Run:
-        settings = settings_of(self, y, seed)
-        check_dtype(blocks.matrix.dtype, settings.compat)
-        result = run(tasks, blocks, settings)
-        self.sampling_strategy_ = result.amounts
-        self.kmeans_estimator_ = result.clustering.estimator
-        k = settings.search.k
-        self.nn_k_ = settings.search.estimator or NearestNeighbors(n_neighbors=k + 1)
-        self.cluster_balance_threshold_ = threshold_in_force(self, result.thresholds)
-        self.plan_: SamplingPlan = result.plan
-        self._made = (result.tasks, result.blocks.lengths or (), result.made, self._is_mixed)
-        return result
+    def _note(self, run: pipeline.Run) -> None:
+        self.sampling_strategy_ = run.amounts
+        self.kmeans_estimator_ = run.estimator
+        self.nn_k_ = search_in_force(run.search)
+        self.cluster_balance_threshold_ = threshold_in_force(self, run.thresholds)
+        self.plan_: SamplingPlan = run.plan
+        order = ORDERS[self.layout](run.plan.n_rows, run.plan.n_synthetic)
+        self._result = Arrangement(run, order)

@@ -1,11 +1,15 @@
-"""Local threads that do not multiply: one BLAS and OpenMP thread for each thread of Dask."""
+"""Local threads that do not multiply: one BLAS and OpenMP thread for each thread of Dask.
+
+Without a bound, 8 threads of Dask that each call BLAS on 8 cores make 64, which spin against each
+other: imbalanced-learn itself takes 2.6 s on one thread, and up to 9 s on two beside other work.
+"""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -14,6 +18,8 @@ import numpy as np
 from dask.base import get_scheduler
 from dask.system import CPU_COUNT
 from threadpoolctl import threadpool_limits
+
+from .process import ProcessSetting
 
 
 def count_threads(n_jobs: int | None) -> int:
@@ -51,71 +57,32 @@ def on_active_scheduler() -> Iterator[None]:
 
 
 def _is_free(pool: Any) -> bool:
-    return pool is None or any(shared.settings["pool"] is pool for shared in _BOUNDED.values())
-
-
-class Shared:
-    """A change of the process that overlapping runs make once: the last one out takes it back.
-
-    `dask.config`, BLAS and the filters of warnings have one state for all threads, so two
-    overlapping changes would restore each other's values; a lock held for a whole run could stop a
-    run inside a task.
-
-    Parameters
-    ----------
-    n_threads
-        Bound BLAS to one thread in each of so many.
-    muted
-        Warnings whose messages begin like this are not shown.
-    settings
-        Of Dask.
-    """
-
-    def __init__(
-        self, n_threads: int | None = None, muted: str | None = None, **settings: Any
-    ) -> None:
-        self._n_threads = n_threads
-        self._muted = muted
-        self.settings = {key.replace("__", "."): value for key, value in settings.items()}
-        self._users = 0
-        self._undo = ExitStack()
-
-    def __enter__(self) -> None:
-        with _STATE:
-            self._users += 1
-            if self._users == 1:
-                if self._n_threads is not None:
-                    self._undo.enter_context(threadpool_limits(1, user_api="blas"))
-                if self._muted is not None:
-                    self._undo.enter_context(warnings.catch_warnings())
-                    warnings.filterwarnings("ignore", self._muted)
-                self._undo.enter_context(dask.config.set(self.settings))
-
-    def __exit__(self, *_: object) -> None:
-        with _STATE:
-            self._users -= 1
-            if self._users == 0:
-                self._undo.close()
+    return pool is None or pool in _POOLS.values()
 
 
 _STATE = Lock()
-_BOUNDED: dict[int, Shared] = {}
-_LOCAL = Shared(scheduler="threads")
+_POOLS: dict[int, ThreadPoolExecutor] = {}
+_BOUNDED: dict[int, ProcessSetting] = {}
+_LOCAL = ProcessSetting(partial(dask.config.set, scheduler="threads"))
 # tasks of arrays that are fused anew for each computation keep their keys with another content,
 # which a distributed scheduler warns of and may hang on (dask issue 9888)
-_UNFUSED = Shared(optimization__fuse__active=False)
+_UNFUSED = ProcessSetting(partial(dask.config.set, {"optimization.fuse.active": False}))
 # numpy's own: scikit-learn does not work where a caller has underflow raise
 _NUMPY: dict[str, Any] = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 
 
-def _bounded(n_threads: int) -> Shared:
+def _bounded(n_threads: int) -> ProcessSetting:
     with _STATE:
         if n_threads not in _BOUNDED:
             # the pool lives on: other threads may find it in the configuration and use it
-            pool = ThreadPoolExecutor(
+            pool = _POOLS[n_threads] = ThreadPoolExecutor(
                 n_threads, thread_name_prefix="kmsmote", initializer=_one_openmp_thread
             )
-            _BOUNDED[n_threads] = Shared(n_threads, pool=pool)
+            # BLAS has one number of threads for all of ours, OpenMP one for each of them
+            _BOUNDED[n_threads] = ProcessSetting(
+                partial(threadpool_limits, 1, user_api="blas"),
+                partial(dask.config.set, pool=pool),
+            )
         return _BOUNDED[n_threads]
 
 

@@ -6,37 +6,39 @@ import json as json_format
 import sys
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..dependencies import explained
-from ..errors import ParameterError
 from ..events import Callback, Event
+from ..job.storage.masking import masked, masked_url, secrets_of
 from .failures import USAGE, exit_code, failure_message
 from .log import Log, open_streams, say
 from .options import (
     Json,
     argument,
-    cluster_choice,
     cluster_options,
+    cluster_settings,
     column_options,
     column_parts,
+    combined,
     option,
     run_options,
     sampler_options,
     sampler_parameters,
     storage_options,
-    together,
 )
 from .stop import Stop
-from ..job.storage.masking import masked, masked_url, secrets_of
 
-TEXT = {"log_format": "text", "quiet": False}
-CONTEXT = {"help_option_names": ["-h", "--help"]}
+if TYPE_CHECKING:
+    from ..job.run import Job
+
+_TEXT = {"log_format": "text", "quiet": False}
+_CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
-class Program(click.Group):
+class _Program(click.Group):
     """A group of commands that tells of their usage errors as JSON and metrics, too."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -59,7 +61,7 @@ class Program(click.Group):
             raise click.UsageError(message, error.ctx) from error
 
 
-@click.group("kmsmote", cls=Program, context_settings=CONTEXT)
+@click.group("kmsmote", cls=_Program, context_settings=_CONTEXT)
 @click.version_option(package_name="dask-kmsmote")
 def cli() -> None:
     """KMeans-SMOTE over-sampling on Dask."""
@@ -68,9 +70,9 @@ def cli() -> None:
 @cli.command()
 @argument("source")
 @argument("destination")
-@together(sampler_options, column_options, storage_options)
+@combined(sampler_options, column_options, storage_options)
 @option("--overwrite", is_flag=True, help="Replace a finished destination, once the new is whole.")
-@together(cluster_options, run_options)
+@combined(cluster_options, run_options)
 @option("--metrics", metavar="FILE", help="Write a Prometheus textfile, also of a failed run.")
 def resample(source: str, destination: str, **options: Any) -> None:
     """Resample the table SOURCE to DESTINATION: local paths or URLs such as s3://bucket/table."""
@@ -81,7 +83,7 @@ def resample(source: str, destination: str, **options: Any) -> None:
         return run(_job(source, destination, options), log)
 
     def tell(result: dict[str, Any]) -> None:
-        say(_plan_text(result))
+        say(result["plan_text"])
         say(
             f"{masked_url(destination)}: {result['rows']} + {result['synthetic_rows']} rows, "
             f"{result['bytes']} bytes, {result['seconds']:.1f} s"
@@ -93,7 +95,7 @@ def resample(source: str, destination: str, **options: Any) -> None:
 
 @cli.command()
 @argument("source")
-@together(sampler_options, column_options, storage_options, cluster_options, run_options)
+@combined(sampler_options, column_options, storage_options, cluster_options, run_options)
 def plan(source: str, **options: Any) -> None:
     """Print what a run on SOURCE would do, with its rows and about its bytes; write nothing."""
 
@@ -101,11 +103,14 @@ def plan(source: str, **options: Any) -> None:
         from ..job.run import project
 
         found = project(_job(source, None, options), log)
+        texts.append(str(found.plan))
         content = json_format.loads(found.plan.to_json())
         return {"plan": content, "rows": found.n_rows, "bytes": found.n_bytes}
 
+    texts: list[str] = []
+
     def tell(result: dict[str, Any]) -> None:
-        say(_plan_text(result))
+        say(*texts)
         say(f"A run would write {result['rows']} rows, about {result['bytes']} bytes.")
 
     sys.exit(_carry_out(work, tell, {**options, "source": source}))
@@ -126,7 +131,9 @@ def report(destination: str, **options: Any) -> None:
         return require_manifest(Location(destination, options["storage_options"]))
 
     def tell(manifest: dict[str, Any]) -> None:
-        say(_plan_text(manifest))
+        say(
+            manifest.get("plan_text", "An earlier version noted the plan in numbers alone: --json.")
+        )
         for label, counts in manifest["classes"].items():
             say(f"class {label}: {counts['before']} -> {counts['after']} rows")
         say(
@@ -135,33 +142,24 @@ def report(destination: str, **options: Any) -> None:
             f"{manifest['seconds']:.1f} s"
         )
 
-    sys.exit(_carry_out(work, tell, {**TEXT, **options, "source": destination}))
+    sys.exit(_carry_out(work, tell, {**_TEXT, **options, "source": destination}))
 
 
-def _plan_text(content: dict[str, Any]) -> str:
-    from ..planning.plan import SamplingPlan
-
-    try:
-        return str(SamplingPlan.from_json(json_format.dumps(content["plan"])))
-    except ParameterError:
-        return "The plan was written by another version of dask-kmsmote."
-
-
-def _job(source: str, destination: str | None, options: dict[str, Any]) -> Any:
+def _job(source: str, destination: str | None, options: dict[str, Any]) -> Job:
     from ..job.run import Job
     from ..job.storage.location import Location
 
     of_store = options["storage_options"]
     return Job(
-        Location(source, of_store),
-        None if destination is None else Location(destination, of_store),
-        column_parts(options),
-        sampler_parameters(options),
-        cluster_choice(options),
-        options["format"],
-        options["partition_size"],
-        options.get("overwrite", False),
-        options["layout"],
+        source=Location(source, of_store),
+        destination=None if destination is None else Location(destination, of_store),
+        columns=column_parts(options),
+        parameters=sampler_parameters(options),
+        cluster=cluster_settings(options),
+        format=options["format"],
+        partition_size=options["partition_size"],
+        overwrite=options.get("overwrite", False),
+        layout=options["layout"],
     )
 
 

@@ -9,12 +9,11 @@ from typing import Any
 
 import click
 
-from . import config
-from ..job.cluster import ClusterChoice
-from ..job.columns import Columns
 from ..errors import ParameterError
+from ..job.cluster import ClusterSettings
+from ..job.columns import Columns
 from ..planning.strategy import ByText
-from ..job.tls import TlsFiles
+from . import config
 
 
 class Names(click.ParamType):  # type: ignore[type-arg] # a generic only of late
@@ -156,7 +155,7 @@ def argument(name: str) -> Callable[[Any], Any]:
     return click.argument(name, envvar=f"{config.ENVIRONMENT}{name.upper()}")
 
 
-def together(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def combined(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Several decorators as one, the first on top."""
 
     def decorate(function: Any) -> Any:
@@ -167,33 +166,33 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return decorate
 
 
-SHOWN = {"show_default": True}
-POSITIVE = Whole(1)
+_SHOWN = {"show_default": True}
+_POSITIVE = Whole(1)
 
-sampler_options = together(
+sampler_options = combined(
     option("--target", required=True, help="Column that holds the classes."),
     option("--seed", type=Whole(0, 2**32 - 1), help="Same seed, same result."),
-    option("--clusters", type=POSITIVE, help="Clusters to look for (8)."),
-    option("--k-neighbors", type=POSITIVE, default=2, **SHOWN, help="Neighbours of a row."),
+    option("--clusters", type=_POSITIVE, help="Clusters to look for (8)."),
+    option("--k-neighbors", type=_POSITIVE, default=2, **_SHOWN, help="Neighbours of a row."),
     option(
         "--strategy",
         type=Strategy(),
         default="auto",
-        **SHOWN,
+        **_SHOWN,
         help="A ratio, a name, or final counts as JSON, e.g. '{\"1\": 5000}'.",
     ),
     option(
         "--threshold",
         type=NumberOr(float, "auto"),
         default="auto",
-        **SHOWN,
+        **_SHOWN,
         help="Least share of the class in a kept cluster.",
     ),
     option(
         "--exponent",
         type=NumberOr(float, "auto", "n_features"),
         default="auto",
-        **SHOWN,
+        **_SHOWN,
         help="Of the mean distance.",
     ),
     option("--compat", type=click.Choice(["imbalanced-learn"]), help="Its result, row for row."),
@@ -201,19 +200,19 @@ sampler_options = together(
         "--exact-rows",
         type=NumberOr(int, "none"),
         default=16384,
-        **SHOWN,
+        **_SHOWN,
         help="Largest group whose pairs are all looked at.",
     ),
     option(
         "--learning-rows",
         type=NumberOr(int, "auto"),
         default="auto",
-        **SHOWN,
+        **_SHOWN,
         help="Most rows that clusters are learned from.",
     ),
 )
 
-column_options = together(
+column_options = combined(
     option("--features", type=Names(), help="Columns to cluster and interpolate (all others)."),
     option("--drop", type=Names(), default=(), help="Columns to leave out."),
     option("--keep", type=Names(), default=(), help="Columns to take along, null in new rows."),
@@ -223,12 +222,12 @@ column_options = together(
         "--layout",
         type=click.Choice(["append", "interleave"]),
         default="append",
-        **SHOWN,
+        **_SHOWN,
         help="New rows after the originals, or spread evenly among them.",
     ),
 )
 
-storage_options = together(
+storage_options = combined(
     option(
         "--format",
         type=click.Choice(["parquet", "zarr", "csv"]),
@@ -238,31 +237,28 @@ storage_options = together(
     option("--storage-options", type=Json(), default="{}", help="Of fsspec, as JSON."),
 )
 
-cluster_options = together(
+cluster_options = combined(
     option("--scheduler", help="Address of a Dask scheduler; without it, a local cluster."),
     option("--scheduler-file", help="File that a Dask scheduler wrote its address to."),
     option(
         "--wait-for-workers",
         type=click.FloatRange(0),
         default=120.0,
-        **SHOWN,
+        **_SHOWN,
         help="Seconds until a scheduler must have a worker.",
     ),
-    option("--tls-ca", metavar="FILE", help="Certificates that sign a scheduler's, for TLS."),
-    option("--tls-cert", metavar="FILE", help="Certificate of this client, for TLS."),
-    option("--tls-key", metavar="FILE", help="Its private key, where the certificate lacks it."),
-    option("--workers", type=POSITIVE, help="Local processes (one for each core)."),
-    option("--threads-per-worker", type=POSITIVE, default=1, **SHOWN, help="Of a local process."),
+    option("--workers", type=_POSITIVE, help="Local processes (one for each core)."),
+    option("--threads-per-worker", type=_POSITIVE, default=1, **_SHOWN, help="Of a local process."),
     option(
         "--memory-limit",
         type=Bytes(2**27, "auto"),
         default="auto",
-        **SHOWN,
+        **_SHOWN,
         help="Of a local process.",
     ),
 )
 
-run_options = together(
+run_options = combined(
     click.option(
         "--config",
         is_eager=True,
@@ -276,7 +272,7 @@ run_options = together(
         "--log-format",
         type=click.Choice(["text", "json"]),
         default="text",
-        **SHOWN,
+        **_SHOWN,
         help="Of the log on stderr.",
     ),
     option("--quiet", is_flag=True, help="Log errors only."),
@@ -303,16 +299,16 @@ def sampler_parameters(options: dict[str, Any]) -> dict[str, Any]:
 def column_parts(options: dict[str, Any]) -> Columns:
     """What is done with the columns."""
     return Columns(
-        options["target"],
-        options["features"],
-        options["drop"],
-        options["keep"],
-        options["only_synthetic"],
-        options["mark_synthetic"],
+        target=options["target"],
+        features=options["features"],
+        drop=options["drop"],
+        keep=options["keep"],
+        only_synthetic=options["only_synthetic"],
+        mark=options["mark_synthetic"],
     )
 
 
-def cluster_choice(options: dict[str, Any]) -> ClusterChoice:
+def cluster_settings(options: dict[str, Any]) -> ClusterSettings:
     """Where a job runs."""
     if options["scheduler"] and options["scheduler_file"]:
         raise ParameterError("--scheduler and --scheduler-file exclude each other: give one.")
@@ -322,13 +318,12 @@ def cluster_choice(options: dict[str, Any]) -> ClusterChoice:
             "--scheduler and --workers exclude each other: the first names a cluster that runs, "
             "the second starts one."
         )
-    return ClusterChoice(
-        options["scheduler"],
-        options["scheduler_file"],
-        options["workers"],
-        options["threads_per_worker"],
-        options["memory_limit"],
-        options["verbose"],
-        options["wait_for_workers"],
-        TlsFiles(options["tls_ca"], options["tls_cert"], options["tls_key"]),
+    return ClusterSettings(
+        scheduler=options["scheduler"],
+        scheduler_file=options["scheduler_file"],
+        workers=options["workers"],
+        threads_per_worker=options["threads_per_worker"],
+        memory_limit=options["memory_limit"],
+        verbose=options["verbose"],
+        wait=options["wait_for_workers"],
     )

@@ -1,295 +1,303 @@
-"""Outputs: the originals and the synthetic blocks, appended or mixed, as the kind that came in."""
+"""The lazy result: originals and synthetic blocks in their order, as the kind that came in.
+
+An `Arrangement` says what a result consists of and in which order; X and y each have one of two
+forms (array or frame, array or series), which knows how to make its originals and its synthetic
+parts, and how a collection of its kind is made of them. Both forms are arranged by one function, so
+that rows and labels can't part.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import dask.array as da
-import numpy as np
 import pandas as pd
-from dask._task_spec import Task, TaskRef
 from dask.delayed import Delayed
-from dask.highlevelgraph import HighLevelGraph
 
-from ..errors import InputError
-from ..kernels.rows.blocks import frame_values, unmasked
-from ..kernels.rows.fingerprint import (
-    ChunkPrints,
-    Fingerprint,
-    of_labels,
-    of_rows,
-    of_whole,
-    require_unchanged,
-)
-from ..kernels.making.frames import frame_of, series_of
-from ..kernels.rows.labels import code, full_labels, one_hot
-from ..kernels.seeding import Choices
-from ..planning.cuts import offsets
-from .collections import RowBlocks, known_chunks
-from .interleaved import interleaved, interleaved_array, interleaved_parents
+from ..graph.chunks import with_chunks
+from ..graph.dask.tasks import Tasks, as_array, blocks_of, same
 from ..graph.synthesis import SyntheticBlock
-from ..graph.dask.tasks import Tasks
+from ..kernels.making.partitions import (
+    frame_of,
+    full_labels,
+    no_parents,
+    one_hot,
+    parents_frame,
+    positioned,
+    series_of,
+)
+from ..kernels.rows.blocks import between
+from ..order.mixing import mix, mix_parents
+from ..order.orders import Append, Order
+from ..order.places import Partition
+from ..pipeline import Run
+from ..planning.cuts import offsets
+from .unchanged import (
+    UNKNOWN_CATEGORIES,
+    unchanged_frame,
+    unchanged_labels,
+    unchanged_rows,
+    unchanged_series,
+)
 
-UNKNOWN_CATEGORIES = "__UNKNOWN_CATEGORIES__"  # Dask's own mark
+
+class Output(Enum):
+    """What is wanted of a result."""
+
+    BOTH = "both"
+    ORIGINALS = "originals"
+    SYNTHETIC = "synthetic"
 
 
-def named_array(task: Delayed, shape: tuple[int, ...], meta: Any) -> da.Array:
-    """A task's block as an array whose key starts like the task's."""
-    name = f"{task.key[0]}-{task.key[1]}-block"
-    return da.from_delayed(task, shape, meta.dtype, meta=meta, name=name)
+@dataclass(frozen=True)
+class Arrangement:
+    """What a result of a run consists of.
 
-
-def resampled_array(
-    tasks: Tasks, blocks: RowBlocks, made: Sequence[SyntheticBlock], mixed: bool
-) -> da.Array:
-    """X and its synthetic rows, with known chunks."""
-    matrix = unchanged_array(
-        tasks, blocks.matrix, unchanged_rows, [own.rows for own in blocks.prints]
-    )
-    meta = matrix._meta
-    new = [named_array(block.rows, (block.n_rows, matrix.shape[1]), meta) for block in made]
-    return _joined(tasks, matrix, new, mixed)
-
-
-def unchanged_array(
-    tasks: Tasks, array: da.Array, check: Callable[..., Any], prints: Sequence[Fingerprint]
-) -> da.Array:
-    """An array whose chunks, of known lengths, are compared with their fingerprints as they come.
-
-    In a layer of its own, so that those of the user's array can still be optimized.
+    Attributes
+    ----------
+    run
+        What was found.
+    order
+        Where rows go.
+    output
+        Which rows.
     """
-    rest = (0,) * (array.ndim - 1)
-    key = f"kmsmote-{check.__name__.replace('_', '-')}-{tasks.token}"
-    graph = {
-        (key, place, *rest): Task(
-            (key, place, *rest), check, TaskRef((array.name, place, *rest)), own, place
-        )
-        for place, own in enumerate(prints)
-    }
-    layers = HighLevelGraph.from_collections(key, graph, [array])
-    return da.Array(layers, key, array.chunks, dtype=array.dtype, meta=array._meta)
+
+    run: Run
+    order: Order
+    output: Output = Output.BOTH
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Rows of each chunk of originals."""
+        wanted = self.output is not Output.SYNTHETIC
+        return self.run.lengths if wanted else ()
+
+    @property
+    def blocks(self) -> list[SyntheticBlock]:
+        """The synthetic blocks."""
+        return self.run.synthesis.blocks if self.output is not Output.ORIGINALS else []
+
+    @property
+    def sizes(self) -> list[int]:
+        """Rows of each synthetic block."""
+        return [block.n_rows for block in self.blocks]
+
+    @property
+    def starts(self) -> list[int]:
+        """Where each synthetic block starts, after all originals, and where the last one ends."""
+        return offsets([sum(self.lengths), *self.sizes])[1:]
+
+    @property
+    def labels(self) -> list[Any]:
+        """The label of each synthetic block."""
+        classes = self.run.classes
+        return [classes[block.class_code] for block in self.blocks]
+
+    def partitions(self) -> list[Partition]:
+        """Of what each partition of the result is made."""
+        # rows of one kind have one order
+        order = self.order if self.output is Output.BOTH else Append(0, 0)
+        return list(order.partitions(self.lengths, self.sizes))
 
 
-def unchanged_rows(rows: Any, before: Fingerprint, place: int) -> Any:
-    """A chunk of X that is what it was at first."""
-    require_unchanged(of_rows(unmasked(rows, "X")), before, "X", place)
-    return rows
-
-
-def unchanged_labels(target: Any, before: Fingerprint, place: int) -> Any:
-    """A chunk of y that is what it was at first."""
-    require_unchanged(of_labels(*code(unmasked(target, "y"))), before, "y", place)
-    return target
-
-
-def unchanged_frame(part: Any, before: ChunkPrints, dtype: np.dtype[Any], meta: Any) -> Any:
-    """A partition of X, in the types of `meta`, whose rows, of a dtype, are what they were."""
-    require_unchanged(of_rows(frame_values(part, dtype)), before.rows, "X", before.place)
-    require_unchanged(of_whole(part, dtype), before.whole, "X", before.place)
-    return as_declared(part, meta, "X", before.place)
-
-
-def unchanged_series(part: Any, before: ChunkPrints, meta: Any) -> Any:
-    """A partition of y, in the type of `meta`, that is what it was at first."""
-    part = unchanged_labels(part, before.target, before.place)
-    return as_declared(part, meta, "y", before.place)
-
-
-def as_declared(part: Any, meta: Any, name: str, place: int) -> Any:
-    """A partition in the types of `meta`; all numbers pass for each other, as Dask has them do.
-
-    Raises
-    ------
-    InputError
-        It has others.
-    """
-    from dask.dataframe.utils import check_meta
-
-    own, declared = part.dtypes, meta.dtypes
-    if isinstance(declared, pd.CategoricalDtype) and isinstance(own, pd.CategoricalDtype):
-        # as read from Parquet, categories may be of another type of text than Dask says
-        return part.astype(declared) if known_categories(meta) else part
-    try:
-        return check_meta(part, meta)
-    except ValueError as error:
-        types, said = (pd.DataFrame(each).dtypes.to_dict() for each in (part, meta))
-        wrong = {
-            column: f"{types.get(column)}, not {dtype}"
-            for column, dtype in said.items()
-            if types.get(column) != dtype
-        }
-        raise InputError(
-            f"Partition {place} of {name} is not of the types that its frame says: {wrong}. Give "
-            "them to each partition, with astype, where they are made."
-        ) from error
-
-
-def _joined(tasks: Tasks, array: da.Array, made: Sequence[da.Array], mixed: bool) -> da.Array:
-    if not made:
-        return array
-    return interleaved_array(tasks, array, made) if mixed else da.concatenate([array, *made])
-
-
-def resampled_labels(
+def arrange(
     tasks: Tasks,
-    target: da.Array,
-    blocks: RowBlocks,
-    made: Sequence[SyntheticBlock],
-    classes: Sequence[Any],
-    mixed: bool,
+    partitions: Sequence[Partition],
+    originals: Sequence[Delayed],
+    synthetic: Sequence[Delayed],
+    sizes: Sequence[int],
+) -> list[Delayed]:
+    """A task for each partition of a result, from those of the originals and of the blocks."""
+    parts = []
+    for partition in partitions:
+        own = [] if partition.chunk is None else [originals[partition.chunk]]
+        own += slices_of(tasks, partition, synthetic, sizes)
+        mixed = len(own) > 1
+        parts.append(tasks("synthesis-mix", mix, own, partition.stretches) if mixed else own[0])
+    return parts
+
+
+def slices_of(
+    tasks: Tasks, partition: Partition, blocks: Sequence[Delayed], sizes: Sequence[int]
+) -> list[Delayed]:
+    """What a partition has of the synthetic blocks."""
+    return [
+        blocks[own.block]
+        if own.high - own.low == sizes[own.block]
+        else tasks("synthesis-slice", between, blocks[own.block], own.low, own.high)
+        for own in partition.slices
+    ]
+
+
+@dataclass(frozen=True)
+class ArrayFeatures:
+    """X as an array, under the user's keys, with one block of columns."""
+
+    matrix: da.Array
+
+    def arranged(self, wanted: Arrangement) -> da.Array:
+        """X and the synthetic rows, with known chunks."""
+        run, tasks = wanted.run, wanted.run.tasks
+        matrix = with_chunks(self.matrix, run.lengths)
+        originals = [
+            tasks("synthesis-unchanged-rows", unchanged_rows, block, own)
+            for block, own in zip(blocks_of(matrix), run.fingerprints, strict=True)
+        ]
+        return _array(matrix, wanted, originals, [block.rows for block in wanted.blocks])
+
+
+@dataclass(frozen=True)
+class ArrayTarget:
+    """y as an array, one- or two-dimensional, in the chunks of X."""
+
+    target: da.Array
+
+    def arranged(self, wanted: Arrangement) -> da.Array:
+        """Labels of the originals and of the synthetic rows, with known chunks."""
+        run, tasks = wanted.run, wanted.run.tasks
+        target = with_chunks(self.target, run.lengths)
+        originals = [
+            tasks("synthesis-unchanged-labels", unchanged_labels, block, own)
+            for block, own in zip(blocks_of(target), run.fingerprints, strict=True)
+        ]
+        width = target.shape[1:]
+        fill = one_hot if width else full_labels
+        synthetic = [
+            tasks("synthesis-labels", fill, block.n_rows, label, *width, target.dtype)
+            for block, label in zip(wanted.blocks, wanted.labels, strict=True)
+        ]
+        return _array(target, wanted, originals, synthetic)
+
+
+def _array(
+    array: da.Array,
+    wanted: Arrangement,
+    originals: Sequence[Delayed],
+    synthetic: Sequence[Delayed],
 ) -> da.Array:
-    """y, one- or two-dimensional, and the labels of the synthetic rows, with known chunks."""
-    width = target.shape[1:]
-    fillers = []
-    for block in made:
-        label = classes[block.class_code]
-        if width:
-            filler = tasks("labels", one_hot, block.n_rows, label, *width, target.dtype)
-        else:
-            filler = tasks("labels", full_labels, block.n_rows, label, target.dtype)
-        fillers.append(named_array(filler, (block.n_rows, *width), target._meta))
-    target = known_chunks(target, blocks.lengths or ())
-    target = unchanged_array(tasks, target, unchanged_labels, [own.target for own in blocks.prints])
-    return _joined(tasks, target, fillers, mixed)
+    partitions = wanted.partitions()
+    if not partitions:
+        return array[:0]
+    parts = arrange(wanted.run.tasks, partitions, originals, synthetic, wanted.sizes)
+    rows = tuple(partition.n_rows for partition in partitions)
+    return as_array(parts, (rows, *array.chunks[1:]), array._meta, over=[array])
 
 
-def positioned(partition: Any, start: int) -> Any:
-    """A partition whose index is the position of its rows in the result."""
-    return partition.set_axis(pd.RangeIndex(start, start + len(partition)), axis=0)
+@dataclass(frozen=True)
+class FrameFeatures:
+    """X as a frame: a task for each partition, and the empty frame."""
+
+    partitions: list[Delayed]
+    meta: pd.DataFrame
+
+    def arranged(self, wanted: Arrangement) -> Any:
+        """A Dask frame of X and the synthetic rows, its index 0 ... n - 1."""
+        run, tasks, meta = wanted.run, wanted.run.tasks, _reindexed(self.meta)
+        to_whole = run.recipe.to_whole
+        originals = [
+            tasks("synthesis-unchanged-rows", unchanged_frame, part, own, run.dtype, meta)
+            for part, own in zip(self.partitions, run.fingerprints, strict=True)
+        ]
+        synthetic = [
+            tasks("synthesis-frame", frame_of, block.rows, start, meta, to_whole)
+            for block, start in zip(wanted.blocks, wanted.starts, strict=False)
+        ]
+        return _frame(meta, wanted, originals, synthetic)
+
+
+@dataclass(frozen=True)
+class SeriesTarget:
+    """y as a series: a task for each partition, and the empty series."""
+
+    partitions: list[Delayed]
+    meta: pd.Series[Any]
+
+    def arranged(self, wanted: Arrangement) -> Any:
+        """A Dask series of all labels, its index 0 ... n - 1."""
+        run, tasks, meta = wanted.run, wanted.run.tasks, _reindexed(self.meta)
+        like = None
+        if isinstance(meta.dtype, pd.CategoricalDtype):
+            known = set(meta.cat.categories.tolist())
+            # as Dask has those of Arrow's dictionaries: none, until a partition is computed
+            if not known.issuperset(run.classes):
+                like, meta = self.partitions[0], meta.cat.set_categories([UNKNOWN_CATEGORIES])
+        originals = [
+            tasks("synthesis-unchanged-labels", unchanged_series, part, own, meta)
+            for part, own in zip(self.partitions, run.fingerprints, strict=True)
+        ]
+        synthetic = [
+            tasks("synthesis-labels", series_of, block.n_rows, label, start, meta, like)
+            for block, label, start in zip(
+                wanted.blocks, wanted.labels, wanted.starts, strict=False
+            )
+        ]
+        return _frame(meta, wanted, originals, synthetic)
+
+
+def _reindexed(meta: Any) -> Any:
+    return meta.set_axis(pd.RangeIndex(0), axis=0)
+
+
+def _frame(
+    meta: Any, wanted: Arrangement, originals: Sequence[Delayed], synthetic: Sequence[Delayed]
+) -> Any:
+    tasks, partitions = wanted.run.tasks, wanted.partitions()
+    if not partitions:
+        return from_partitions([tasks("synthesis-empty", same, meta)], [0], meta)
+    rows = [partition.n_rows for partition in partitions]
+    starts = offsets(rows)
+    arranged = arrange(tasks, partitions, originals, synthetic, wanted.sizes)
+    parts = [
+        # blocks alone know their positions
+        part if partition.chunk is None else tasks("synthesis-position", positioned, part, start)
+        for part, partition, start in zip(arranged, partitions, starts, strict=False)
+    ]
+    return from_partitions(parts, rows, meta)
 
 
 def from_partitions(
-    parts: list[Delayed], sizes: Sequence[int], meta: Any, starts: Sequence[int] | None = None
+    parts: Sequence[Delayed], sizes: Sequence[int], meta: Any, starts: Sequence[int] | None = None
 ) -> Any:
-    """A Dask frame or series with known divisions; its index is 0 ... n - 1 without `starts`."""
+    """A Dask frame or series with known divisions; its index is 0 ... n - 1 without `starts`.
+
+    Partitions of 3, 0 and 2 rows have the divisions 0, 3, 4: the starts of those that hold rows,
+    and the last row.
+    """
     import dask.dataframe as dd
 
-    filled = [place for place, size in enumerate(sizes) if size] or [0]
-    if starts is None:
-        starts = offsets(sizes)
-    divisions = (*(starts[place] for place in filled), max(starts[-1] - 1, 0))
-    parts = [parts[place] for place in filled]
-    return dd.from_delayed(parts, meta=meta, divisions=divisions)
+    filled = [number for number, size in enumerate(sizes) if size] or [0]
+    starts = offsets(sizes) if starts is None else starts
+    divisions = (*(starts[number] for number in filled), max(starts[-1] - 1, 0))
+    return dd.from_delayed([parts[number] for number in filled], meta=meta, divisions=divisions)
 
 
-def joined_partitions(
-    tasks: Tasks,
-    originals: Sequence[Delayed],
-    blocks: RowBlocks,
-    made: Sequence[SyntheticBlock],
-    meta: Any,
-    synthetic: Callable[[SyntheticBlock, int, Any], Delayed],
-    mixed: bool,
-) -> Any:
-    """Original partitions and those that `synthetic` makes of a block, its start and `meta`."""
-    lengths = blocks.lengths or ()
-    sizes = [block.n_rows for block in made]
-    starts = offsets([*lengths, *sizes])
-    meta = meta.set_axis(pd.RangeIndex(0), axis=0)
-    new = [
-        synthetic(block, start, meta)
-        for block, start in zip(made, starts[len(lengths) :], strict=False)
-    ]
-    if mixed and new:
-        parts, rows = interleaved(tasks, originals, lengths, new, sizes)
-        return from_partitions(_positioned(tasks, parts, offsets(rows)), rows, meta)
-    return from_partitions(_positioned(tasks, originals, starts) + new, [*lengths, *sizes], meta)
-
-
-def _positioned(
-    tasks: Tasks, partitions: Sequence[Delayed], starts: Sequence[int]
-) -> list[Delayed]:
-    return [
-        tasks("output", positioned, partition, start)
-        for partition, start in zip(partitions, starts, strict=False)
-    ]
-
-
-def resampled_frame(
-    tasks: Tasks,
-    meta: Any,
-    blocks: RowBlocks,
-    made: Sequence[SyntheticBlock],
-    rounded: bool,
-    mixed: bool,
-) -> Any:
-    """A Dask frame and its synthetic rows; `meta` is the empty frame."""
-
-    def synthetic(block: SyntheticBlock, start: int, meta: Any) -> Delayed:
-        return tasks("output", frame_of, block.rows, start, meta, rounded)
-
-    originals = [
-        tasks("unchanged-rows", unchanged_frame, part, own, blocks.matrix.dtype, meta)
-        for part, own in zip(blocks.partitions, blocks.prints, strict=True)
-    ]
-    return joined_partitions(tasks, originals, blocks, made, meta, synthetic, mixed)
-
-
-def known_categories(meta: Any) -> bool:
-    """Whether a Dask series of categories knows them before it is computed."""
-    return UNKNOWN_CATEGORIES not in meta.cat.categories
-
-
-def resampled_series(
-    tasks: Tasks,
-    meta: Any,
-    blocks: RowBlocks,
-    made: Sequence[SyntheticBlock],
-    classes: Sequence[Any],
-    mixed: bool,
-) -> Any:
-    """A Dask series of labels and those of the synthetic rows; `meta` is the empty series."""
-    like = None
-    if isinstance(meta.dtype, pd.CategoricalDtype):
-        known = set(meta.cat.categories.tolist())
-        if not known.issuperset(classes):  # as Dask has those of Arrow's dictionaries: none
-            like, meta = blocks.target[0], meta.cat.set_categories([UNKNOWN_CATEGORIES])
-
-    def synthetic(block: SyntheticBlock, start: int, meta: Any) -> Delayed:
-        label = classes[block.class_code]
-        return tasks("labels", series_of, block.n_rows, label, start, meta, like)
-
-    originals = [
-        tasks("unchanged-labels", unchanged_series, part, own, meta)
-        for part, own in zip(blocks.target, blocks.prints, strict=True)
-    ]
-    return joined_partitions(tasks, originals, blocks, made, meta, synthetic, mixed)
-
-
-def parents_frame(choices: Choices, start: int) -> pd.DataFrame:
-    """Choices as a partition of the provenance, for rows of the result from `start` on."""
-    index = pd.RangeIndex(start, start + len(choices.base), name="row")
-    content = {
-        "base_row": choices.base,
-        "neighbor_row": choices.neighbor,
-        "gap": choices.gap,
-    }
-    return pd.DataFrame(content, index=index)
-
-
-def provenance(
-    tasks: Tasks, lengths: Sequence[int], made: Sequence[SyntheticBlock], mixed: bool
-) -> Any:
+def provenance(wanted: Arrangement) -> Any:
     """A Dask frame of parents: a row per synthetic row, in output order.
 
     Its index "row" is the row's position in the result.
     """
-    none = np.empty(0, dtype=np.int64)
-    n, sizes = sum(lengths), [block.n_rows for block in made]
-    starts = offsets([n, *sizes])[1:]
-    nothing = parents_frame(Choices(none, none, np.empty(0)), n)
-    if not made:
-        parts = [tasks("provenance-frame", _same, nothing)]
-        return from_partitions(parts, [0], nothing, [n, n + 1])
-    parts = [
-        tasks("provenance-frame", parents_frame, block.parents, start)
-        for block, start in zip(made, starts, strict=False)
+    tasks, nothing = wanted.run.tasks, no_parents(sum(wanted.lengths))
+    frames = [
+        tasks("synthesis-provenance", parents_frame, block.draw, block.positions, start)
+        for block, start in zip(wanted.blocks, wanted.starts, strict=False)
     ]
-    if mixed:
-        parts, sizes, starts = interleaved_parents(tasks, lengths, parts, sizes)
-    return from_partitions(parts, sizes, nothing, starts)
-
-
-def _same(value: Any) -> Any:
-    return value
+    partitions = wanted.partitions()
+    bounds = offsets([partition.n_rows for partition in partitions])
+    parts, rows, starts = [], [], []
+    for partition, start in zip(partitions, bounds, strict=False):
+        if partition.slices:
+            own = slices_of(tasks, partition, frames, wanted.sizes)
+            if partition.chunk is not None:
+                args = own, partition.stretches, start
+                own = [tasks("synthesis-provenance-mix", mix_parents, *args)]
+            parts += own
+            rows.append(sum(part.high - part.low for part in partition.slices))
+            starts.append(start)
+    if not parts:
+        n = bounds[-1]
+        return from_partitions([tasks("synthesis-empty", same, nothing)], [0], nothing, [n, n + 1])
+    return from_partitions(parts, rows, nothing, [*starts, bounds[-1]])

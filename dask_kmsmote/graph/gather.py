@@ -2,22 +2,104 @@
 
 A group is kept in blocks of bounded size, each sliced from the pieces that hold some of its rows.
 Where there are many pieces, the groups are parted first into `PARTS` runs, and the pieces of each
-run merged, and so on: tasks grow as pieces * log(groups), not as pieces * groups.
+run merged, and so on: tasks grow as pieces * log(groups), not as pieces * groups. With 3 pieces
+that have 4, 0 and 5 rows of a group, its blocks of 6 rows are
+
+    block 0   rows 0-5 of the group   [0, 4) of piece 0, [0, 2) of piece 2
+    block 1   rows 6-8                [2, 5) of piece 2
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from dask.delayed import Delayed
 
-from ..kernels.groups.pieces import Ints, join_groups, merge_pieces, select_groups, slice_group
-from ..planning.cuts import bundle, cut
-from .dask.tasks import Tasks
+from ..kernels.groups.picking import pick
+from ..kernels.groups.pieces import join_groups, merge_pieces, select_groups, slice_group
+from ..kernels.rows.blocks import Ints
+from ..planning.choose import Choice
+from ..planning.cuts import block_rows, bundle, cut
+from .census import Census
+from .dask.tasks import Tasks, persist
+from .survey import Survey
 
 PARTS = 16
+
+
+@dataclass(frozen=True)
+class Group:
+    """A kept group in cluster memory.
+
+    Attributes
+    ----------
+    key
+        Class and cluster.
+    n_rows, size, n_features
+        Its rows, the rows of a block, and the columns.
+    blocks
+        A task for each block.
+    """
+
+    key: tuple[int, int]
+    n_rows: int
+    size: int
+    n_features: int
+    blocks: list[Delayed]
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """Rows of the group in each block."""
+        return cut(self.n_rows, self.size)
+
+    def pick(self, tasks: Tasks, name: str, wanted: Ints | Delayed) -> list[Delayed]:
+        """What each block holds of some rows, which are numbered within the group."""
+        return [
+            tasks(name, pick, block, wanted, start)
+            for block, (start, _) in zip(self.blocks, self.ranges, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """The kept groups, in the order of the plan."""
+
+    groups: list[Group]
+
+
+def gather(
+    tasks: Tasks, census: Census, survey: Survey, choice: Choice, block_bytes: int
+) -> Gathering:
+    """Bring the rows of each kept group together, and keep them in cluster memory; computes.
+
+    Parameters
+    ----------
+    tasks, census, survey, choice
+        The run and what it found so far.
+    block_bytes
+        Of a block of a group, at most.
+    """
+    size = block_rows(census.chunks.n_features, block_bytes)
+    n_rows = survey.group_counts.sum(axis=0).tolist()
+    blocks = gather_groups(tasks, survey.pieces, survey.group_counts, choice.kept, size)
+    held = iter(persist(*[block for own in blocks for block in own]))
+    code_of = {label: code for code, label in enumerate(census.classes)}
+    groups = []
+    for number, own in zip(choice.kept, blocks, strict=True):
+        plan = choice.groups[number]
+        groups.append(
+            Group(
+                key=(code_of[plan.class_label], plan.cluster_id),
+                n_rows=n_rows[number],
+                size=size,
+                n_features=census.chunks.n_features,
+                blocks=[next(held) for _ in own],
+            )
+        )
+    return Gathering(groups)
 
 
 class Segment(NamedTuple):
@@ -47,11 +129,11 @@ def segments(group_counts: Ints, group: int, start: int, stop: int) -> list[Segm
             break
         low, high = max(start, first), min(stop, int(ends[piece]))
         if low < high:
-            found.append(Segment(piece, group, low - first, high - first))
+            found.append(Segment(piece=piece, group=group, start=low - first, stop=high - first))
     return found
 
 
-def gather(
+def gather_groups(
     tasks: Tasks,
     pieces: Sequence[Delayed],
     group_counts: Ints,
@@ -75,12 +157,12 @@ def gather(
     for low, high in cut(len(groups), -(-len(groups) // PARTS)):
         own = list(groups[low:high])
         counts = group_counts[:, own]
-        places = np.flatnonzero(counts.any(axis=1)).tolist()
-        parts = [tasks("gather-part", select_groups, pieces[place], own) for place in places]
-        runs = bundle(counts[places].sum(axis=1).tolist(), block_rows)
+        holding = np.flatnonzero(counts.any(axis=1)).tolist()
+        parts = [tasks("gather-part", select_groups, pieces[piece], own) for piece in holding]
+        runs = bundle(counts[holding].sum(axis=1).tolist(), block_rows)
         merged = [tasks("gather-merge", merge_pieces, parts[start:stop]) for start, stop in runs]
-        counts = np.array([counts[places[start:stop]].sum(axis=0) for start, stop in runs])
-        blocks += gather(tasks, merged, counts, range(len(own)), block_rows)
+        counts = np.array([counts[holding[start:stop]].sum(axis=0) for start, stop in runs])
+        blocks += gather_groups(tasks, merged, counts, range(len(own)), block_rows)
     return blocks
 
 

@@ -6,21 +6,17 @@ are left and the tables that reach the client are small.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 from dask.delayed import Delayed
 
-from ..kernels.clusters.assignment import require_labels
-from ..kernels.rows.blocks import unmasked
-from ..kernels.rows.fingerprint import ChunkPrints, of_labels, of_rows, require_unchanged
-from ..kernels.rows.labels import code, encode
-from ..kernels.groups.pieces import Ints, Piece, extract, merge_pieces, tabulate
-from ..planning.cuts import bundle, offsets
-from ..data.collections import RowBlocks
-from .dask.tasks import Tasks, compute, persist
+from ..kernels.groups.pieces import SurveyModel, merge_pieces, survey_chunk, tabulate
+from ..kernels.rows.blocks import Ints
+from ..planning.cuts import block_rows, bundle, offsets
+from .census import Census
+from .clustering.learn import Clustering
+from .dask.tasks import Tasks, compute, persist, same
 
 
 @dataclass(frozen=True)
@@ -45,88 +41,50 @@ class Survey:
     inertia: float
 
 
-class Model(NamedTuple):
-    """What the survey asks of each row; one object in the graph, shared by all chunks.
-
-    Attributes
-    ----------
-    labeler
-        Finds clusters.
-    classes, wanted
-        Labels in order, and numbers of those to oversample.
-    n_clusters
-        Clusters.
-    """
-
-    labeler: Any
-    classes: tuple[Any, ...]
-    wanted: tuple[int, ...]
-    n_clusters: int
-
-
-def survey_chunk(
-    rows: Any, target: Any, labels: Any, start: int, prints: ChunkPrints, model: Model
-) -> Piece:
-    """The piece of one chunk; `labels` stand for the labeler where they are known already.
-
-    The chunk must be what the census saw: so must it be each time that a lost piece is made anew.
-    """
-    rows, target = unmasked(rows, "X"), unmasked(target, "y")
-    coded = code(target)
-    require_unchanged(of_rows(rows), prints.rows, "X", prints.place)
-    require_unchanged(of_labels(*coded), prints.target, "y", prints.place)
-    inertia = math.nan
-    if labels is None:
-        labels, inertia = model.labeler.label(rows)
-    labels = require_labels(labels, rows.shape[0], model.n_clusters)
-    codes = encode(coded, model.classes)
-    shape = (model.n_clusters, len(model.classes))
-    return extract(rows, codes, labels, inertia, start, model.wanted, shape)
-
-
-def take_survey(
-    tasks: Tasks,
-    blocks: RowBlocks,
-    model: Model,
-    labels: list[Delayed] | None,
-    wanted_by_chunk: list[int],
-    piece_rows: int,
-) -> Survey:
+def take_survey(tasks: Tasks, census: Census, clustering: Clustering, piece_bytes: int) -> Survey:
     """Compute the tables and keep the pieces in cluster memory.
 
     Parameters
     ----------
-    tasks, blocks
-        The run and its input, of known lengths and fingerprints.
-    model, labels
-        What is asked of each row, and the clusters of each chunk's rows where they are known.
-    wanted_by_chunk
-        Rows of the classes to oversample in each chunk.
-    piece_rows
-        Pieces are merged up to so many rows.
+    tasks, census, clustering
+        The run, its input, and what finds clusters.
+    piece_bytes
+        Pieces are merged up to so many.
     """
-    shared = tasks("model", _pass, model)
-    known = labels or [None] * len(blocks.target)
-    starts = offsets(blocks.lengths or ())
-    pieces = [
+    wanted = census.wanted
+    model = SurveyModel(
+        labeler=clustering.labeler,
+        classes=census.classes,
+        wanted=tuple(code for code, label in enumerate(census.classes) if label in wanted),
+        n_clusters=clustering.summary.n_clusters,
+    )
+    pieces = _survey_chunks(tasks, census, clustering, model)
+    piece_rows = block_rows(census.chunks.n_features, piece_bytes)
+    pieces = persist(*_merge(tasks, pieces, census.rows_of(wanted), piece_rows))
+    tables = compute(*[tasks("survey-table", tabulate, piece) for piece in pieces])
+    survey = Survey(
+        pieces=pieces,
+        table=np.sum([table for table, _, _ in tables], axis=0),
+        group_counts=np.array([counts for _, counts, _ in tables]),
+        inertia=float(sum(inertia for _, _, inertia in tables)),
+    )
+    clustering.note_inertia(survey.inertia)
+    return survey
+
+
+def _survey_chunks(
+    tasks: Tasks, census: Census, clustering: Clustering, model: SurveyModel
+) -> list[Delayed]:
+    chunks = census.chunks
+    shared = tasks("survey-model", same, model)
+    labels = clustering.labels or [None] * len(chunks.target)
+    starts = offsets(chunks.lengths)[:-1]
+    return [
         tasks("survey", survey_chunk, *chunk, shared)
         for chunk in zip(
-            blocks.rows(), blocks.target, known, starts[:-1], blocks.prints, strict=True
+            chunks.rows(), chunks.target, labels, starts, census.fingerprints, strict=True
         )
     ]
-    pieces = _merge(tasks, pieces, wanted_by_chunk, piece_rows)
-    pieces = persist(*pieces)
-    tables = compute(*[tasks("survey-table", tabulate, piece) for piece in pieces])
-    return Survey(
-        pieces,
-        np.sum([table for table, _, _ in tables], axis=0),
-        np.array([counts for _, counts, _ in tables]),
-        float(sum(inertia for _, _, inertia in tables)),
-    )
-
-
-def _pass(value: Any) -> Any:
-    return value
 
 
 def _merge(tasks: Tasks, pieces: list[Delayed], sizes: list[int], limit: int) -> list[Delayed]:

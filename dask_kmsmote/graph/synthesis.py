@@ -4,32 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
-import numpy as np
 from dask.delayed import Delayed
 
-from ..kernels.making import imbalanced_learn as compat
-
-from ..kernels.making import interpolation
-
-from ..kernels import seeding
-from ..kernels.rows.blocks import Rows
-from ..kernels.neighbors.density import Density
-from ..kernels.groups.picking import Picked, pick, together
-from ..kernels.groups.pieces import GroupRows
-from ..kernels.seeding import Choices, Ints
-from .density.measure import Group
+from ..kernels.groups.pieces import positions_of
+from ..kernels.making.drawing import Stream
+from ..kernels.making.interpolation import (
+    draw_block,
+    make_from_block,
+    make_from_picked,
+    wanted_of,
+)
+from ..planning.plan import SamplingPlan
+from ..recipes import Recipe
 from .dask.tasks import Tasks
-
-
-class Stream(NamedTuple):
-    """Where the choices of a block come from: its key, or imbalanced-learn's state."""
-
-    seed: int
-    key: tuple[int, int, int]
-    n: int
-    state: compat.BlockState | None = None
+from .density.measure import DenseGroup, Densities
 
 
 @dataclass(frozen=True)
@@ -42,86 +31,78 @@ class SyntheticBlock:
         Its rows and their class.
     rows
         A task: the new rows.
-    parents
-        A task: base rows, neighbour rows and gaps, the rows as positions in X.
+    draw, positions
+        Tasks: base rows, neighbours and gaps, in numbers of the group; and the positions in X of
+        the group's rows, a part for each of its blocks.
     """
 
     n_rows: int
     class_code: int
     rows: Delayed
-    parents: Delayed
+    draw: Delayed
+    positions: list[Delayed]
 
 
-def choose(density: Density, stream: Stream) -> Choices:
-    """Draw the choices of a block."""
-    if stream.state is not None:
-        return compat.draw(stream.state, density.neighbors)
-    return seeding.draw(stream.seed, stream.key, density.neighbors, stream.n)
+@dataclass(frozen=True)
+class Synthesis:
+    """All synthetic rows, lazy, in output order."""
+
+    blocks: list[SyntheticBlock]
+
+    @property
+    def sizes(self) -> list[int]:
+        """Rows of each block."""
+        return [block.n_rows for block in self.blocks]
 
 
-def synthesize(block: GroupRows, density: Density, stream: Stream) -> Rows:
-    """Rows of an output block of a group that is held in one block."""
-    return _interpolate(block.rows, block.rows, choose(density, stream), stream)
-
-
-def _interpolate(bases: Rows, neighbors: Rows, choices: Choices, stream: Stream) -> Rows:
-    method = interpolation if stream.state is None else compat
-    return method.interpolate(bases, neighbors, choices)
-
-
-def blend(picked: Sequence[Picked], choices: Choices, stream: Stream) -> Rows:
-    """Rows of an output block from the parents of all blocks of a large group."""
-    return _interpolate(*together(picked, choices), stream)
-
-
-def positions_of(block: GroupRows) -> Ints:
-    """Positions in X of a block of a group."""
-    return block.positions
-
-
-def trace(choices: Choices, parts: Sequence[Ints]) -> Choices:
-    """The choices with positions in X, of which each block has a part, for rows of the group."""
-    positions = np.concatenate(parts)
-    return choices._replace(base=positions[choices.base], neighbor=positions[choices.neighbor])
-
-
-def make_blocks(tasks: Tasks, group: Group, streams: Sequence[Stream]) -> list[SyntheticBlock]:
-    """The output blocks of a group."""
-    made = []
-    positions = [tasks("positions", positions_of, block) for block in group.blocks]
-    for stream in streams:
-        choices = tasks("choose", choose, group.density, stream)
-        if len(group.blocks) == 1:
-            rows = tasks("synthesis", synthesize, group.blocks[0], group.density, stream)
-        else:
-            picked = [
-                tasks("pick", pick, block, choices, number * group.size)
-                for number, block in enumerate(group.blocks)
-            ]
-            rows = tasks("synthesis", blend, picked, choices, stream)
-        parents = tasks("provenance", trace, choices, positions)
-        made.append(SyntheticBlock(stream.n, group.key[0], rows, parents))
-    return made
-
-
-def make_streams(
-    seed: int, key: tuple[int, int], sizes: Sequence[int], compat_cells: int | None
-) -> list[Stream]:
-    """A stream for each block of a group.
+def synthesize(
+    tasks: Tasks, densities: Densities, kept: Sequence[int], plan: SamplingPlan, recipe: Recipe
+) -> Synthesis:
+    """The output blocks of all groups.
 
     Parameters
     ----------
-    seed, key
-        Root seed, and class and cluster.
-    sizes
-        Rows of each block.
-    compat_cells
-        Rows times neighbours of the group where imbalanced-learn's stream is wanted.
+    tasks, densities
+        The run and its kept groups.
+    kept
+        Numbers of these in the plan.
+    plan, recipe
+        Who gets how many rows, and how they are made.
     """
-    states: list[Any] = [None] * len(sizes)
-    if compat_cells is not None:
-        states = list(compat.block_states(seed, compat_cells, list(sizes)))
-    return [
-        Stream(seed, (*key, block), n, state)
-        for block, (n, state) in enumerate(zip(sizes, states, strict=True))
-    ]
+    sizes: dict[int, list[int]] = {number: [] for number in kept}
+    for block in plan.blocks():
+        sizes[block.group].append(block.n_rows)
+    blocks: list[SyntheticBlock] = []
+    for number, dense in zip(kept, densities.groups, strict=True):
+        n_pairs = dense.group.n_rows * plan.k_neighbors
+        streams = recipe.make_streams(plan.seed, dense.group.key, sizes[number], n_pairs)
+        blocks += _blocks(tasks, dense, streams, recipe)
+    return Synthesis(blocks)
+
+
+def _blocks(
+    tasks: Tasks, dense: DenseGroup, streams: Sequence[Stream], recipe: Recipe
+) -> list[SyntheticBlock]:
+    group = dense.group
+    positions = [tasks("synthesis-positions", positions_of, block) for block in group.blocks]
+    made = []
+    for stream in streams:
+        draw = tasks("synthesis-draw", draw_block, dense.density, stream)
+        if len(group.blocks) == 1:
+            # drawn again where the rows are: cheaper than to bring the draw there
+            args = group.blocks[0], dense.density, stream, recipe.interpolate
+            rows = tasks("synthesis", make_from_block, *args)
+        else:
+            wanted = tasks("synthesis-wanted", wanted_of, draw)
+            picked = group.pick(tasks, "synthesis-pick", wanted)
+            rows = tasks("synthesis", make_from_picked, picked, draw, recipe.interpolate)
+        made.append(
+            SyntheticBlock(
+                n_rows=stream.n_rows,
+                class_code=group.key[0],
+                rows=rows,
+                draw=draw,
+                positions=positions,
+            )
+        )
+    return made

@@ -6,15 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from ..planning.cuts import block_rows, cut
-from ..kernels.rows.blocks import Rows, as_dense
-from ..kernels.rows.columns import is_whole, numpy_dtype
+from ..kernels.clusters.assignment import Labeler
 from ..kernels.neighbors.distances import pairs_block, pairs_diag
-from ..kernels.seeding import Floats, Ints
+from ..kernels.rows.blocks import Floats, Ints, Rows, as_dense, is_sparse
+from ..kernels.rows.columns import is_whole, numpy_dtype
+from ..planning.cuts import block_rows, cut
 
-DENSE_BYTES = 64 * 2**20  # of rows made dense at a time
+_DENSE_BYTES = 64 * 2**20  # of rows made dense at a time
 
 Flags = NDArray[np.bool_]
 
@@ -34,15 +33,15 @@ class Slack(NamedTuple):
     relative: Floats
 
 
-def slack_of(dtypes: list[Any], rounded: bool) -> Slack:
-    """The slack of columns of some dtypes; whole numbers are rounded or truncated."""
+def slack_of(dtypes: list[Any], whole_slack: float) -> Slack:
+    """The slack of columns of some dtypes; whole numbers are off by up to `whole_slack`."""
     absolute, relative = np.empty(len(dtypes)), np.empty(len(dtypes))
-    for place, dtype in enumerate(dtypes):
+    for column, dtype in enumerate(dtypes):
         whole = is_whole(dtype)
         info = np.finfo(np.float64 if whole else numpy_dtype(dtype))
-        absolute[place] = (0.5 if rounded else 1.0) if whole else float(info.smallest_subnormal)
+        absolute[column] = whole_slack if whole else float(info.smallest_subnormal)
         # a difference, a product, a sum and the dtype of the column: each rounds once
-        relative[place] = 4 * float(info.eps)
+        relative[column] = 4 * float(info.eps)
     return Slack(absolute, relative)
 
 
@@ -64,7 +63,7 @@ def lies_between(new: Rows, base: Rows, neighbor: Rows, gap: Floats, slack: Slac
             gap[low:high, np.newaxis],
             slack,
         )
-        for low, high in cut(len(gap), block_rows(new.shape[1], DENSE_BYTES))
+        for low, high in cut(len(gap), block_rows(new.shape[1], _DENSE_BYTES))
     ]
     return np.concatenate(within)
 
@@ -75,9 +74,9 @@ def _between(new: Floats, base: Floats, neighbor: Floats, gap: Floats, slack: Sl
     return np.asarray(within.all(axis=1))
 
 
-def labels_by(labeler: Any, rows: Rows) -> Ints:
+def labels_by(labeler: Labeler, rows: Rows) -> Ints:
     """Cluster of each row, some rows at a time."""
-    spans = cut(rows.shape[0], block_rows(rows.shape[1], DENSE_BYTES))
+    spans = cut(rows.shape[0], block_rows(rows.shape[1], _DENSE_BYTES))
     return np.concatenate([labeler.label(rows[low:high])[0] for low, high in spans])
 
 
@@ -131,8 +130,8 @@ def on_components(rows: Rows, n_fitted: int) -> Plane:
     """Rows on the two principal components of the first `n_fitted` of them."""
     from sklearn.decomposition import PCA
 
-    solver = "arpack" if sparse.issparse(rows) else "full"
-    values = rows.tocsr().astype(np.float64) if sparse.issparse(rows) else as_dense(rows)
+    solver = "arpack" if is_sparse(rows) else "full"
+    values = rows.tocsr().astype(np.float64) if is_sparse(rows) else as_dense(rows)
     pca = PCA(2, svd_solver=solver, random_state=0).fit(values[:n_fitted])
     first, second = np.nan_to_num(pca.explained_variance_ratio_)
     return Plane(np.asarray(pca.transform(values)), (float(first), float(second)))

@@ -6,10 +6,9 @@ task gives back these rows alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -18,30 +17,19 @@ import numpy as np
 import pandas as pd
 from dask.base import is_dask_collection
 from dask.delayed import Delayed
-from scipy import sparse
 
+from ..data.collections import from_dask, partitions_of
+from ..data.memory import CHUNK_BYTES, chunks_in_memory
 from ..errors import InputError
-from ..kernels.rows.blocks import Rows, frame_to_rows, stack, take
+from ..graph.chunks import Chunks, by_chunk
+from ..graph.dask.tasks import Tasks, compute, same
+from ..kernels.rows.blocks import Ints, Rows, frame_to_rows, is_sparse, stack, take
 from ..kernels.rows.columns import check_columns, common_dtype
 from ..kernels.rows.labels import label_values
-from .sampling import LabelQuery, LabelSample, merge_label_samples, sample_labels
-from ..kernels.seeding import Ints
 from ..planning.checks import check_lengths
 from ..planning.cuts import block_rows, cut, offsets
 from ..threads import in_this_process, on_active_scheduler
-from ..data.collections import RowBlocks, from_dask, from_memory, measure_lengths, partitions_of
-from ..graph.dask.tasks import Tasks, compute
-
-MEMORY_CHUNK_BYTES = 32 * 2**20
-
-
-def by_chunk(lengths: Sequence[int], positions: Ints) -> Iterator[tuple[int, Ints]]:
-    """Each chunk that holds some of the ascending positions, and where in it they are."""
-    starts = offsets(lengths)
-    bounds = np.searchsorted(positions, starts)
-    for chunk, (low, high) in enumerate(pairwise(bounds)):
-        if low < high:
-            yield chunk, positions[low:high] - starts[chunk]
+from .sampling import LabelQuery, LabelSample, merge_label_samples, sample_labels
 
 
 def where_held(*parts: Any, n_jobs: int | None = None) -> AbstractContextManager[None]:
@@ -52,42 +40,46 @@ def where_held(*parts: Any, n_jobs: int | None = None) -> AbstractContextManager
 
 
 @dataclass(frozen=True)
-class Opened:
+class Result:
     """A result of which rows can be taken.
 
     Attributes
     ----------
-    tasks, blocks
+    tasks, chunks
         Makes tasks, and the result of known lengths.
     """
 
     tasks: Tasks
-    blocks: RowBlocks
+    chunks: Chunks
 
     @property
     def lengths(self) -> tuple[int, ...]:
         """Rows of each chunk."""
-        return self.blocks.lengths or ()
+        return self.chunks.lengths
+
+    @property
+    def n_rows(self) -> int:
+        """Rows in all."""
+        return sum(self.lengths)
 
     def labels(self, query: LabelQuery) -> LabelSample:
         """Count the labels and sample the originals; computes."""
         answers = [
             self.tasks("sample-labels", sample_labels, labels, start, query)
-            for labels, start in zip(self.blocks.target, offsets(self.lengths), strict=False)
+            for labels, start in zip(self.chunks.target, offsets(self.lengths), strict=False)
         ]
-        found: LabelSample = compute(self.tasks.tree("sample-merge", merge_label_samples, answers))[
-            0
-        ]
+        found: LabelSample
+        (found,) = compute(self.tasks.tree("sample-merge", merge_label_samples, answers))
         return found
 
-    def rows_at(self, positions: Ints) -> Rows:
+    def rows_at(self, positions: Ints) -> Any:
         """Rows of X at one or more positions, in their order; computes."""
-        parts, order = self._taken(rows_of, self.blocks.rows(), positions)
+        parts, order = self._taken(rows_of, self.chunks.rows(), positions)
         return take(stack(parts), order)
 
     def labels_at(self, positions: Ints) -> Any:
         """Labels at one or more positions, in their order; computes."""
-        parts, order = self._taken(labels_of, self.blocks.target, positions)
+        parts, order = self._taken(labels_of, self.chunks.target, positions)
         return np.concatenate(parts)[order]
 
     def _taken(
@@ -96,13 +88,13 @@ class Opened:
         # each row once, and where each position is among them
         wanted, order = np.unique(positions, return_inverse=True)
         found = [
-            self.tasks("sample-rows", function, parts[chunk], places, self.lengths[chunk])
-            for chunk, places in by_chunk(self.lengths, wanted)
+            self.tasks("sample-rows", function, parts[chunk], inside, self.lengths[chunk])
+            for chunk, inside in by_chunk(self.lengths, wanted)
         ]
         return compute(*found), order.astype(np.int64)
 
 
-def open_result(X: Any, y: Any) -> Opened:
+def open_result(X: Any, y: Any) -> Result:
     """A result as rows in chunks of known lengths; where they are unknown, y is counted.
 
     Raises
@@ -111,37 +103,37 @@ def open_result(X: Any, y: Any) -> Opened:
         X and y do not go together.
     """
     tasks = Tasks(uuid4().hex)
-    blocks = _blocks(tasks, X, y)
-    if blocks.lengths is None:
-        blocks = blocks.with_lengths(measure_lengths(tasks, blocks.target))
-    return Opened(tasks, blocks)
-
-
-def _blocks(tasks: Tasks, X: Any, y: Any) -> RowBlocks:
     if is_dask_collection(X) or is_dask_collection(y):
-        return from_dask(tasks, X, y)[0]
-    rows = X if isinstance(X, pd.DataFrame) or sparse.issparse(X) else np.asarray(X)
+        return Result(tasks, from_dask(tasks, X, y).chunks.counted(tasks))
+    rows: Any = X if isinstance(X, pd.DataFrame) or is_sparse(X) else np.asarray(X)
     target = label_values(y)
     if rows.ndim != 2:
         raise InputError(f"X_resampled has the shape {rows.shape}: it needs rows and columns.")
     check_lengths([rows.shape[0]], [len(target)])
-    size = block_rows(rows.shape[1], MEMORY_CHUNK_BYTES)
-    if not isinstance(rows, pd.DataFrame):
-        return from_memory(rows, target, size)
-    check_columns(rows)
-    spans = cut(len(rows), size)
-    dtype = common_dtype(rows)
+    size = block_rows(rows.shape[1], CHUNK_BYTES)
+    if isinstance(rows, pd.DataFrame):
+        return Result(tasks, _chunks_of_frame(tasks, rows, target, size))
+    names = tuple(range(rows.shape[1]))
+    return Result(tasks, chunks_in_memory(rows, target, size, names))
+
+
+def _chunks_of_frame(tasks: Tasks, frame: pd.DataFrame, target: Any, size: int) -> Chunks:
+    check_columns(frame)
+    dtype, ranges = common_dtype(frame), cut(len(frame), size)
     parts = [
         da.from_delayed(
-            tasks("rows", frame_to_rows, rows.iloc[low:high], dtype),
-            (high - low, rows.shape[1]),
+            tasks("input-rows", frame_to_rows, frame.iloc[low:high], dtype),
+            (high - low, frame.shape[1]),
             dtype,
         )
-        for low, high in spans
+        for low, high in ranges
     ]
-    labels = [tasks("target", _pass, target[low:high]) for low, high in spans]
-    lengths = tuple(high - low for low, high in spans)
-    return RowBlocks(da.concatenate(parts), labels, tuple(rows.columns), lengths)
+    return Chunks(
+        matrix=da.concatenate(parts),
+        target=[tasks("input-labels", same, target[low:high]) for low, high in ranges],
+        feature_names=tuple(frame.columns),
+        partitions=[],
+    )
 
 
 def parents_at(provenance: Any, positions: Ints) -> pd.DataFrame:
@@ -170,16 +162,16 @@ def parents_at(provenance: Any, positions: Ints) -> pd.DataFrame:
     return parents
 
 
-def rows_of(block: Rows, places: Ints, n: int) -> Rows:
+def rows_of(block: Rows, inside: Ints, n: int) -> Any:
     """Some rows of a block of n rows."""
     _check_length(block.shape[0], n)
-    return take(block, places)
+    return take(block, inside)
 
 
-def labels_of(block: Any, places: Ints, n: int) -> Any:
+def labels_of(block: Any, inside: Ints, n: int) -> Any:
     """Some labels of a block of n rows."""
     _check_length(len(block), n)
-    return label_values(block)[places]
+    return label_values(block)[inside]
 
 
 def parents_of(part: pd.DataFrame, rows: Ints) -> pd.DataFrame:
@@ -193,7 +185,3 @@ def _check_length(found: int, n: int) -> None:
             f"A chunk of the result has {found} rows where its labels or divisions say {n}: pass "
             "X and y as they came from fit_resample, or compute both first."
         )
-
-
-def _pass(value: Any) -> Any:
-    return value

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..planning.plan import SamplingPlan
-from ..planning.regions import Region, synthetic_regions
+from ..kernels.rows.blocks import Ints
 from ..kernels.rows.labels import code, numbers_of
+from ..kernels.seeding import INSPECTION, sample_rows, small_seed, stream
 from ..order.orders import Order
-from ..kernels.seeding import INSPECTION, Ints, sample_rows, small_seed, stream
+from ..planning.plan import Region, SamplingPlan, synthetic_regions
 
 
 class LabelQuery(NamedTuple):
@@ -63,15 +63,14 @@ class LabelSample(NamedTuple):
     originals: tuple[Ints, ...]
 
 
-def query_of(plan: SamplingPlan, mixed: bool, sizes: Mapping[int, int], seed: int) -> LabelQuery:
+def query_of(plan: SamplingPlan, order: Order, sizes: Mapping[int, int], seed: int) -> LabelQuery:
     """The query for a result of a plan; `sizes` are by class code, 0 where there is none."""
-    bounds = (0, plan.n_rows, *(region.stop for region in synthetic_regions(plan)))
     return LabelQuery(
-        Order(plan.n_rows, plan.n_synthetic, mixed),
-        tuple(label for label, _ in plan.class_counts),
-        bounds,
-        tuple(sizes.get(code, 0) for code in range(len(plan.class_counts))),
-        seed,
+        order=order,
+        classes=tuple(label for label, _ in plan.class_counts),
+        bounds=(0, plan.n_rows, *(region.stop for region in synthetic_regions(plan))),
+        sizes=tuple(sizes.get(code, 0) for code in range(len(plan.class_counts))),
+        seed=seed,
     )
 
 
@@ -97,9 +96,10 @@ def sample_labels(labels: Any, start: int, query: LabelQuery) -> LabelSample:
     region = np.searchsorted(np.array(query.bounds), rows, side="right") - 1
     n_classes = len(query.classes)
     shape = (len(query.bounds) - 1, n_classes + 1)
-    cells = region * shape[1] + codes
-    counts = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
-    originals = [rows[cells == code] for code in range(n_classes)]
+    flat = region * shape[1] + codes
+    counts = np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape)
+    # the originals are region 0, so the flat number of theirs is the class itself
+    originals = [rows[flat == code] for code in range(n_classes)]
     return LabelSample(query, counts, _smallest(originals, query))
 
 

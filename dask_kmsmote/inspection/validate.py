@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..graph.clustering.learn import labeler_of, labels_learned
-from .sample import Opened, open_result, parents_at, where_held
-from ..kernels.rows.blocks import Rows
-from .comparison import column, ks_distance, labels_by, lies_between, slack_of
-from .sampling import LabelQuery, LabelSample, codes_of, query_of, sample_synthetic
-from ..kernels.seeding import Ints, root_seed
+from ..kernels.rows.blocks import Ints, Rows
+from ..kernels.seeding import root_seed
 from ..planning.cuts import offsets
-from ..planning.plan import SamplingPlan
-from ..planning.regions import Region, groups_at, synthetic_regions
+from ..planning.plan import Region, SamplingPlan, groups_at, synthetic_regions
+from .comparison import column, ks_distance, labels_by, lies_between, slack_of
+from .fitted import FittedSampler
+from .sample import Result, open_result, parents_at, where_held
+from .sampling import LabelQuery, LabelSample, codes_of, query_of, sample_synthetic
 
-Flags = NDArray[np.bool_]
+_Flags = NDArray[np.bool_]
 
 
 class Finding(NamedTuple):
@@ -65,17 +65,16 @@ class Family:
     neighbor: Rows
     originals: Rows
     gap: NDArray[np.float64]
-    known: Flags
-    of_class: Flags
-    in_cluster: Flags
+    known: _Flags
+    of_class: _Flags
+    in_cluster: _Flags
 
 
 def check_result(
-    sampler: Any,
+    sampler: FittedSampler,
     X_resampled: Any,
     y_resampled: Any,
     *,
-    mixed: bool,
     n_sample: int = 1000,
     random_state: Any = 0,
 ) -> pd.DataFrame:
@@ -91,8 +90,6 @@ def check_result(
         A `KMeansSMOTE` after `fit_resample`.
     X_resampled, y_resampled
         Its result, as it came or computed; not in another order.
-    mixed
-        Whether the synthetic rows are among the originals.
     n_sample
         Synthetic rows to look at, shared equally by the classes, at least one each.
     random_state
@@ -126,16 +123,15 @@ def check_result(
     size = max(1, n_sample // max(1, len(regions)))
     seed = root_seed(random_state)
     with where_held(X_resampled, y_resampled, n_jobs=sampler.n_jobs):
-        opened = open_result(X_resampled, y_resampled)
-        _require_features(opened.blocks.matrix.shape[1], plan)
-        n_rows = sum(opened.lengths)
-        findings = [_count("rows", "", n_rows, plan.n_rows + plan.n_synthetic)]
+        result = open_result(X_resampled, y_resampled)
+        _require_features(result.chunks.n_features, plan)
+        findings = [_count("rows", "", result.n_rows, plan.n_rows + plan.n_synthetic)]
         if findings[0].passed:
             sizes = {region.class_code: size for region in regions}
-            labels = opened.labels(query_of(plan, mixed, sizes, seed))
+            labels = result.labels(query_of(plan, sampler.order_, sizes, seed))
             findings += _counted(plan, regions, labels)
             if regions:
-                findings += _looked_at(sampler, X_resampled, opened, labels, regions, size)
+                findings += _looked_at(sampler, X_resampled, result, labels, regions, size)
     table = pd.DataFrame(findings, columns=list(Finding._fields))
     return table.astype({"n_wrong": "Int64", "passed": "boolean"})
 
@@ -159,20 +155,33 @@ def _counted(
 
 
 def _count(check: str, label: Any, found: int, expected: int) -> Finding:
-    return Finding(check, label, "", expected, abs(found - expected), np.nan, found == expected)
+    return Finding(
+        check=check,
+        class_label=label,
+        feature="",
+        n_checked=expected,
+        n_wrong=abs(found - expected),
+        distance=np.nan,
+        passed=found == expected,
+    )
 
 
 def _looked_at(
-    sampler: Any, X: Any, opened: Opened, labels: LabelSample, regions: Sequence[Region], size: int
+    sampler: FittedSampler,
+    X: Any,
+    result: Result,
+    labels: LabelSample,
+    regions: Sequence[Region],
+    size: int,
 ) -> Iterator[Finding]:
     plan = sampler.plan_
     made = sample_synthetic(regions, size, labels.query.seed)
     real = [labels.originals[region.class_code] for region in regions]
     codes = np.repeat([region.class_code for region in regions], [len(part) for part in made])
     family = _family(
-        sampler, opened, labels.query, np.concatenate(made), codes, np.concatenate(real)
+        sampler, result, labels.query, np.concatenate(made), codes, np.concatenate(real)
     )
-    slack = slack_of(_dtypes(X, family.new), plan.compat is None)
+    slack = slack_of(_dtypes(X, family.new), sampler.recipe_.whole_slack)
     between = lies_between(family.new, family.base, family.neighbor, family.gap, slack)
     ok = {
         "parents known": family.known,
@@ -180,19 +189,35 @@ def _looked_at(
         "parents' cluster": family.in_cluster,
         "between parents": family.known & between,
     }
-    for region, mine, others in zip(regions, _spans(made), _spans(real), strict=True):
+    for region, mine, others in zip(regions, _slices(made), _slices(real), strict=True):
         label = plan.class_counts[region.class_code][0]
         for check, flags in ok.items():
             wrong = int((~flags[mine]).sum())
-            yield Finding(check, label, "", len(flags[mine]), wrong, np.nan, wrong == 0)
+            yield Finding(
+                check=check,
+                class_label=label,
+                feature="",
+                n_checked=len(flags[mine]),
+                n_wrong=wrong,
+                distance=np.nan,
+                passed=wrong == 0,
+            )
         new, old = family.new[mine], family.originals[others]
-        features = opened.blocks.feature_names if old.shape[0] else ()
-        for place, feature in enumerate(features):
-            distance = ks_distance(column(new, place), column(old, place))
-            yield Finding("KS distance", label, feature, new.shape[0], None, distance, None)
+        features = result.chunks.feature_names if old.shape[0] else ()
+        for number, feature in enumerate(features):
+            distance = ks_distance(column(new, number), column(old, number))
+            yield Finding(
+                check="KS distance",
+                class_label=label,
+                feature=feature,
+                n_checked=new.shape[0],
+                n_wrong=None,
+                distance=distance,
+                passed=None,
+            )
 
 
-def _spans(parts: Sequence[Ints]) -> list[slice]:
+def _slices(parts: Sequence[Ints]) -> list[slice]:
     bounds = offsets([len(part) for part in parts])
     return [slice(low, high) for low, high in pairwise(bounds)]
 
@@ -203,7 +228,12 @@ def _dtypes(X: Any, rows: Rows) -> list[Any]:
 
 
 def _family(
-    sampler: Any, opened: Opened, query: LabelQuery, made: Ints, codes: Ints, originals: Ints
+    sampler: FittedSampler,
+    result: Result,
+    query: LabelQuery,
+    made: Ints,
+    codes: Ints,
+    originals: Ints,
 ) -> Family:
     plan: SamplingPlan = sampler.plan_
     positions = query.order.positions(made)
@@ -214,21 +244,23 @@ def _family(
     base_and_neighbor = np.where(known, parents, 0).astype(np.int64).ravel()
     at_parents, n = query.order.positions(base_and_neighbor), len(made)
     at_originals = query.order.positions(originals)
-    rows = opened.rows_at(np.concatenate([positions, at_parents, at_originals]))
-    classes = codes_of(opened.labels_at(at_parents), query.classes)
-    clusters = labels_learned(sampler.kmeans_estimator_, plan.compat is not None, plan.n_rows)
+    rows = result.rows_at(np.concatenate([positions, at_parents, at_originals]))
+    classes = codes_of(result.labels_at(at_parents), query.classes)
+    clusters = labels_learned(
+        sampler.kmeans_estimator_, sampler.recipe_.keeps_fit_labels, plan.n_rows
+    )
     if clusters is None:
         clusters = labels_by(labeler_of(sampler.kmeans_estimator_), rows[n : 3 * n])
     else:
         clusters = clusters[base_and_neighbor]
     planned = np.array([group.cluster_id for group in plan.groups])[groups_at(plan, made)]
     return Family(
-        rows[:n],
-        rows[n : 2 * n],
-        rows[2 * n : 3 * n],
-        rows[3 * n :],
-        gap,
-        known,
-        known & (classes.reshape(2, n) == codes).all(axis=0),
-        known & (clusters.reshape(2, n) == planned).all(axis=0),
+        new=rows[:n],
+        base=rows[n : 2 * n],
+        neighbor=rows[2 * n : 3 * n],
+        originals=rows[3 * n :],
+        gap=gap,
+        known=known,
+        of_class=known & (classes.reshape(2, n) == codes).all(axis=0),
+        in_cluster=known & (clusters.reshape(2, n) == planned).all(axis=0),
     )

@@ -8,16 +8,20 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import ClusterError, ParameterError
-from .tls import TlsFiles, mend
+from ..errors import ClusterError
+
+_TLS = (
+    "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and "
+    "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY"
+)
 
 
 @dataclass(frozen=True)
-class ClusterChoice:
+class ClusterSettings:
     """Where a job runs.
 
     Attributes
@@ -31,8 +35,6 @@ class ClusterChoice:
         Show what the cluster logs.
     wait
         Seconds to wait for the first worker of a remote scheduler.
-    tls
-        Files to reach a remote scheduler with.
     """
 
     scheduler: str | None = None
@@ -42,32 +44,24 @@ class ClusterChoice:
     memory_limit: str = "auto"
     verbose: bool = False
     wait: float = 120.0
-    tls: TlsFiles = field(default_factory=TlsFiles)
 
 
 @contextmanager
-def connect(choice: ClusterChoice) -> Iterator[Any]:
-    """A client of the chosen scheduler, or of a local cluster of processes.
+def connect(settings: ClusterSettings) -> Iterator[Any]:
+    """A client of the scheduler that is named, or of a local cluster of processes.
 
     Raises
     ------
     ClusterError
         Nothing answers at the address, or not to this client; or no local cluster can be started.
-    ParameterError
-        TLS files are given for a local cluster.
     """
-    address = choice.scheduler
-    if not (address or choice.scheduler_file or choice.workers):
+    address = settings.scheduler
+    if not (address or settings.scheduler_file or settings.workers):
         address = os.environ.get("DASK_SCHEDULER_ADDRESS")
-    if not address and choice.scheduler_file:
-        address = _read_address(choice.scheduler_file)
-    if choice.tls.are_given and not address:
-        raise ParameterError(
-            "--tls-ca, --tls-cert and --tls-key are for the scheduler of a cluster that runs: name "
-            "it with --scheduler or --scheduler-file."
-        )
-    made = _remote(choice.tls.address(address), choice) if address else _local(choice)
-    with _told(choice.verbose), made as client:
+    if not address and settings.scheduler_file:
+        address = _read_address(settings.scheduler_file)
+    made = _remote(address, settings) if address else _local(settings)
+    with _logged(settings.verbose), made as client:
         yield client
 
 
@@ -85,27 +79,64 @@ def _read_address(scheduler_file: str) -> str:
 
 
 @contextmanager
-def _remote(address: str, choice: ClusterChoice) -> Iterator[Any]:
+def _remote(address: str, settings: ClusterSettings) -> Iterator[Any]:
     import dask
     from dask.utils import parse_timedelta
     from distributed import Client
     from distributed.client import FutureCancelledError
 
     timeout = parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
-    security = choice.tls.security(address)
+    security = _security(address)
     try:
         asyncio.run(_greet(address, timeout, security))
         client = Client(address, timeout=timeout, security=security)
     except (OSError, ValueError) as error:
-        raise ClusterError(f"No Dask scheduler answers at {address}: {mend(address)}") from error
+        raise ClusterError(f"No Dask scheduler answers at {address}: {_hint(address)}") from error
     with client:
-        _await_workers(client, address, choice.wait)
+        _await_workers(client, address, settings.wait)
         try:
             yield client
         except FutureCancelledError as error:
             raise ClusterError(
                 f"The scheduler at {address} was lost, or gave up a task: {error}"
             ) from error
+
+
+def _security(address: str) -> Any:
+    """What Dask's configuration says of TLS (``distributed.comm.tls``).
+
+    Raises
+    ------
+    ClusterError
+        The address needs TLS, and the files are missing, no PEM, or do not fit together.
+    """
+    from distributed.security import Security
+
+    security = Security()
+    try:
+        context = security.get_connection_args("client")["ssl_context"]
+    except (OSError, ValueError) as error:
+        # of a file that is not there, the text names the path
+        what = getattr(error, "reason", None) or error
+        raise ClusterError(
+            f"The TLS files can't be used ({what}): check that {_TLS} are PEM files, and that the "
+            "key is the certificate's."
+        ) from error
+    if context is None and address.startswith("tls://"):
+        raise ClusterError(
+            f"The scheduler at {address} wants TLS: set {_TLS}, or the same in Dask's "
+            "configuration, distributed.comm.tls."
+        )
+    return security
+
+
+def _hint(address: str) -> str:
+    if address.startswith("tls://"):
+        return (
+            f"check the address, that it runs, and {_TLS}: the authority of its certificate, and a "
+            "certificate that it accepts, with its key."
+        )
+    return f"check the address, that it runs, and whether it wants TLS: tls://..., with {_TLS}."
 
 
 async def _greet(address: str, timeout: float, security: Any) -> None:
@@ -128,7 +159,7 @@ def _await_workers(client: Any, address: str, seconds: float) -> None:
 
 
 @contextmanager
-def _told(verbose: bool) -> Iterator[None]:
+def _logged(verbose: bool) -> Iterator[None]:
     """Silence what the cluster logs, unless somebody looks for it.
 
     The event loop tells of tasks that end after an interrupt, when nobody waits for them.
@@ -145,29 +176,29 @@ def _told(verbose: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _local(choice: ClusterChoice) -> Iterator[Any]:
+def _local(settings: ClusterSettings) -> Iterator[Any]:
     import dask
     from distributed import Client
 
     # workers that stop report that they lost their scheduler: noise, unless somebody looks for it
-    level = logging.WARNING if choice.verbose else logging.CRITICAL
+    level = logging.WARNING if settings.verbose else logging.CRITICAL
     with (
         dask.config.set({"distributed.logging.distributed": logging.getLevelName(level).lower()}),
-        _started(choice, level) as cluster,
+        _started(settings, level) as cluster,
         Client(cluster) as client,
     ):
         yield client
 
 
-def _started(choice: ClusterChoice, level: int) -> Any:
+def _started(settings: ClusterSettings, level: int) -> Any:
     from dask.system import CPU_COUNT
     from distributed import LocalCluster
 
     try:
         return LocalCluster(
-            n_workers=choice.workers or CPU_COUNT,
-            threads_per_worker=choice.threads_per_worker,
-            memory_limit=choice.memory_limit,
+            n_workers=settings.workers or CPU_COUNT,
+            threads_per_worker=settings.threads_per_worker,
+            memory_limit=settings.memory_limit,
             dashboard_address="127.0.0.1:0",
             silence_logs=level,
         )

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
+from uuid import uuid4
 
+from ..data.collections import partitions_of
+from ..data.result import arrange
 from ..errors import InputError, ParameterError
+from ..graph.dask.tasks import Tasks
+from ..order.orders import Order
+from ..order.places import Partition
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class Columns:
             )
         if not features:
             raise InputError("No column is left for --features: name fewer in --drop and --keep.")
-        return Columns(self.target, features, self.drop, self.keep, self.only_synthetic, self.mark)
+        return replace(self, features=features)
 
     def require_named_features(self) -> None:
         """Raise `InputError` where a feature is a column of CSV files that has no name."""
@@ -95,7 +101,12 @@ def _require_present(name: str, present: Sequence[str], option: str) -> None:
 
 
 def result_frame(
-    table: Any, sampled: tuple[Any, Any], sizes: Sequence[int], columns: Columns, mixed: bool
+    table: Any,
+    synthetic: tuple[Any, Any],
+    columns: Columns,
+    order: Order,
+    lengths: Sequence[int],
+    sizes: Sequence[int],
 ) -> Any:
     """Originals and synthetic rows as one Dask frame.
 
@@ -103,42 +114,53 @@ def result_frame(
     ----------
     table
         The source, as `storage.tables.read_all_values` reads it.
-    sampled
-        Features and labels as resampled; their last partitions are synthetic.
-    sizes
-        Rows of each of those.
+    synthetic
+        Features and labels of the synthetic rows, a partition for each block.
     columns
         Resolved.
-    mixed
-        Spread the synthetic rows among the originals; this counts the rows of the source.
+    order
+        Where rows go.
+    lengths, sizes
+        Rows of each partition of the source, and of each block.
     """
     import dask.dataframe as dd
 
-    X, y = (part.partitions[part.npartitions - len(sizes) :] for part in sampled)
+    X, y = synthetic
     names = columns.of_result(list(table.columns))
     plain = dict(X._meta.dtypes) | {columns.target: y._meta.dtype}
     originals = table[names].map_partitions(
-        original_part, columns, plain, meta=original_part(table._meta[names], columns, plain)
+        _original_part, columns, plain, meta=_original_part(table._meta[names], columns, plain)
     )
     if not sizes:
         return originals.partitions[:0] if columns.only_synthetic else originals
-    synthetic = X.map_partitions(
-        synthetic_part, y, originals._meta, columns, meta=originals._meta, align_dataframes=False
+    new = X.map_partitions(
+        _synthetic_part, y, originals._meta, columns, meta=originals._meta, align_dataframes=False
     )
     if columns.only_synthetic:
-        return synthetic
-    if mixed:
-        from ..data.interleaved import interleaved_frame
-
-        return interleaved_frame(originals, synthetic, sizes)
-    return dd.concat([originals.clear_divisions(), synthetic.clear_divisions()])
+        return new
+    if order.appends:  # as frames, whose reads Dask can still optimize
+        return dd.concat([originals.clear_divisions(), new.clear_divisions()])
+    return _arranged(originals, new, list(order.partitions(lengths, sizes)), sizes)
 
 
-def original_part(frame: Any, columns: Columns, plain: dict[str, Any]) -> Any:
+def _arranged(
+    originals: Any, new: Any, partitions: Sequence[Partition], sizes: Sequence[int]
+) -> Any:
+    import dask
+    import dask.dataframe as dd
+
+    tasks = Tasks(uuid4().hex)
+    parts = arrange(tasks, partitions, partitions_of(originals), partitions_of(new), sizes)
+    # the columns have their types: objects are lists, structs or maps, and no strings
+    with dask.config.set({"dataframe.convert-string": False}):
+        return dd.from_delayed(parts, meta=originals._meta)
+
+
+def _original_part(frame: Any, columns: Columns, plain: dict[str, Any]) -> Any:
     """Original rows; kept columns in types that have nulls, the others in the `plain` ones."""
     import pandas as pd
 
-    types = {name: nullable(frame[name].dtype) for name in columns.keep} | {
+    types = {name: _nullable(frame[name].dtype) for name in columns.keep} | {
         name: dtype for name, dtype in plain.items() if not isinstance(dtype, pd.CategoricalDtype)
     }
     frame = frame.astype(types)
@@ -147,7 +169,7 @@ def original_part(frame: Any, columns: Columns, plain: dict[str, Any]) -> Any:
     return frame
 
 
-def synthetic_part(X: Any, y: Any, meta: Any, columns: Columns) -> Any:
+def _synthetic_part(X: Any, y: Any, meta: Any, columns: Columns) -> Any:
     """Synthetic rows with the columns of `meta`; kept columns are null."""
     frame = X.copy(deep=False)
     frame[columns.target] = y
@@ -158,7 +180,7 @@ def synthetic_part(X: Any, y: Any, meta: Any, columns: Columns) -> Any:
     return frame[list(meta.columns)]
 
 
-def nullable(dtype: Any) -> Any:
+def _nullable(dtype: Any) -> Any:
     """The type with nulls that holds all values of a type."""
     import pandas as pd
 

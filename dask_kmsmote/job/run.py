@@ -10,23 +10,26 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import cluster
-from .columns import Columns, result_frame
 from ..errors import DestinationError, InputError, ParameterError
 from ..events import Callback, Event, StageFinished
 from ..graph.dask.watch import stage
 from ..planning.cuts import block_rows
 from ..planning.plan import SamplingPlan
+from . import cluster
+from .columns import Columns, result_frame
 from .storage import tables
 from .storage.destination import whole_or_absent, writing_to
 from .storage.location import Location, contains
 from .storage.schema import schema_of
 from .storage.source import Source, guess_format, open_source
 
-PACKAGES = ("dask-kmsmote", "dask", "distributed", "dask-ml", "numpy", "pandas", "scikit-learn")
-ZARR_CHUNK_BYTES = 64 * 2**20
+if TYPE_CHECKING:
+    from ..sampler import KMeansSMOTE
+
+_PACKAGES = ("dask-kmsmote", "dask", "distributed", "dask-ml", "numpy", "pandas", "scikit-learn")
+_ZARR_CHUNK_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -57,16 +60,11 @@ class Job:
     destination: Location | None
     columns: Columns
     parameters: dict[str, Any] = field(default_factory=dict)
-    cluster: cluster.ClusterChoice = field(default_factory=cluster.ClusterChoice)
+    cluster: cluster.ClusterSettings = field(default_factory=cluster.ClusterSettings)
     format: str | None = None
     partition_size: str | None = None
     overwrite: bool = False
     layout: str = "append"
-
-    @property
-    def is_mixed(self) -> bool:
-        """Whether synthetic rows are spread among the originals."""
-        return self.layout == "interleave" and not self.columns.only_synthetic
 
 
 @dataclass(frozen=True)
@@ -129,10 +127,8 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         X, y, columns = _read(source, job)
         with cluster.connect(job.cluster):
             sampler = _sampler(job, [note])
-            sampled = sampler.fit_resample(X, y)
-            _require_something(sampler.plan_, columns)
             prepare = _arrays_to_write if source.format == "zarr" else _frame_to_write
-            write = prepare(source, sampled, sampler.plan_, replace(job, columns=columns))
+            write = prepare(source, sampler, X, y, replace(job, columns=columns))
             with stage("write", [note], frames=True), writing_to(job.destination):
                 files = write(draft.location)
         if open_source(job.source, job.format).fingerprint != source.fingerprint:
@@ -158,13 +154,10 @@ def _require_something(plan: SamplingPlan, columns: Columns) -> None:
         )
 
 
-def _sampler(job: Job, callbacks: list[Callback]) -> Any:
+def _sampler(job: Job, callbacks: list[Callback]) -> KMeansSMOTE:
     from ..sampler import KMeansSMOTE
 
-    # a table is mixed when its other columns are there
-    mixed = job.is_mixed and guess_format(job.source, job.format) == "zarr"
-    layout = "interleave" if mixed else "append"
-    return KMeansSMOTE(**job.parameters, layout=layout, callbacks=callbacks)
+    return KMeansSMOTE(**job.parameters, layout=job.layout, callbacks=callbacks)
 
 
 def _require_apart(source: Location, destination: Location) -> None:
@@ -211,11 +204,15 @@ def _read(source: Source, job: Job) -> tuple[Any, Any, Columns]:
 
 
 def _frame_to_write(
-    source: Source, sampled: tuple[Any, Any], plan: SamplingPlan, job: Job
+    source: Source, sampler: KMeansSMOTE, X: Any, y: Any, job: Job
 ) -> Callable[[Location], list[dict[str, Any]]]:
-    columns, sizes = job.columns, [block.n_rows for block in plan.blocks()]
+    columns, synthetic = job.columns, sampler.fit_synthesize(X, y)
+    plan = sampler.plan_
+    _require_something(plan, columns)
+    # the originals in types that hold all their values, kept columns among them
     table = tables.read_all_values(source, job.partition_size)
-    frame = result_frame(table, sampled, sizes, columns, job.is_mixed)
+    sizes = [block.n_rows for block in plan.blocks()]
+    frame = result_frame(table, synthetic, columns, sampler.order_, sampler.lengths_, sizes)
     schema = schema_of(source, list(frame.columns), columns.mark)
     n_rows = plan.n_synthetic + (0 if columns.only_synthetic else plan.n_rows)
 
@@ -228,14 +225,14 @@ def _frame_to_write(
 
 
 def _arrays_to_write(
-    _: Source, sampled: tuple[Any, Any], plan: SamplingPlan, job: Job
+    _: Source, sampler: KMeansSMOTE, X: Any, y: Any, job: Job
 ) -> Callable[[Location], list[dict[str, Any]]]:
-    (X, y), columns = sampled, job.columns
-    if columns.only_synthetic:
-        X, y = X[plan.n_rows :], y[plan.n_rows :]
+    columns = job.columns
+    make = sampler.fit_synthesize if columns.only_synthetic else sampler.fit_resample
+    X, y = make(X, y)
+    _require_something(sampler.plan_, columns)
     arrays = {(columns.features or ("X",))[0]: X, columns.target: y}
-    rows = block_rows(X.shape[1], ZARR_CHUNK_BYTES)
-    return partial(tables.write_arrays, arrays, rows)
+    return partial(tables.write_arrays, arrays, block_rows(X.shape[1], _ZARR_CHUNK_BYTES))
 
 
 def _describe(
@@ -266,6 +263,7 @@ def _describe(
         "synthetic_rows": plan.n_synthetic,
         "bytes": sum(file["bytes"] for file in files),
         "files": files,
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
         "plan": json.loads(plan.to_json()),
+        "plan_text": str(plan),
     }

@@ -1,38 +1,20 @@
-"""Random streams, each keyed by what it is for, and the choices drawn from them.
+"""Random streams, each keyed by what it is for.
 
 A stream is numpy's PCG64 on a `SeedSequence` with the root seed as entropy and the use as spawn
-key, so no stream depends on which other streams were drawn before it, or where.
+key, so no stream depends on which other streams were drawn before it, or where: block 3 of class 1
+in cluster 7 has the stream of the key (SYNTHESIS, 1, 7, 3), on whichever worker it is made.
 """
 
 from __future__ import annotations
 
 import secrets
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
 SAMPLE, START, SYNTHESIS, PAIRS, TREES, PROBES, INSPECTION = range(7)
 CENSUS_SAMPLE, START_SAMPLE, SMALL_START_SAMPLE = range(3)  # drawn from one another
-
-
-class Choices(NamedTuple):
-    """What was drawn for each synthetic row.
-
-    Attributes
-    ----------
-    base, neighbor
-        Rows of the group, shape (n,).
-    gap
-        Where between the two, in [0, 1), shape (n,).
-    """
-
-    base: Ints
-    neighbor: Ints
-    gap: Floats
 
 
 def root_seed(random_state: Any) -> int:
@@ -61,7 +43,7 @@ def small_seed(seed: int, *key: int) -> int:
     return int(stream(seed, *key).integers(2**31))
 
 
-def sample_rows(n: int, size: int, seed: int, level: int) -> Ints:
+def sample_rows(n: int, size: int, seed: int, level: int) -> NDArray[np.int64]:
     """Sorted numbers of `size` of n rows; all of them where there are no more.
 
     `level` tells a sample from one that is drawn from it: from one stream, both would have the
@@ -71,22 +53,3 @@ def sample_rows(n: int, size: int, seed: int, level: int) -> Ints:
         return np.arange(n, dtype=np.int64)
     chosen = stream(seed, SAMPLE, level).choice(n, size, replace=False, shuffle=False)
     return np.sort(chosen).astype(np.int64)
-
-
-def draw(seed: int, key: tuple[int, int, int], neighbors: Ints, n: int) -> Choices:
-    """Choices of one block: base rows, neighbours and gaps all uniform.
-
-    Parameters
-    ----------
-    seed, key
-        Root seed, and class, cluster and block.
-    neighbors
-        Rows of the group nearest to each of its rows, shape (m, k).
-    n
-        Rows of the block.
-    """
-    rng = stream(seed, SYNTHESIS, *key)
-    cells = rng.integers(0, neighbors.size, n)
-    gap = rng.random(n)
-    base, column = np.divmod(cells, neighbors.shape[1])
-    return Choices(base, neighbors[base, column], gap)

@@ -1,41 +1,98 @@
-"""Where a result has each original and each synthetic row, in either layout.
+"""The two orders of a result, as objects: synthetic rows after the originals, or among them.
 
-Rows are named by their position in the appended layout: the originals by their position in X, then
-the synthetic rows by class and cluster. Interleaved, a row stands behind all whose place is
-smaller (`planning.interleave`), so its position is a sum of counts, one for each run.
+Rows are named by their number in the appended order: the originals by their position in X, then the
+synthetic rows by class and cluster. An `Order` says where in the result a row is, which rows are at
+some positions, and of what each partition of a lazy result is made.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
+import pandas as pd
 
-from .places import RUNS, Mixture, Piece
-from .mixing import order_of
-from ..kernels.seeding import Floats, Ints
+from ..kernels.rows.blocks import take
+from .places import Ints, Partition, Slice, Stretch, interleave, n_below, runs_of, sort_by_place
 
 
-class Order(NamedTuple):
-    """The order of a result.
+class Order(Protocol):
+    """Where a result has each original and each synthetic row."""
 
-    Attributes
-    ----------
-    n_originals, n_synthetic
-        Rows.
-    mixed
-        Whether it is interleaved.
+    @property
+    def n_originals(self) -> int:
+        """Rows of X."""
+
+    @property
+    def n_synthetic(self) -> int:
+        """Synthetic rows."""
+
+    @property
+    def appends(self) -> bool:
+        """Whether the originals come first, as they were."""
+
+    def partitions(self, lengths: Sequence[int], sizes: Sequence[int]) -> Iterator[Partition]:
+        """Partitions of a result of chunks of originals, and blocks of synthetic rows."""
+
+    def positions(self, rows: Ints) -> Ints:
+        """Positions in the result of some rows."""
+
+    def rows(self, start: int, stop: int) -> Ints:
+        """The rows at the positions [start, stop) of the result."""
+
+    def arranged(self, resampled: Any) -> Any:
+        """A result in memory that has its synthetic rows after the originals, in this order."""
+
+
+@dataclass(frozen=True)
+class Append:
+    """Synthetic rows after the originals: see `Order`."""
+
+    n_originals: int
+    n_synthetic: int
+    appends: ClassVar[bool] = True
+
+    def partitions(self, lengths: Sequence[int], sizes: Sequence[int]) -> Iterator[Partition]:
+        """The chunks, then the blocks."""
+        for chunk, n_rows in enumerate(lengths):
+            yield Partition(chunk=chunk, slices=(), stretches=(), n_rows=n_rows)
+        for block, n_rows in enumerate(sizes):
+            whole = (Slice(block, 0, n_rows),)
+            yield Partition(chunk=None, slices=whole, stretches=(), n_rows=n_rows)
+
+    def positions(self, rows: Ints) -> Ints:
+        """Their numbers."""
+        return rows
+
+    def rows(self, start: int, stop: int) -> Ints:
+        """Their numbers."""
+        return np.arange(start, stop)
+
+    def arranged(self, resampled: Any) -> Any:
+        """The same: it is in order."""
+        return resampled
+
+
+@dataclass(frozen=True)
+class Interleave:
+    """Synthetic rows spread evenly among the originals: see `Order` and `places`.
+
+    A row stands behind all whose place is smaller, so its position is a sum of counts, one for each
+    run; no table of all rows is needed for a few of them.
     """
 
     n_originals: int
     n_synthetic: int
-    mixed: bool
+    appends: ClassVar[bool] = False
+
+    def partitions(self, lengths: Sequence[int], sizes: Sequence[int]) -> Iterator[Partition]:
+        """A chunk and slices of blocks each."""
+        return interleave(lengths, sizes)
 
     def positions(self, rows: Ints) -> Ints:
-        """Positions in the result of some rows."""
-        if not self.mixed:
-            return rows
+        """How many rows have smaller places."""
         found = np.empty_like(rows)
         for mine, sequence in enumerate(self._sequences()):
             inside = (rows >= sequence.start) & (rows < sequence.stop)
@@ -43,28 +100,35 @@ class Order(NamedTuple):
         return found
 
     def rows(self, start: int, stop: int) -> Ints:
-        """The rows at the positions [start, stop) of the result."""
-        if not self.mixed:
-            return np.arange(start, stop)
+        """A few more than asked for, sorted by place, and the asked ones of them."""
         sequences = self._sequences()
         totals = np.array([len(sequence) for sequence in sequences])
         # a row's position is its place times all rows, but for half a row of each sequence
         spare, n = len(sequences), totals.sum()
-        lows, highs = _n_below((start - spare) / n, totals), _n_below((stop + spare) / n, totals)
-        pieces = [Piece(*each) for each in zip(totals.tolist(), lows, highs - lows, strict=True)]
+        lows, highs = n_below((start - spare) / n, totals), n_below((stop + spare) / n, totals)
         parts = [
             np.arange(sequence.start + low, sequence.start + high)
             for sequence, low, high in zip(sequences, lows, highs, strict=True)
         ]
-        order = order_of(Mixture(pieces[0], tuple(pieces[1:]), ()))
+        stretches = zip(totals.tolist(), lows, highs - lows, strict=True)
+        order = sort_by_place([Stretch(*each) for each in stretches])
         first = lows.sum()
         return np.concatenate(parts)[order[start - first : stop - first]]
 
+    def arranged(self, resampled: Any) -> Any:
+        """Its rows, taken one by one."""
+        order = self.rows(0, self.n_originals + self.n_synthetic)
+        if isinstance(resampled, list):
+            return [resampled[row] for row in order]
+        if isinstance(resampled, pd.DataFrame | pd.Series):
+            return resampled.iloc[order].reset_index(drop=True)
+        return take(resampled, order)
+
     def _sequences(self) -> list[range]:
         """The originals, then the runs of synthetic rows: each keeps its order."""
-        bounds = [self.n_originals + self.n_synthetic * run // RUNS for run in range(RUNS + 1)]
-        runs = [range(low, high) for low, high in pairwise(bounds) if low < high]
-        return [range(self.n_originals), *runs]
+        n = self.n_originals
+        runs = [range(n + run.start, n + run.stop) for run in runs_of(self.n_synthetic)]
+        return [range(n), *runs]
 
     def _positions(self, mine: int, numbers: Ints) -> Ints:
         sequences = self._sequences()
@@ -74,15 +138,8 @@ class Order(NamedTuple):
         found = numbers.copy()
         for other, sequence in enumerate(sequences):
             if other != mine:
-                found += _n_below(above if other < mine else places, len(sequence))
+                found += n_below(above if other < mine else places, len(sequence))
         return found
 
 
-def _n_below(bounds: Floats | float, total: Ints | int) -> Ints:
-    """Rows of so many whose places are below a bound, to the last bit."""
-    found = np.clip(np.ceil(np.multiply(bounds, total) - 0.5), 0, total).astype(np.int64)
-    while (high := (found > 0) & ((found - 0.5) / total >= bounds)).any():
-        found -= high
-    while (low := (found < total) & ((found + 0.5) / total < bounds)).any():
-        found += low
-    return found
+ORDERS: Mapping[str, type[Append | Interleave]] = {"append": Append, "interleave": Interleave}

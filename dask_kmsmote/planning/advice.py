@@ -1,4 +1,4 @@
-"""What a plan warns of before rows are made, each with what would mend it."""
+"""What a plan warns of before rows are made, each with a hint."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from .groups import FeatureSpread, GroupPlan
 
-LARGE_WEIGHT = 0.9
-LARGE_RATIO = 1000.0
+_LARGE_WEIGHT = 0.9
+_LARGE_RATIO = 1000.0  # of standard deviations: the narrow feature is a millionth of a square
 
 
 def warnings_of(groups: Sequence[GroupPlan], spread: FeatureSpread | None) -> tuple[str, ...]:
@@ -20,23 +20,23 @@ def warnings_of(groups: Sequence[GroupPlan], spread: FeatureSpread | None) -> tu
 
 def _concentration(groups: Sequence[GroupPlan]) -> list[str]:
     top = max(groups, key=lambda group: group.weight)
-    if len(groups) == 1 or top.weight <= LARGE_WEIGHT:
+    if len(groups) == 1 or top.weight <= _LARGE_WEIGHT:
         return []
     n_kept = sum(group.kept for group in groups)
-    mend = (
+    hint = (
         "a lower cluster_balance_threshold or k_neighbors keeps more clusters"
         if n_kept == 1
         else f"a density_exponent nearer to 0 (now {top.exponent:.4g}) shares them more evenly"
     )
     warning = (
         f"Cluster {top.cluster_id} gets {top.weight:.1%} of the new rows of class "
-        f"{top.class_label!r} ({n_kept} of {len(groups)} clusters are kept): {mend}."
+        f"{top.class_label!r} ({n_kept} of {len(groups)} clusters are kept): {hint}."
     )
     return [warning]
 
 
 def _unlike_scales(spread: FeatureSpread | None) -> list[str]:
-    if spread is None or spread.widest_spread <= LARGE_RATIO * spread.narrowest_spread:
+    if spread is None or spread.widest_spread <= _LARGE_RATIO * spread.narrowest_spread:
         return []
     warning = (
         f"The standard deviation of feature {spread.widest} is {spread.widest_spread:.3g}, that of "

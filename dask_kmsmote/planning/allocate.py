@@ -1,38 +1,127 @@
-"""How the rows to make of one class are shared among its kept clusters.
+"""Allocate: how the rows to make of one class are shared among its kept clusters.
 
 The sparser a cluster's rows lie, the more it gets: ``sparsity = mean_distance ** exponent / m``
 (Last, Douzas, Bacao, arXiv 1711.00837), ``weight = sparsity / sum``. The power overflows float64
-long before the data are unusual, so weights are made from its logarithm.
+long before the data are unusual (a mean distance of 24,000, an exponent of 70), so weights are made
+from its logarithm. The exponent, the weights and how they become whole rows are a recipe's
+(`Rules`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .groups import GroupPlan
+from .strategy import Label
+
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
-def size_exponent(n: int) -> float:
-    """imbalanced-learn's ``log(n, 1.6) ** 1.8 * 0.16``, for n >= 1."""
-    return float(math.log(n, 1.6) ** 1.8 * 0.16)
+class Kept(NamedTuple):
+    """The kept clusters of one class.
+
+    Attributes
+    ----------
+    mean_distance, exponent
+        Shape (n_clusters,); distances are >= 0.
+    n_class_rows
+        Rows of the class, >= 1, shape (n_clusters,).
+    """
+
+    mean_distance: Floats
+    exponent: Floats
+    n_class_rows: NDArray[np.int64]
 
 
-def log_sparsity(mean_distance: Floats, exponent: Floats, n_class_rows: Ints) -> Floats:
-    """Logarithm of the sparsities; minus infinity where all rows are the same row.
+class Rules(Protocol):
+    """What a recipe decides about shares."""
+
+    @property
+    def auto_exponent(self) -> Callable[[int, int], float]:
+        """The exponent "auto", from the number of features and the rows of a group."""
+
+    @property
+    def weights(self) -> Callable[[Kept, DTypeLike], Floats]:
+        """Weights that sum to 1, from what is kept and the dtype of the rows."""
+
+    @property
+    def whole_rows(self) -> Callable[[int, Floats], list[int]]:
+        """Whole rows of each cluster, from the rows to make and the weights."""
+
+
+def resolve_exponent(
+    setting: float | str, n_features: int, n_class_rows: int, rules: Rules
+) -> float:
+    """The exponent of a group, from the parameter: a number, "n_features" or "auto"."""
+    if setting == "auto":
+        return rules.auto_exponent(n_features, n_class_rows)
+    return float(n_features if setting == "n_features" else setting)
+
+
+def allocate(
+    groups: Sequence[GroupPlan], amounts: Mapping[Label, int], rules: Rules, dtype: DTypeLike
+) -> tuple[GroupPlan, ...]:
+    """The same groups with weights and counts, from their mean distances and exponents.
 
     Parameters
     ----------
-    mean_distance, exponent, n_class_rows
-        Of each kept cluster, shape (n_groups,); distances are >= 0, rows >= 1.
+    groups
+        Of all classes, in output order.
+    amounts
+        Rows to make by class.
+    rules
+        A recipe.
+    dtype
+        Of the rows.
     """
+    allocated: list[GroupPlan] = []
+    for label, amount in amounts.items():
+        mine = [group for group in groups if group.class_label == label]
+        kept = [group for group in mine if group.kept]
+        if not kept:
+            continue
+        weights = rules.weights(_columns(kept), dtype)
+        shares = iter(zip(weights, rules.whole_rows(amount, weights), strict=True))
+        for group in mine:
+            weight, n_synthetic = next(shares) if group.kept else (0.0, 0)
+            allocated.append(replace(group, weight=float(weight), n_synthetic=n_synthetic))
+    return tuple(allocated)
+
+
+def _columns(groups: Sequence[GroupPlan]) -> Kept:
+    return Kept(
+        np.array([group.mean_distance for group in groups], dtype=np.float64),
+        np.array([group.exponent for group in groups], dtype=np.float64),
+        np.array([group.n_class_rows for group in groups], dtype=np.int64),
+    )
+
+
+def exponent_of_features(n_features: int, n_class_rows: int) -> float:  # noqa: ARG001 - a rule's
+    """``log(n_features, 1.6) ** 1.8 * 0.16``: the same for all clusters, whatever the unit."""
+    return _size_exponent(n_features)
+
+
+def exponent_of_rows(n_features: int, n_class_rows: int) -> float:  # noqa: ARG001 - a rule's
+    """imbalanced-learn's, from the rows of the class in the cluster: 9.7 of 100, 70 of 1e6."""
+    return _size_exponent(n_class_rows)
+
+
+def _size_exponent(n: int) -> float:
+    return float(math.log(n, 1.6) ** 1.8 * 0.16)
+
+
+def log_sparsity(kept: Kept) -> Floats:
+    """Logarithm of the sparsities; minus infinity where all rows are the same row."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        power = np.where(exponent == 0, 0.0, exponent * np.log(mean_distance))
-    return np.asarray(power - np.log(n_class_rows), dtype=np.float64)
+        # 0 ** 0 is 1, and 0 * log(0) NaN
+        power = np.where(kept.exponent == 0, 0.0, kept.exponent * np.log(kept.mean_distance))
+    return np.asarray(power - np.log(kept.n_class_rows), dtype=np.float64)
 
 
 def weights_from_log(log_weights: Floats) -> Floats:
@@ -44,30 +133,35 @@ def weights_from_log(log_weights: Floats) -> Floats:
     if not np.isfinite(top):
         relative = (log_weights == top).astype(np.float64)
     else:
+        # the largest becomes 1, so no power overflows: of 1,000 and 1,001, exp(-1) and 1
         relative = np.exp(log_weights - top)
     return np.asarray(relative / relative.sum(), dtype=np.float64)
 
 
-def linear_weights(
-    mean_distance: Floats, exponent: Floats, n_class_rows: Ints, precision: DTypeLike = np.float64
-) -> Floats:
-    """imbalanced-learn's weights to the last bit while they are finite, else `weights_from_log`.
+def log_weights(kept: Kept, dtype: DTypeLike) -> Floats:  # noqa: ARG001 - a rule's
+    """Weights in proportion to the sparsities, in log space."""
+    return weights_from_log(log_sparsity(kept))
 
-    `precision` is that of its distances: float32 for float32 rows.
+
+def linear_weights(kept: Kept, dtype: DTypeLike) -> Floats:
+    """imbalanced-learn's weights to the last bit while they are finite, else `log_weights`.
+
+    Its distances of float32 rows are float32.
     """
-    rows = zip(mean_distance.astype(precision), exponent, n_class_rows, strict=True)
+    precision = np.float32 if np.dtype(dtype) == np.float32 else np.float64
+    rows = zip(kept.mean_distance.astype(precision), kept.exponent, kept.n_class_rows, strict=True)
     with np.errstate(all="ignore"):
         sparsity = np.array([d ** float(e) / int(m) for d, e, m in rows])
         weights = sparsity / sparsity.sum()
-    if np.isfinite(weights).all():
-        return np.asarray(weights)
-    return weights_from_log(log_sparsity(mean_distance, exponent, n_class_rows))
+    return np.asarray(weights) if np.isfinite(weights).all() else log_weights(kept, dtype)
 
 
-def allocate_exactly(n: int, weights: Floats) -> list[int]:
-    """Share n rows by the largest remainder: the parts sum to n, each within 1 of n * weight.
+def largest_remainder(n: int, weights: Floats) -> list[int]:
+    """Share n rows: the parts sum to n, each within 1 of n * weight.
 
-    Equal remainders go to the lower cluster first.
+    Equal remainders go to the lower cluster first. Of 10 rows with the weights .26, .37, .37 the
+    quotas are 2.6, 3.7, 3.7; their floors sum to 8, and the two missing rows go to the second and
+    the third cluster: 2, 4, 4.
     """
     quota = n * weights
     parts = np.floor(quota).astype(np.int64)
@@ -76,17 +170,11 @@ def allocate_exactly(n: int, weights: Floats) -> list[int]:
         # n beyond 2**53 rounds up: take the surplus back from the smallest remainders
         parts[np.argsort(quota - parts, kind="stable")[:-missing]] -= 1
     order = np.argsort(parts - quota, kind="stable")
-    for place in range(missing):
-        parts[order[place % len(order)]] += 1
+    for turn in range(missing):
+        parts[order[turn % len(order)]] += 1
     return [int(part) for part in parts]
 
 
-def allocate_ceiling(n: int, weights: Floats) -> list[int]:
+def ceilings(n: int, weights: Floats) -> list[int]:
     """imbalanced-learn's ``ceil(n * weight)``: up to one row too many for each cluster."""
     return [math.ceil(np.int64(n) * weight) for weight in weights]
-
-
-def columns(rows: Sequence[tuple[float, float, int]]) -> tuple[Floats, Floats, Ints]:
-    """Mean distances, exponents and rows of the class, as arrays of their own types."""
-    distances, exponents, sizes = zip(*rows, strict=True)
-    return np.array(distances, float), np.array(exponents, float), np.array(sizes, np.int64)

@@ -8,26 +8,26 @@ from typing import Any
 from ..errors import InputError, ParameterError, TooFewRowsError
 from .strategy import Label
 
-SHOWN = 10
-MOST_BLOCKS = 1_000_000  # of synthetic rows, at least a task each
+_SHOWN = 10
+_MOST_BLOCKS = 1_000_000  # of synthetic rows, at least a task each
 
 
 def check_dimensions(shape: Sequence[float]) -> None:
     """X has rows and columns."""
     if len(shape) != 2 or shape[1] == 0:
-        mend = "X.reshape(-1, 1)" if len(shape) < 3 else "X.reshape(len(X), -1)"
+        hint = "X.reshape(-1, 1)" if len(shape) < 3 else "X.reshape(len(X), -1)"
         raise InputError(
             f"Found array with dim {len(shape)} and shape {tuple(shape)}: X needs rows and at "
-            f"least one column of features, e.g. {mend}."
+            f"least one column of features, e.g. {hint}."
         )
 
 
 def check_lengths(n_rows: Sequence[int], n_labels: Sequence[int]) -> None:
     """Every chunk has as many labels as rows, and there are some."""
-    for place, (rows, labels) in enumerate(zip(n_rows, n_labels, strict=True)):
+    for chunk, (rows, labels) in enumerate(zip(n_rows, n_labels, strict=True)):
         if rows != labels:
             raise InputError(
-                f"X and y have inconsistent numbers of samples: chunk {place} has {rows} rows and "
+                f"X and y have inconsistent numbers of samples: chunk {chunk} has {rows} rows and "
                 f"{labels} labels (in all {sum(n_rows)} and {sum(n_labels)}). Take both from the "
                 "same frame, or select the same rows of both."
             )
@@ -42,7 +42,7 @@ def check_finite(
     n_nan: Sequence[int], n_inf: Sequence[int], n_huge: Sequence[int], names: Sequence[Any]
 ) -> None:
     """No value of X is missing, infinite, or so large that its square overflows."""
-    for counts, word, mend in (
+    for counts, word, hint in (
         (n_nan, "NaN", "Fill or drop them first, e.g. X = X.fillna(X.mean())."),
         (n_inf, "infinity", "Clip or drop them first, e.g. X = X.clip(-1e100, 1e100)."),
         (
@@ -51,11 +51,11 @@ def check_finite(
             "Rescale X, e.g. with sklearn.preprocessing.StandardScaler, or clip it.",
         ),
     ):
-        places = [place for place, count in enumerate(counts) if count]
-        if places:
-            listed = ", ".join(f"column {names[p]!r} has {counts[p]}" for p in places[:SHOWN])
-            more = f" and {len(places) - SHOWN} columns more" if len(places) > SHOWN else ""
-            raise InputError(f"Input X contains {word}: {listed}{more}. {mend}")
+        columns = [column for column, count in enumerate(counts) if count]
+        if columns:
+            listed = ", ".join(f"column {names[c]!r} has {counts[c]}" for c in columns[:_SHOWN])
+            more = f" and {len(columns) - _SHOWN} columns more" if len(columns) > _SHOWN else ""
+            raise InputError(f"Input X contains {word}: {listed}{more}. {hint}")
 
 
 def check_labels(n_missing: int, n_continuous: int, n_not_one_hot: int) -> None:
@@ -130,8 +130,8 @@ def check_sizes(
 
 def check_blocks(n_synthetic: int, block_rows: int) -> None:
     """The synthetic rows are no more than a scheduler can be asked for."""
-    if n_synthetic > MOST_BLOCKS * block_rows:
+    if n_synthetic > _MOST_BLOCKS * block_rows:
         raise ParameterError(
-            f"sampling_strategy asks for {n_synthetic:,} synthetic rows, more than {MOST_BLOCKS:,} "
+            f"sampling_strategy asks for {n_synthetic:,} synthetic rows, more than {_MOST_BLOCKS:,} "
             f"blocks of {block_rows:,}: is one of its counts a slip?"
         )

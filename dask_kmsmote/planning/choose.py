@@ -1,113 +1,234 @@
-"""Which clusters are kept for a class, and why the others are not."""
+"""Choose: which clusters are kept for a class, and why the others are not.
+
+A cluster is kept for a class if the class has a large enough share of its rows (the threshold) and
+rows enough for its neighbours (k + 1). What "large enough" and "enough" mean exactly is a recipe's
+(`Rules`); the order of the questions, and the words for the answers, are the same for all.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NoClusterError
+from .groups import GroupPlan
 from .strategy import Label
 
-Table = NDArray[np.int64]
+_Counts = Mapping[Label, int]
 
-EMPTY, BELOW, FEW = "empty", "below threshold", "too few rows"
+_EMPTY, _BELOW, _FEW = "empty", "below threshold", "too few rows"
 
 
-class ClusterChoice(NamedTuple):
-    """One cluster seen from one class; `reason` is empty where the cluster is kept."""
+class Standing(NamedTuple):
+    """One cluster seen from one class, in rows.
 
-    cluster_id: int
+    Attributes
+    ----------
+    n_rows, n_class_rows
+        Rows of the cluster, and those of the class among them.
+    total, class_total
+        The same of all clusters together.
+    """
+
     n_rows: int
     n_class_rows: int
-    class_share: float
-    reason: str
+    total: int
+    class_total: int
+
+    @property
+    def share(self) -> float:
+        """Share of the class in the cluster; NaN where that is empty."""
+        return self.n_class_rows / self.n_rows if self.n_rows else math.nan
 
 
-def auto_thresholds(
-    counts: Mapping[Label, int], amounts: Mapping[Label, int], compat: bool
-) -> dict[Label, float]:
-    """Threshold of each class to generate.
+class Rules(Protocol):
+    """What a recipe decides about clusters."""
 
-    Its share of all rows; with `compat`, half its share of the rows to generate.
+    @property
+    def auto_thresholds(self) -> Callable[[_Counts, _Counts], dict[Label, float]]:
+        """The threshold of each class to generate, from rows by class and rows to make."""
+
+    @property
+    def is_below(self) -> Callable[[Standing, float, bool], bool]:
+        """Whether a cluster is below a threshold, and whether that was "auto"."""
+
+    @property
+    def has_too_few(self) -> Callable[[Standing, int], bool]:
+        """Whether a cluster has too few rows of the class for so many neighbours."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Every cluster of every class to generate, judged.
+
+    Attributes
+    ----------
+    groups
+        In output order, by class and then by cluster; not yet with weights and counts.
+    thresholds
+        By class.
     """
-    wanted = {label: n for label, n in amounts.items() if n > 0}
-    if compat:
-        total = sum(wanted.values())
-        return {label: n / total / 2 for label, n in wanted.items()}
-    total = sum(counts.values())
-    return {label: counts[label] / total for label in wanted}
+
+    groups: tuple[GroupPlan, ...]
+    thresholds: dict[Label, float]
+
+    @property
+    def kept(self) -> list[int]:
+        """Numbers of the groups that are kept."""
+        return [number for number, group in enumerate(self.groups) if group.kept]
 
 
-def choose_clusters(
-    table: Table, column: int, threshold: float | None, n_neighbors: int, compat: bool
-) -> list[ClusterChoice]:
-    """Judge every cluster for one class.
+def choose(
+    table: NDArray[np.int64],
+    counts: _Counts,
+    amounts: _Counts,
+    n_neighbors: int,
+    threshold: float | str,
+    rules: Rules,
+) -> Choice:
+    """Judge every cluster of every class to generate.
 
     Parameters
     ----------
     table
         Rows by cluster and class, shape (n_clusters, n_classes).
-    column
-        The class.
-    threshold
-        Least share of the class in a kept cluster; None compares with its share of all rows, in
-        integers, so that some cluster always reaches it.
+    counts, amounts
+        Rows of each class, and rows to make, both in label order.
     n_neighbors
         Least rows of the class in a kept cluster: k + 1.
-    compat
-        Judge by imbalanced-learn's float product, which loses some clusters of k + 1 rows.
+    threshold
+        Least share of the class in a kept cluster, or "auto".
+    rules
+        A recipe.
+
+    Raises
+    ------
+    NoClusterError
+        None is kept for some class: with the numbers that would keep one.
     """
-    total, class_total = int(table.sum()), int(table[:, column].sum())
-    choices = []
+    automatic = threshold == "auto"
+    thresholds = rules.auto_thresholds(counts, amounts)
+    if not automatic:
+        thresholds = dict.fromkeys(thresholds, float(threshold))
+    if len(table) == 1:  # all rows are in one cluster: there is nothing to choose
+        automatic, thresholds = False, dict.fromkeys(thresholds, -math.inf)
+    groups: list[GroupPlan] = []
+    for column, label in enumerate(counts):
+        if label in thresholds:
+            judged = _judge(table, column, label, n_neighbors, thresholds[label], automatic, rules)
+            _require_kept(judged, n_neighbors)
+            groups += judged
+    return Choice(tuple(groups), thresholds)
+
+
+def _judge(
+    table: NDArray[np.int64],
+    column: int,
+    label: Label,
+    n_neighbors: int,
+    threshold: float,
+    automatic: bool,
+    rules: Rules,
+) -> list[GroupPlan]:
+    totals = int(table.sum()), int(table[:, column].sum())
+    groups = []
     for cluster_id, row in enumerate(table):
-        n, m = int(row.sum()), int(row[column])
-        share = m / n if n else math.nan
-        if n == 0:
-            reason = EMPTY
-        elif (m * total < class_total * n) if threshold is None else share < threshold:
-            reason = BELOW
-        elif (share * n if compat else m) < n_neighbors:
-            reason = FEW
-        else:
-            reason = ""
-        choices.append(ClusterChoice(cluster_id, n, m, share, reason))
-    return choices
+        standing = Standing(int(row.sum()), int(row[column]), *totals)
+        reason = ""
+        if standing.n_rows == 0:
+            reason = _EMPTY
+        elif rules.is_below(standing, threshold, automatic):
+            reason = _BELOW
+        elif rules.has_too_few(standing, n_neighbors):
+            reason = _FEW
+        groups.append(
+            GroupPlan(
+                class_label=label,
+                cluster_id=cluster_id,
+                n_rows=standing.n_rows,
+                n_class_rows=standing.n_class_rows,
+                class_share=standing.share,
+                threshold=threshold,
+                kept=not reason,
+                reason=reason,
+            )
+        )
+    return groups
 
 
-def require_kept(
-    choices: list[ClusterChoice], label: Label, threshold: float, n_neighbors: int
-) -> None:
-    """Raise `NoClusterError`, with the numbers that would keep a cluster, where none is kept."""
-    if any(not choice.reason for choice in choices):
+def shares_of_all(counts: _Counts, amounts: _Counts) -> dict[Label, float]:
+    """Each class's share of all rows: some cluster always reaches it."""
+    total = sum(counts.values())
+    return {label: counts[label] / total for label, n in amounts.items() if n > 0}
+
+
+def half_shares_to_make(
+    counts: _Counts,  # noqa: ARG001 - a rule's
+    amounts: _Counts,
+) -> dict[Label, float]:
+    """Half of each class's share of the rows to make: imbalanced-learn's rule."""
+    total = sum(amounts.values())
+    return {label: n / total / 2 for label, n in amounts.items() if n > 0}
+
+
+def is_below_share(standing: Standing, threshold: float, automatic: bool) -> bool:
+    """Whether the share is less; an automatic one is compared with the class's of all, in integers.
+
+    A class of 3 rows in 9 that has 1 row in a cluster of 3 is not below its own share, whatever the
+    two quotients round to: 1 * 9 < 3 * 3 does not hold.
+    """
+    if automatic:
+        return standing.n_class_rows * standing.total < standing.class_total * standing.n_rows
+    return standing.share < threshold
+
+
+def is_below_number(standing: Standing, threshold: float, automatic: bool) -> bool:  # noqa: ARG001
+    """Whether the share is less than the number, wherever that came from."""
+    return standing.share < threshold
+
+
+def has_too_few(standing: Standing, n_neighbors: int) -> bool:
+    """Whether the class has fewer rows than that in the cluster."""
+    return standing.n_class_rows < n_neighbors
+
+
+def has_too_few_by_product(standing: Standing, n_neighbors: int) -> bool:
+    """imbalanced-learn's product of floats, which loses some clusters: (3 / 47) * 47 < 3."""
+    return standing.share * standing.n_rows < n_neighbors
+
+
+def _require_kept(groups: list[GroupPlan], n_neighbors: int) -> None:
+    if any(group.kept for group in groups):
         return
-    large_enough = [c for c in choices if c.n_class_rows >= n_neighbors]
+    large_enough = [group for group in groups if group.n_class_rows >= n_neighbors]
     if large_enough:
-        best = max(large_enough, key=lambda c: c.class_share)
+        best = max(large_enough, key=lambda group: group.class_share)
         head = "The best share there is"
     else:
-        best = max(choices, key=lambda c: (c.n_class_rows > 1, c.reason == FEW, c.n_class_rows))
+        best = max(groups, key=lambda g: (g.n_class_rows > 1, g.reason == _FEW, g.n_class_rows))
         head = "No cluster has as many rows; the nearest to it"
     raise NoClusterError(
-        f"No clusters found with sufficient samples of class {label!r}: a cluster is kept if at "
-        f"least {threshold:.6g} of its rows (cluster_balance_threshold) and at least "
-        f"{n_neighbors} rows (k_neighbors + 1) are of the class. {head}: {best.class_share:.6g}, "
-        f"in cluster {best.cluster_id} with {best.n_rows} rows, {best.n_class_rows} of them of "
-        f"the class. {_mend(best, threshold, n_neighbors)}"
+        f"No clusters found with sufficient samples of class {best.class_label!r}: a cluster is "
+        f"kept if at least {best.threshold:.6g} of its rows (cluster_balance_threshold) and at "
+        f"least {n_neighbors} rows (k_neighbors + 1) are of the class. {head}: "
+        f"{best.class_share:.6g}, in cluster {best.cluster_id} with {best.n_rows} rows, "
+        f"{best.n_class_rows} of them of the class. {_hint(best, n_neighbors)}"
     )
 
 
-def _mend(best: ClusterChoice, threshold: float, n_neighbors: int) -> str:
-    mends = []
-    if best.class_share < threshold:
-        mends.append(f"cluster_balance_threshold={math.floor(best.class_share * 1e6) / 1e6:g}")
-    if best.reason == FEW or best.n_class_rows < n_neighbors:
+def _hint(best: GroupPlan, n_neighbors: int) -> str:
+    hints = []
+    if best.class_share < best.threshold:
+        hints.append(f"cluster_balance_threshold={math.floor(best.class_share * 1e6) / 1e6:g}")
+    if best.reason == _FEW or best.n_class_rows < n_neighbors:
         # one less even at k + 1 rows: imbalanced-learn's float product loses some such clusters
         k = min(best.n_class_rows, n_neighbors - 1) - 1
         if k < 1:
             return "Fewer clusters (kmeans_estimator) would bring its rows together."
-        mends.append(f"k_neighbors={k}")
-    return f"{' and '.join(mends)} or lower would keep it; so may fewer clusters."
+        hints.append(f"k_neighbors={k}")
+    return f"{' and '.join(hints)} or lower would keep it; so may fewer clusters."

@@ -1,5 +1,9 @@
 """Where blocks begin and end: integers in, integers out.
 
+    cut(10, 4)               [(0, 4), (4, 8), (8, 10)]
+    offsets([4, 0, 3])       [0, 4, 4, 7]
+    bundle([4, 4, 9, 1], 8)  [(0, 2), (2, 3), (3, 4)]    4 + 4 fit, 9 stays alone
+
 Nothing here depends on how the input is chunked, except `bundle`, which only says what is merged
 with what and keeps the order.
 """
@@ -28,10 +32,10 @@ def bundle(sizes: Sequence[int], limit: int, fan_in: int = FAN_IN) -> list[tuple
     """
     runs: list[tuple[int, int]] = []
     start, total = 0, 0
-    for place, size in enumerate(sizes):
-        if place > start and (total + size > limit or place - start == fan_in):
-            runs.append((start, place))
-            start, total = place, 0
+    for number, size in enumerate(sizes):
+        if number > start and (total + size > limit or number - start == fan_in):
+            runs.append((start, number))
+            start, total = number, 0
         total += size
     if sizes:
         runs.append((start, len(sizes)))

@@ -1,14 +1,20 @@
-"""What a plan shows, whatever it is shown on: a title, facts, and a table for each class."""
+"""What a plan shows: the same title, facts, warnings and tables as text and as HTML.
+
+`Display` holds what is shown, made once from the plan; `as_text` is for terminals and logs,
+`as_html` for notebooks: no script, no asset, and the page's own colours, dark or light.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
+from textwrap import fill
 
 from .groups import GroupPlan
 from .strategy import Label
 
-COLUMNS = (
+_COLUMNS = (
     "cluster",
     "rows",
     "class rows",
@@ -18,12 +24,12 @@ COLUMNS = (
     "weight",
     "new rows",
 )
-MOST_LINES = 50  # of a class; the report has them all
+_MOST_LINES = 50  # of a class; the report has them all
 
 
 @dataclass(frozen=True)
-class Line:
-    """One cluster: cells under `COLUMNS`, and why it was not kept, or how it was measured."""
+class ClusterLine:
+    """One cluster: cells under `_COLUMNS`, and why it was not kept, or how it was measured."""
 
     cells: tuple[str, ...]
     note: str
@@ -32,27 +38,27 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Table:
+class ClassTable:
     """One class: its heading, its clusters, and what is said of those left out."""
 
     heading: str
-    lines: tuple[Line, ...]
+    lines: tuple[ClusterLine, ...]
     rest: str
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Display:
     """All of a plan that is shown."""
 
     title: str
     facts: str
-    tables: tuple[Table, ...]
+    tables: tuple[ClassTable, ...]
     warnings: tuple[str, ...]
 
 
 def class_tables(
     counts: Mapping[Label, int], amounts: Mapping[Label, int], groups: Sequence[GroupPlan]
-) -> tuple[Table, ...]:
+) -> tuple[ClassTable, ...]:
     """A table for each class to generate."""
     by_class = {
         label: [group for group in groups if group.class_label == label] for label in amounts
@@ -64,15 +70,15 @@ def class_tables(
     )
 
 
-def _table(label: Label, n_rows: int, amount: int, groups: Sequence[GroupPlan]) -> Table:
+def _table(label: Label, n_rows: int, amount: int, groups: Sequence[GroupPlan]) -> ClassTable:
     heading = (
         f"class {label!r}: {n_rows:,} rows + {amount:,} to make, "
         f"{sum(group.kept for group in groups)} of {len(groups)} clusters kept"
     )
     ranked = sorted(groups, key=lambda group: (-group.n_synthetic, -group.n_class_rows))
-    shown, left_out = ranked[:MOST_LINES], ranked[MOST_LINES:]
+    shown, left_out = ranked[:_MOST_LINES], ranked[_MOST_LINES:]
     lines = tuple(_line(group) for group in sorted(shown, key=lambda group: group.cluster_id))
-    return Table(heading, lines, _rest(left_out))
+    return ClassTable(heading, lines, _rest(left_out))
 
 
 def _rest(groups: Sequence[GroupPlan]) -> str:
@@ -83,7 +89,7 @@ def _rest(groups: Sequence[GroupPlan]) -> str:
     return f"{len(groups)} more clusters, {n_kept} of them kept: {made:,} new rows (see report_)"
 
 
-def _line(group: GroupPlan) -> Line:
+def _line(group: GroupPlan) -> ClusterLine:
     judged = (
         str(group.cluster_id),
         f"{group.n_rows:,}",
@@ -92,11 +98,85 @@ def _line(group: GroupPlan) -> Line:
         f"{group.threshold:.4g}",
     )
     if not group.kept:
-        return Line((*judged, "", "", ""), group.reason, kept=False, weight=0.0)
+        return ClusterLine((*judged, "", "", ""), group.reason, kept=False, weight=0.0)
     notes = []
     if group.mean_distance_se > 0:
         notes.append(f"mean distance +- {group.mean_distance_se:.2g}")
     if group.neighbor_recall < 1:
         notes.append(f"neighbours' recall {group.neighbor_recall:.3g}")
     cells = (*judged, f"{group.mean_distance:.6g}", f"{group.weight:.4g}", f"{group.n_synthetic:,}")
-    return Line(cells, ", ".join(notes), kept=True, weight=group.weight)
+    return ClusterLine(cells, ", ".join(notes), kept=True, weight=group.weight)
+
+
+_WIDTH = 100
+
+
+def as_text(display: Display) -> str:
+    """Title, facts, a table for each class, warnings."""
+    parts = [display.title, display.facts]
+    for table in display.tables:
+        parts += _text_table(table)
+    parts += [fill(f"Warning: {warning}", _WIDTH) for warning in display.warnings]
+    return "\n".join(parts)
+
+
+def _text_table(table: ClassTable) -> list[str]:
+    rows = [_COLUMNS, *(line.cells for line in table.lines)]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(_COLUMNS))]
+    notes = ["", *(line.note for line in table.lines)]
+    lines = [
+        "  ".join(["", *(cell.rjust(width) for cell, width in zip(row, widths, strict=True)), note])
+        for row, note in zip(rows, notes, strict=True)
+    ]
+    rest = [f"  {table.rest}"] if table.rest else []
+    return [table.heading, *(line.rstrip() for line in lines), *rest]
+
+
+_FRAME = "font-size:.9em;line-height:1.4;color:inherit"
+_SCROLL = "max-height:26em;overflow:auto"
+_CELL = "text-align:right;padding:.1em .7em;border:0;background:none;white-space:nowrap"
+_LEFT = _CELL.replace("right", "left", 1)
+_DIM = ";opacity:.6"
+_BAR = (
+    "display:inline-block;height:.6em;margin-left:.5em;background:currentColor;opacity:.45;"
+    "vertical-align:baseline;width:{width:.2f}em"
+)
+_BAR_EMS = 4.0
+_HEAD = "border-bottom:1px solid currentColor;font-weight:600"
+
+
+def as_html(display: Display) -> str:
+    """Title, facts, warnings, and a table for each class that can be folded."""
+    warnings = "".join(
+        f'<div style="border-left:.3em solid currentColor;padding-left:.6em;margin:.3em 0">'
+        f"<b>Warning:</b> {escape(warning)}</div>"
+        for warning in display.warnings
+    )
+    tables = "".join(_html_table(table) for table in display.tables)
+    return (
+        f'<div style="{_FRAME}"><b>{escape(display.title)}</b><div>{escape(display.facts)}</div>'
+        f"{warnings}{tables}</div>"
+    )
+
+
+def _html_table(table: ClassTable) -> str:
+    head = "".join(
+        f'<th scope="col" style="{_CELL};{_HEAD}">{escape(name)}</th>' for name in (*_COLUMNS, "")
+    )
+    body = "".join(_html_row(line) for line in table.lines)
+    rest = f"<div>{escape(table.rest)}</div>" if table.rest else ""
+    return (
+        f'<details open style="margin:.4em 0"><summary>{escape(table.heading)}</summary>'
+        f'<div style="{_SCROLL}"><table style="border-collapse:collapse;margin:.2em 0">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{rest}</details>"
+    )
+
+
+def _html_row(line: ClusterLine) -> str:
+    style = _CELL if line.kept else _CELL + _DIM
+    cells = "".join(f'<td style="{style}">{escape(cell)}</td>' for cell in line.cells)
+    bar = ""
+    if line.kept:
+        bar = f'<span style="{_BAR.format(width=_BAR_EMS * line.weight)}"></span> '
+    note = f'<td style="{_LEFT}{"" if line.kept else _DIM}">{bar}{escape(line.note)}</td>'
+    return f"<tr>{cells}{note}</tr>"

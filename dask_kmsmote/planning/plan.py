@@ -1,30 +1,36 @@
-"""The decision, before a single row is made: who gets how many rows, and why."""
+"""The decision, before a single row is made: who gets how many rows, and why.
+
+A plan lists every cluster of every class to generate, by class label and then by cluster: that is
+the order of the synthetic rows. Where a class of cluster 0, 1, 2 gets 5, 0, 7 rows, in blocks of
+at most 4, the blocks are
+
+    group  0     0     2     2
+    block  0     1     0     1
+    rows   0-3   4     0-3   4-6
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import accumulate
 from typing import Any, NamedTuple
 
-from numpy.typing import DTypeLike
+import numpy as np
+from numpy.typing import NDArray
 
-from ..errors import ParameterError
 from . import advice
-from . import allocate as allocation
-from . import html
-from . import text
-from .groups import ClusteringSummary, FeatureSpread, GroupPlan
 from .cuts import cut
-from .plain import build, parse
-from .display import Sheet, class_tables
+from .display import Display, as_html, as_text, class_tables
+from .groups import ClusteringSummary, FeatureSpread, GroupPlan
 from .strategy import Label
 
-PLAN_VERSION = 3
+_PLAN_VERSION = 3
 
 
-class SynthesisBlock(NamedTuple):
+class BlockPlan(NamedTuple):
     """One block of the output: rows [start, start + n_rows) of a group's synthetic rows."""
 
     group: int
@@ -75,7 +81,7 @@ class SamplingPlan:
     clustering: ClusteringSummary
     row_bytes: int
     spread: FeatureSpread | None = None
-    version: int = PLAN_VERSION
+    version: int = _PLAN_VERSION
 
     @property
     def n_rows(self) -> int:
@@ -92,63 +98,27 @@ class SamplingPlan:
         """Bytes of the features of the result, originals included, dense and in memory."""
         return (self.n_rows + self.n_synthetic) * self.row_bytes
 
-    def blocks(self) -> Iterator[SynthesisBlock]:
+    def blocks(self) -> Iterator[BlockPlan]:
         """Output blocks, in output order."""
-        for place, group in enumerate(self.groups):
+        for number, group in enumerate(self.groups):
             for block, (start, stop) in enumerate(cut(group.n_synthetic, self.block_rows)):
-                yield SynthesisBlock(place, block, start, stop - start)
+                yield BlockPlan(number, block, start, stop - start)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, dicts, numbers and strings; NaN becomes None."""
-        plain: dict[str, Any] = _plain(asdict(self))
+        plain: dict[str, Any] = _as_plain(asdict(self))
         return plain
 
     def to_json(self, *, indent: int | None = None) -> str:
         """`to_dict` as strict JSON."""
         return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
 
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> SamplingPlan:
-        """The plan that `to_dict` wrote.
-
-        Raises
-        ------
-        ParameterError
-            The content is not a plan of this version.
-        """
-        version = content.get("version") if isinstance(content, dict) else None
-        if version != PLAN_VERSION:
-            raise ParameterError(
-                f"This is not a plan of version {PLAN_VERSION}. Make the plan again with "
-                "KMeansSMOTE.fit(X, y)."
-            )
-        plan: SamplingPlan = build(cls, content, "The plan")
-        if plan.block_rows < 1:
-            raise ParameterError("The plan has blocks of 0 rows: they have 1 or more.")
-        known = dict(plan.class_counts).keys()
-        strange = [label for label, _ in plan.amounts if label not in known]
-        strange += [group.class_label for group in plan.groups if group.class_label not in known]
-        if strange:
-            raise ParameterError(f"The plan has no count of the class {strange[0]!r}.")
-        return replace(plan, groups=tuple(_with_threshold(group) for group in plan.groups))
-
-    @classmethod
-    def from_json(cls, text: str) -> SamplingPlan:
-        """The plan that `to_json` wrote.
-
-        Raises
-        ------
-        ParameterError
-            The text is no JSON, or not a plan of this version.
-        """
-        return cls.from_dict(parse(text))
-
     @property
     def warnings(self) -> tuple[str, ...]:
         """What to look at before rows are made, and what would mend it."""
         return advice.warnings_of(self.groups, self.spread)
 
-    def _sheet(self) -> Sheet:
+    def _display(self) -> Display:
         title = (
             f"SamplingPlan: {self.n_rows:,} rows + {self.n_synthetic:,} synthetic, "
             f"{self.n_features} features"
@@ -156,10 +126,10 @@ class SamplingPlan:
         facts = (
             f"{self.clustering.n_clusters} clusters ({self.clustering.estimator}), "
             f"k_neighbors={self.k_neighbors}, exponent {self._exponents()}, compat={self.compat}, "
-            f"seed {self.seed}, about {format_bytes(self.n_bytes)} in all"
+            f"seed {self.seed}, about {_format_bytes(self.n_bytes)} in all"
         )
         tables = class_tables(dict(self.class_counts), dict(self.amounts), self.groups)
-        return Sheet(title, facts, tables, self.warnings)
+        return Display(title=title, facts=facts, tables=tables, warnings=self.warnings)
 
     def _exponents(self) -> str:
         found = sorted({group.exponent for group in self.groups if group.kept})
@@ -168,64 +138,64 @@ class SamplingPlan:
         return " to ".join(f"{value:.4g}" for value in dict.fromkeys((found[0], found[-1])))
 
     def __str__(self) -> str:
-        return text.render(self._sheet())
+        return as_text(self._display())
 
     # what a terminal shows of a value
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return html.render(self._sheet())
+        return as_html(self._display())
 
 
-def format_bytes(n: int) -> str:
-    """Bytes in a unit that fits."""
+class Region(NamedTuple):
+    """Synthetic rows of one class: rows [start, stop), counted behind the originals.
+
+    `class_code` is the number of the class in the plan's `class_counts`.
+    """
+
+    class_code: int
+    start: int
+    stop: int
+
+
+def synthetic_regions(plan: SamplingPlan) -> list[Region]:
+    """A region for each class that has synthetic rows, in the plan's order.
+
+    Of 100 originals, with 30 new rows of class 1 and 20 of class 2: [100, 130) and [130, 150).
+    """
+    codes = {label: code for code, (label, _) in enumerate(plan.class_counts)}
+    made: dict[int, int] = {}
+    for group in plan.groups:
+        code = codes[group.class_label]
+        made[code] = made.get(code, 0) + group.n_synthetic
+    stops = accumulate(made.values(), initial=plan.n_rows)
+    return [
+        Region(code, start, start + n)
+        for (code, n), start in zip(made.items(), stops, strict=False)
+        if n
+    ]
+
+
+def groups_at(plan: SamplingPlan, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number in `plan.groups` of some synthetic rows, counted behind the originals."""
+    stops = plan.n_rows + np.cumsum([group.n_synthetic for group in plan.groups])
+    return np.searchsorted(stops, rows, side="right").astype(np.int64)
+
+
+def _format_bytes(n: int) -> str:
     size, unit = float(n), 0
     while size >= 1024 and unit < 5:
         size, unit = size / 1024, unit + 1
     return f"{size:.3g} {('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')[unit]}"
 
 
-def _with_threshold(group: GroupPlan) -> GroupPlan:
-    # only one number of a plan may be infinite
-    return replace(group, threshold=-math.inf) if math.isnan(group.threshold) else group
-
-
-def _plain(value: Any) -> Any:
+def _as_plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _as_plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if hasattr(value, "item"):
+        return [_as_plain(item) for item in value]
+    if hasattr(value, "item"):  # numpy's own numbers
         value = value.item()
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return value if math.isfinite(value) else None  # JSON has neither NaN nor infinity
     return value if value is None or isinstance(value, bool | int | str) else str(value)
-
-
-def allocate(
-    groups: Sequence[GroupPlan], amounts: dict[Label, int], precision: DTypeLike | None = None
-) -> tuple[GroupPlan, ...]:
-    """The same groups with weights and counts, from their mean distances.
-
-    With a `precision`, by imbalanced-learn's arithmetic in it; else exact counts.
-    """
-    allocated: list[GroupPlan] = []
-    for label, amount in amounts.items():
-        mine = [group for group in groups if group.class_label == label]
-        kept = [group for group in mine if group.kept]
-        if not kept:
-            continue
-        columns = allocation.columns(
-            [(group.mean_distance, group.exponent, group.n_class_rows) for group in kept]
-        )
-        if precision is not None:
-            weights = allocation.linear_weights(*columns, precision)
-            parts = allocation.allocate_ceiling(amount, weights)
-        else:
-            weights = allocation.weights_from_log(allocation.log_sparsity(*columns))
-            parts = allocation.allocate_exactly(amount, weights)
-        shares = iter(zip(weights, parts, strict=True))
-        for group in mine:
-            weight, part = next(shares) if group.kept else (0.0, 0)
-            allocated.append(replace(group, weight=float(weight), n_synthetic=part))
-    return tuple(allocated)

@@ -8,8 +8,7 @@ from typing import Any
 
 from ..errors import ParameterError
 from ..planning.groups import GroupPlan
-from ..planning.plan import SamplingPlan
-from ..planning.regions import synthetic_regions
+from ..planning.plan import SamplingPlan, synthetic_regions
 from .style import (
     COLORS,
     DARK,

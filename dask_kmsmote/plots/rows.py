@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import InputError, ParameterError
-from ..inspection.sample import open_result, where_held
-from ..kernels.rows.blocks import Rows, as_dense, take
 from ..inspection.comparison import nearest_distances, on_components, own_nearest_distances
+from ..inspection.fitted import FittedSampler
+from ..inspection.sample import open_result, where_held
 from ..inspection.sampling import LabelSample, query_of, sample_synthetic
-from ..kernels.seeding import Floats, Ints, root_seed
-from ..planning.plan import SamplingPlan
-from ..planning.regions import synthetic_regions
+from ..kernels.rows.blocks import Floats, Ints, Rows, as_dense, take
+from ..kernels.seeding import root_seed
+from ..planning.plan import SamplingPlan, synthetic_regions
 from .style import COLORS, DARK, GREY, SHAPES, add_legend, axes_of, repeated
 
 
@@ -41,7 +41,7 @@ class Sample(NamedTuple):
 def scatter(
     X_resampled: Any,
     y_resampled: Any,
-    sampler: Any,
+    sampler: FittedSampler,
     ax: Any = None,
     *,
     features: Sequence[Any] | None = None,
@@ -111,7 +111,7 @@ def scatter(
 def nearest_original_distances(
     X_resampled: Any,
     y_resampled: Any,
-    sampler: Any,
+    sampler: FittedSampler,
     ax: Any = None,
     *,
     class_label: Any = None,
@@ -187,25 +187,32 @@ def _class_shown(plan: SamplingPlan, class_label: Any) -> int:
     return labels.index(class_label)
 
 
-def _draw(X: Any, y: Any, sampler: Any, codes: Sequence[int], n_sample: int, seed: int) -> Sample:
+def _draw(
+    X: Any, y: Any, sampler: FittedSampler, codes: Sequence[int], n_sample: int, seed: int
+) -> Sample:
     plan: SamplingPlan = sampler.plan_
     regions = [region for region in synthetic_regions(plan) if region.class_code in codes]
     size = max(2, n_sample // (len(codes) + len(regions)))
-    query = query_of(plan, sampler.layout == "interleave", dict.fromkeys(codes, size), seed)
+    query = query_of(plan, sampler.order_, dict.fromkeys(codes, size), seed)
     with where_held(X, y, n_jobs=sampler.n_jobs):
-        opened = open_result(X, y)
-        _check_rows(sum(opened.lengths), plan)
-        labels = opened.labels(query)
+        result = open_result(X, y)
+        _check_rows(result.n_rows, plan)
+        labels = result.labels(query)
         _check_labels(labels, plan)
         chosen = [labels.originals[code] for code in codes]
         chosen += sample_synthetic(regions, size, seed)
-        rows = opened.rows_at(query.order.positions(np.concatenate(chosen)))
+        rows = result.rows_at(query.order.positions(np.concatenate(chosen)))
     bounds = np.cumsum([0, *map(len, chosen)])
     numbers = [np.arange(low, high) for low, high in pairwise(bounds)]
     originals = dict(zip(codes, numbers, strict=False))
     made = [region.class_code for region in regions]
     synthetic = dict(zip(made, numbers[len(codes) :], strict=True))
-    return Sample(rows, originals, synthetic, opened.blocks.feature_names)
+    return Sample(
+        rows=rows,
+        originals=originals,
+        synthetic=synthetic,
+        feature_names=result.chunks.feature_names,
+    )
 
 
 def _check_rows(n_rows: int, plan: SamplingPlan) -> None:

@@ -3,6 +3,13 @@
 They run on blocks whose size follows from the data's shape alone, so that the centres do not
 depend on how the input is chunked. What dask-ml leaves open is settled between passes: an empty
 cluster keeps its centre (dask-ml moves it to the origin).
+
+A block is written once, from slices of the chunks that it lies in (`da.rechunk` would copy twice):
+
+    chunks   [0 ............ 700)[700 ...... 1000)
+    blocks   [0 ... 400)[400 ....... 800)[800 1000)
+    slices   [0 ... 400)[400 700)
+                                 [700 800)[800 1000)
 """
 
 from __future__ import annotations
@@ -12,45 +19,38 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-from dask._task_spec import List, Task, TaskRef
-from dask.highlevelgraph import HighLevelGraph
+from dask.delayed import Delayed
 
 from ...dependencies import explained, require_parameters
-from ...kernels.rows.blocks import between
-from ...kernels.clusters.learning import Floats, shifted
+from ...kernels.clusters.learning import shifted
+from ...kernels.rows.blocks import Floats, between
 from ...planning.cuts import block_rows, cut, offsets
-from ..dask.naming import named_after
-from ..dask.tasks import Tasks
+from ..dask.own_keys import named_after
+from ..dask.tasks import Tasks, as_array, blocks_of
 
 BLOCK_BYTES = 16 * 2**20, 32 * 2**20  # of a block, least and most
-BLOCKS = 64  # wished for between those bounds
+_BLOCKS = 64  # wished for between those bounds
 
 
 def lloyd_blocks(tasks: Tasks, matrix: da.Array, offset: Floats) -> da.Array:
-    """The rows minus an offset and a column of ones, in blocks for Lloyd's passes.
-
-    A block is written once, from the chunks that it lies in: `da.rechunk` would copy twice.
-    """
-    n, n_features = sum(matrix.chunks[0]), len(offset)
+    """The rows minus an offset and a column of ones, in blocks for Lloyd's passes."""
+    lengths, n_features = matrix.chunks[0], len(offset)
+    n = sum(lengths)
     low, high = (block_rows(n_features + 1, size) for size in BLOCK_BYTES)
-    ranges = cut(n, min(max(low, -(-n // BLOCKS)), high))
-    starts, name = offsets(matrix.chunks[0]), f"kmsmote-clustering-block-{tasks.token}"
-    graph: dict[Any, Task] = {}
-    needed: list[list[TaskRef]] = [[] for _ in ranges]
-    edges = sorted({start for start, _ in ranges} | set(starts))
-    for number, (start, stop) in enumerate(pairwise(edges)):
+    size = min(max(low, -(-n // _BLOCKS)), high)
+    parts: list[list[Delayed]] = [[] for _ in cut(n, size)]
+    rows, starts = blocks_of(matrix), offsets(lengths)
+    edges = sorted({start for start, _ in cut(n, size)} | set(starts))
+    for start, stop in pairwise(edges):
+        # of chunks that start at the same row, all but the last are empty
         chunk = int(np.searchsorted(starts, start, side="right")) - 1
-        part = TaskRef((matrix.name, chunk, 0))
-        if (start, stop) != (starts[chunk], starts[chunk + 1]):
-            key = (f"kmsmote-clustering-slice-{tasks.token}", number)
-            graph[key] = Task(key, between, part, start - starts[chunk], stop - starts[chunk])
-            part = TaskRef(key)
-        needed[start // ranges[0][1]].append(part)
-    for number, parts in enumerate(needed):
-        graph[name, number, 0] = Task((name, number, 0), shifted, List(*parts), offset)
-    chunks = (tuple(stop - start for start, stop in ranges), (n_features + 1,))
-    layers = HighLevelGraph.from_collections(name, graph, [matrix])
-    return da.Array(layers, name, chunks, meta=np.empty((0, 0)))
+        part, first = rows[chunk], starts[chunk]
+        if (start, stop) != (first, starts[chunk + 1]):
+            part = tasks("clustering-slice", between, part, start - first, stop - first)
+        parts[start // size].append(part)
+    blocks = [tasks("clustering-block", shifted, own, offset) for own in parts]
+    chunks = tuple(stop - start for start, stop in cut(n, size))
+    return as_array(blocks, (chunks, (n_features + 1,)), np.empty((0, 0)), over=[matrix])
 
 
 def find_k_means() -> Any:
@@ -86,7 +86,8 @@ def lloyd(
     k_means, centers = find_k_means(), np.column_stack([centers, np.ones(len(centers))])
     shifts: list[float] = []
     while len(shifts) < max_iter and (not shifts or shifts[-1] > tolerance):
-        with named_after("lloyd", f"{blocks.name}-{len(shifts)}"):
+        with named_after("clustering-lloyd", f"{blocks.name}-{len(shifts)}"):
+            # one pass a call: dask-ml's own tolerance is absolute, and it moves empty clusters
             _, found, _ = k_means(blocks, len(centers), init=centers, max_iter=1, tol=0.0)
         empty = found[:, -1] == 0
         found[empty] = centers[empty]

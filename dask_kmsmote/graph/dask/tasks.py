@@ -1,7 +1,9 @@
-"""Named tasks: a key reads ``kmsmote-<stage>-<token>``, so that a dashboard shows the stages.
+"""Named tasks: a key reads ``kmsmote-<stage>-…-<token>``, so that a dashboard shows the stages.
 
 They are put into graphs here and not by `dask.delayed`, which culls the graphs of all tasks in a
-list argument each time: quadratic in the chunks, as measured.
+list argument each time: quadratic in the chunks, as measured. A graph of ours is one layer,
+whatever it holds: 15,000 layers, one for each output block, take 91 s to materialize and optimize,
+and one of as many tasks little.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ class Tasks:
     def __call__(self, stage: str, function: Callable[..., Any], *args: Any) -> Delayed:
         """One call of a module-level function, as a task.
 
-        An argument may be a task, or a list with tasks in it; anything else is passed as it is.
+        An argument may be a task or a block of an array, or a list with some in it; anything else
+        is passed as it is.
         """
         number = self._made.get(stage, 0)
         self._made[stage] = number + 1
@@ -83,14 +86,38 @@ def compute(*parts: Delayed) -> list[Any]:
     return list(dask.compute(*_in_one_layer(parts)))
 
 
-def as_array(parts: Sequence[Delayed], chunks: tuple[tuple[int, ...], ...], meta: Any) -> da.Array:
-    """An array of one column of blocks, each a task, in one layer."""
+def blocks_of(array: da.Array) -> list[TaskRef]:
+    """The blocks of an array of one column of them, as arguments of tasks.
+
+    What is made of them names the array, see `as_array`: its own layers stay as they are, so that
+    they can still be optimized.
+    """
+    rest = (0,) * (array.ndim - 1)
+    return [TaskRef((array.name, number, *rest)) for number in range(array.numblocks[0])]
+
+
+def as_array(
+    parts: Sequence[Delayed],
+    chunks: tuple[tuple[int, ...], ...],
+    meta: Any,
+    over: Sequence[da.Array] = (),
+) -> da.Array:
+    """An array of one column of blocks, each a task, in one layer.
+
+    Parameters
+    ----------
+    parts, chunks, meta
+        A task for each block, the chunks, and an empty block.
+    over
+        Arrays whose blocks the tasks were given.
+    """
     (first, number), rest = parts[0].key, (0,) * (len(chunks) - 1)
     name = f"{first}-{number}-array"
     graph = _flat_graph(parts)
-    for place, part in enumerate(parts):
-        graph[name, place, *rest] = Alias((name, place, *rest), part.key)
-    return da.Array(HighLevelGraph({name: graph}, {name: set()}), name, chunks, meta=meta)
+    for block, part in enumerate(parts):
+        graph[name, block, *rest] = Alias((name, block, *rest), part.key)
+    layers = HighLevelGraph.from_collections(name, graph, over)
+    return da.Array(layers, name, chunks, meta=meta)
 
 
 def _in_one_layer(parts: Sequence[Delayed]) -> list[Delayed]:
@@ -118,6 +145,11 @@ def _flat_graph(parts: Sequence[Delayed]) -> dict[Any, Any]:
 def _reference(arg: Any) -> Any:
     if isinstance(arg, Delayed):
         return TaskRef(arg.key)
-    if isinstance(arg, list) and any(isinstance(part, Delayed) for part in arg):
+    if isinstance(arg, list) and any(isinstance(part, Delayed | TaskRef) for part in arg):
         return List(*[_reference(part) for part in arg])
     return arg
+
+
+def same(value: Any) -> Any:
+    """The value: one object in the graph, that many tasks share."""
+    return value

@@ -16,14 +16,14 @@ from dask.base import get_scheduler
 from dask.callbacks import Callback as TaskCallback
 
 from ... import events
-from ...events import Callback, StageProgressed, tell
+from ...events import Callback, StageProgressed, emit
 
 INTERVAL = 0.5  # seconds between two looks
 
 
 @contextmanager
 def stage(name: str, callbacks: Sequence[Callback], *, frames: bool = False) -> Iterator[None]:
-    """Tell the callbacks of a stage, and give its tasks a span ``kmsmote-<name>``.
+    """Emit the events of a stage, and give its tasks a span ``kmsmote-<name>``.
 
     Dask frames ignore spans, and warn of them: none where the body makes such.
     """
@@ -52,18 +52,18 @@ def _progress(client: Any, name: str, callbacks: Sequence[Callback]) -> Abstract
     if not callbacks:
         return nullcontext()
 
-    def told(n_done: int, n_tasks: int) -> None:
-        tell(callbacks, StageProgressed(name, n_done, n_tasks))
+    def emit_progress(n_done: int, n_tasks: int) -> None:
+        emit(callbacks, StageProgressed(name, n_done, n_tasks))
 
-    return _Counting(told) if client is None else _asking(client, told)
+    return _Counting(emit_progress) if client is None else _asking(client, emit_progress)
 
 
 class _Counting(TaskCallback):  # type: ignore[misc] # Dask has no types
     """Counts the tasks of local schedulers."""
 
-    def __init__(self, told: Callable[[int, int], None]) -> None:
+    def __init__(self, report: Callable[[int, int], None]) -> None:
         super().__init__()
-        self.told, self.n_done, self.n_tasks, self.last = told, 0, 0, perf_counter()
+        self.report, self.n_done, self.n_tasks, self.last = report, 0, 0, perf_counter()
 
     def _start_state(self, dsk: Any, state: Any) -> None:  # noqa: ARG002 - Dask's signature
         self.n_tasks += len(state["waiting"]) + len(state["ready"])
@@ -72,21 +72,21 @@ class _Counting(TaskCallback):  # type: ignore[misc] # Dask has no types
         self.n_done += 1
         if perf_counter() - self.last >= INTERVAL:
             self.last = perf_counter()
-            self.told(self.n_done, self.n_tasks)
+            self.report(self.n_done, self.n_tasks)
 
 
 @contextmanager
-def _asking(client: Any, told: Callable[[int, int], None]) -> Iterator[None]:
-    before = count_tasks(client)
+def _asking(client: Any, report: Callable[[int, int], None]) -> Iterator[None]:
+    before = _count_tasks(client)
     over = threading.Event()
 
     def ask() -> None:
         while before is not None and not over.wait(INTERVAL):
-            now = count_tasks(client)
+            now = _count_tasks(client)
             if now is None or over.is_set():
                 return
             n_tasks = max(now[1] - before[1], 0)
-            told(min(max(now[0] - before[0], 0), n_tasks), n_tasks)
+            report(min(max(now[0] - before[0], 0), n_tasks), n_tasks)
 
     asking = threading.Thread(target=ask, name="kmsmote-progress", daemon=True)
     asking.start()
@@ -98,7 +98,7 @@ def _asking(client: Any, told: Callable[[int, int], None]) -> Iterator[None]:
         asking.join(timeout=2 * INTERVAL)
 
 
-def count_tasks(client: Any) -> tuple[int, int] | None:
+def _count_tasks(client: Any) -> tuple[int, int] | None:
     """Tasks that a cluster has done, and all that it knows; None where it does not answer."""
 
     # not at the top of a module: it travels by value, as a scheduler may lack this package

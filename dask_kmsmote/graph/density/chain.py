@@ -1,20 +1,24 @@
 """A chain of an approximate search: every row of a group goes to a cell, and what is found, back.
 
 Where a group has many blocks, its cells are parted first into `PARTS` runs, and the rows of each
-run merged, and so on: tasks grow as blocks * log(blocks), not as blocks * cells.
+run merged, and so on: tasks grow as blocks * log(blocks), not as blocks * cells. With 64 blocks and
+64 cells:
+
+    64 blocks  --route-->  16 runs of 4 cells, each in 64 parts
+    a run      --merge-->  4 parts of 16 blocks  --route-->  4 cells, each in 4 parts
+    a cell     --trees-->  what was found for the rows of each of its 4 parts
+    back       --split-->  what was found for the rows of each of the 64 blocks
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from dask.delayed import Delayed
 
-from ...kernels.neighbors.cells import Found, route, search_cell, split_found
-from ...kernels.groups.pieces import GroupRows, join_groups
-from ...kernels.seeding import stream
+from ...kernels.groups.pieces import join_groups
+from ...kernels.neighbors.cells import grow_in_cell, route, split_found
 from ...planning.cuts import cut
 from ..dask.tasks import Tasks
 
@@ -62,20 +66,25 @@ class Chain(NamedTuple):
         if n_cells == 1:
             key = (*self.key, first)
             found = self.tasks(
-                "trees", grow_in_cell, parts, edges, self.k, self.n_trees, self.seed, key
+                "density-trees", grow_in_cell, parts, edges, self.k, self.n_trees, self.seed, key
             )
-            return [[part] for part in self._items("found", found, len(parts))]
+            return [[part] for part in self._items("density-found", found, len(parts))]
         step = max(1, n_cells // PARTS)
         firsts = range(first, first + n_cells, step)
         routed = [
-            self._items("cell-part", self.tasks("route", route, part, cells, firsts), len(firsts))
+            self._items(
+                "density-cell-part",
+                self.tasks("density-route", route, part, cells, firsts),
+                len(firsts),
+            )
             for part in parts
         ]
         founds: list[list[Delayed]] = [[] for _ in parts]
         for number, start in enumerate(firsts):
             own = [run[number] for run in routed]
-            for place, found in enumerate(self._search_merged(own, edges, start, step, cells)):
-                founds[place] += found
+            merged = self._search_merged(own, edges, start, step, cells)
+            for found, new in zip(founds, merged, strict=True):
+                found += new
         return founds
 
     def _search_merged(
@@ -89,27 +98,17 @@ class Chain(NamedTuple):
         if n_cells == 1:
             return self.search(parts, edges, first, 1, cells)
         runs = cut(len(parts), PARTS)
-        merged = [self.tasks("cell-merge", join_groups, parts[low:high]) for low, high in runs]
+        merged = [
+            self.tasks("density-cell-merge", join_groups, parts[low:high]) for low, high in runs
+        ]
         merged_edges = [edges[low] for low, _ in runs] + [edges[-1]]
         founds = []
         for (low, high), found in zip(
             runs, self.search(merged, merged_edges, first, n_cells, cells), strict=True
         ):
-            split = self.tasks("found-split", split_found, found, edges[low : high + 1])
-            founds += [[part] for part in self._items("found", split, high - low)]
+            split = self.tasks("density-found-split", split_found, found, edges[low : high + 1])
+            founds += [[part] for part in self._items("density-found", split, high - low)]
         return founds
 
     def _items(self, stage: str, listed: Delayed, n: int) -> list[Delayed]:
-        return [self.tasks(stage, operator.getitem, listed, place) for place in range(n)]
-
-
-def grow_in_cell(
-    parts: Sequence[GroupRows],
-    edges: Sequence[int],
-    k: int,
-    n_trees: int,
-    seed: int,
-    key: tuple[int, ...],
-) -> list[Found]:
-    """Trees in one cell; what was found by part."""
-    return search_cell(parts, edges, k, n_trees, stream(seed, *key))
+        return [self.tasks(stage, operator.getitem, listed, number) for number in range(n)]

@@ -7,77 +7,32 @@ an approximate search.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from dask.delayed import Delayed
 
+from ...errors import InputError, LowRecallWarning
+from ...kernels.groups.picking import measure_own_pairs, measure_picked_pairs, sample_pairs
 from ...kernels.neighbors import density as kernel
-from ...kernels.making.imbalanced_learn import MATRIX_ROWS
 from ...kernels.neighbors.density import Range
-from ...kernels.groups.moments import Moments, draw_pairs, measure_moments
-from ...kernels.groups.picking import Picked, pick, together
-from ...kernels.groups.pieces import GroupRows
-from ...kernels.seeding import PAIRS, Choices, stream
+from ...kernels.seeding import PAIRS
+from ...planning.allocate import resolve_exponent
+from ...planning.choose import Choice
 from ...planning.cuts import FAN_IN, block_rows, cut
-from .search import LargeGroup, search
+from ...planning.groups import GroupPlan
 from ..dask.tasks import Tasks, compute, persist
+from ..gather import Gathering, Group
+from ..settings import Settings
+from .search import RECALL, LargeGroup, search
 
 QUERY_ROWS = 8192  # a pair of ranges is a quarter of a second of work
-SAMPLED_PAIRS = 2**21  # the standard error of the mean is about 1e-4 of it
+_SAMPLED_PAIRS = 2**21  # the standard error of the mean is about 1e-4 of it
 PAIR_BYTES = 16 * 2**20  # of the rows on each side of a task
-PAIR_TASKS = 32  # at most, so that wide rows are sampled less
-
-
-class Search(NamedTuple):
-    """How neighbours are found.
-
-    Attributes
-    ----------
-    k
-        Neighbours of each row.
-    estimator
-        The user's search object, or None for the package's own search.
-    compat
-        Round mean distances and choose neighbours as imbalanced-learn does.
-    exact_rows
-        Largest group whose pairs are all looked at; None where all groups are such.
-    seed
-        Root seed.
-    """
-
-    k: int
-    estimator: Any
-    compat: bool
-    exact_rows: int | None
-    seed: int
-
-
-@dataclass(frozen=True)
-class Group:
-    """A kept group in cluster memory.
-
-    Attributes
-    ----------
-    key
-        Class and cluster.
-    n_rows, size, n_features
-        Its rows, the rows of a block, and the columns.
-    blocks
-        A task for each block.
-    density
-        A task: mean distance, standard error, neighbours.
-    """
-
-    key: tuple[int, int]
-    n_rows: int
-    size: int
-    n_features: int
-    blocks: list[Delayed]
-    density: Delayed | None = None
+_PAIR_TASKS = 32  # at most, so that wide rows are sampled less
 
 
 class Measure(NamedTuple):
@@ -97,60 +52,133 @@ class Measure(NamedTuple):
     recall: float
 
 
-def measure(tasks: Tasks, groups: Sequence[Group], by: Search) -> tuple[list[Group], list[Measure]]:
-    """Keep the groups and their densities in cluster memory, and bring the measures here."""
-    kept = iter(persist(*[block for group in groups for block in group.blocks]))
-    held = [replace(group, blocks=[next(kept) for _ in group.blocks]) for group in groups]
-    large = {
-        group.key: LargeGroup(
-            group.blocks, group.n_rows, group.size, group.n_features, by.k, by.seed, group.key
+@dataclass(frozen=True)
+class DenseGroup:
+    """A kept group and its density.
+
+    Attributes
+    ----------
+    group
+        Its rows.
+    density
+        A task: mean distance, standard error, neighbours; kept in cluster memory.
+    measure
+        The numbers of it.
+    """
+
+    group: Group
+    density: Delayed
+    measure: Measure
+
+
+@dataclass(frozen=True)
+class Densities:
+    """Densities of the kept groups, in the order of the plan."""
+
+    groups: list[DenseGroup]
+
+    def of(self, choice: Choice, settings: Settings, n_features: int) -> list[GroupPlan]:
+        """The groups of a choice with what was measured, and the exponents for it.
+
+        Raises
+        ------
+        InputError
+            A mean distance overflows.
+        """
+        measured = list(choice.groups)
+        for number, dense in zip(choice.kept, self.groups, strict=True):
+            group, found = measured[number], dense.measure
+            _judge(group, found)
+            measured[number] = replace(
+                group,
+                mean_distance=found.mean,
+                mean_distance_se=found.error,
+                neighbor_recall=found.recall,
+                exponent=resolve_exponent(
+                    settings.exponent, n_features, group.n_class_rows, settings.recipe
+                ),
+            )
+        return measured
+
+
+def _judge(group: GroupPlan, found: Measure) -> None:
+    where = f"class {group.class_label!r} in cluster {group.cluster_id}"
+    if not np.isfinite(found.mean):
+        raise InputError(
+            f"Squared distances between rows of {where} overflow float64: rescale X, e.g. with "
+            "sklearn.preprocessing.StandardScaler."
         )
-        for group in held
+    if found.recall < RECALL:
+        warnings.warn(
+            f"The approximate search found {found.recall:.1%} of the nearest rows of {where}, "
+            f"which has {group.n_class_rows} rows. For all of them pass exact_rows=None (all "
+            "pairs), more clusters, or a search of your own as k_neighbors.",
+            LowRecallWarning,
+            stacklevel=2,
+        )
+
+
+def measure_densities(tasks: Tasks, gathering: Gathering, settings: Settings) -> Densities:
+    """Keep the densities of all groups in cluster memory, and bring the measures here; computes."""
+    by = settings.search
+    large = {
+        group.key: LargeGroup(group=group, k=by.k, seed=settings.seed)
+        for group in gathering.groups
         if by.exact_rows is not None and group.n_rows > by.exact_rows
     }
     if by.estimator is None:
         search(tasks, list(large.values()))
-    densities = [_density(tasks, group, large.get(group.key), by) for group in held]
-    densities = persist(*densities)
-    held = [replace(group, density=task) for group, task in zip(held, densities, strict=True)]
-    means = compute(*[tasks("density-mean", kernel.mean_distance, d) for d in densities])
-    measures = [
-        Measure(mean, error, _recall(large.get(group.key), by))
-        for group, (mean, error) in zip(held, means, strict=True)
-    ]
-    return held, measures
+    made = [_density(tasks, group, large.get(group.key), settings) for group in gathering.groups]
+    densities = persist(*made)
+    means = compute(*[tasks("density-mean", kernel.mean_distance, own) for own in densities])
+    return Densities(
+        [
+            DenseGroup(
+                group, density, Measure(mean, error, _recall(large.get(group.key), settings))
+            )
+            for group, density, (mean, error) in zip(
+                gathering.groups, densities, means, strict=True
+            )
+        ]
+    )
 
 
-def _recall(large: LargeGroup | None, by: Search) -> float:
-    if by.estimator is not None:
+def _recall(large: LargeGroup | None, settings: Settings) -> float:
+    if settings.search.estimator is not None:
         return np.nan
     return 1.0 if large is None or large.better_exact else large.recall
 
 
-def _density(tasks: Tasks, group: Group, large: LargeGroup | None, by: Search) -> Delayed:
+def _density(tasks: Tasks, group: Group, large: LargeGroup | None, settings: Settings) -> Delayed:
+    by, recipe = settings.search, settings.recipe
     if by.estimator is None and large is not None and not large.better_exact:
-        return tasks("density-join", kernel.from_sample, _sampled(tasks, group, by), large.nearest)
+        sampled = _sampled(tasks, group, settings.seed)
+        return tasks("density-join", kernel.from_sample, sampled, large.nearest)
     if by.estimator is None:
         return _from_pairs(tasks, group, by.k)
-    found = tasks("neighbors", kernel.searched, by.estimator, group.blocks, by.compat)
-    if by.compat and group.n_rows <= MATRIX_ROWS:
+    found = tasks(
+        "density-neighbors", kernel.searched, by.estimator, group.blocks, recipe.without_self
+    )
+    if group.n_rows <= recipe.matrix_rows:
         mean = tasks("density", kernel.by_matrix, group.blocks)
     elif large is None:
         mean = _from_pairs(tasks, group, 0)
     else:
-        mean = tasks("density-join", kernel.from_sample, _sampled(tasks, group, by), [])
+        sampled = _sampled(tasks, group, settings.seed)
+        mean = tasks("density-join", kernel.from_sample, sampled, [])
     return tasks("density-join", kernel.with_neighbors, mean, found)
 
 
 def _from_pairs(tasks: Tasks, group: Group, k: int) -> Delayed:
     held = [
         (block, Range(start + low, start + high, low))
-        for block, (start, stop) in zip(group.blocks, cut(group.n_rows, group.size), strict=True)
+        for block, (start, stop) in zip(group.blocks, group.ranges, strict=True)
         for low, high in cut(stop - start, QUERY_ROWS)
     ]
     pairs: dict[Range, list[Delayed]] = {own: [] for _, own in held}
     for (left, a), (right, b) in combinations_with_replacement(held, 2):
         pair = tasks("density", kernel.measure_pairs, left, right, a, b, k)
+        # a range with itself is one pair, and not two
         for own in dict.fromkeys((a, b)):
             pairs[own].append(pair)
     ranges = [_gather_range(tasks, own, mine) for own, mine in pairs.items()]
@@ -165,36 +193,18 @@ def _gather_range(tasks: Tasks, own: Range, pairs: list[Delayed]) -> Delayed:
     return parts[0] if len(parts) == 1 else tasks.tree("density-range", kernel.merge_range, parts)
 
 
-def _sampled(tasks: Tasks, group: Group, by: Search) -> list[Delayed]:
+def _sampled(tasks: Tasks, group: Group, seed: int) -> list[Delayed]:
     m = group.n_rows
     size = block_rows(group.n_features, PAIR_BYTES)
-    n = min(SAMPLED_PAIRS, m * (m - 1) // 2, size * PAIR_TASKS)
+    n = min(_SAMPLED_PAIRS, m * (m - 1) // 2, size * _PAIR_TASKS)
     parts = []
     for number, (start, stop) in enumerate(cut(n, size)):
         key = (PAIRS, *group.key, number)
         if len(group.blocks) == 1:
-            args = group.blocks[0], m, stop - start, by.seed, key
-            parts.append(tasks("pairs", measure_own_pairs, *args))
+            args = group.blocks[0], m, stop - start, seed, key
+            parts.append(tasks("density-pairs", measure_own_pairs, *args))
             continue
-        pairs = tasks("pairs-drawn", draw, m, stop - start, by.seed, key)
-        picked = [
-            tasks("pick", pick, block, pairs, start)
-            for block, (start, _) in zip(group.blocks, cut(m, group.size), strict=True)
-        ]
-        parts.append(tasks("pairs", measure_picked_pairs, picked, pairs))
+        pairs = tasks("density-pairs-drawn", sample_pairs, m, stop - start, seed, key)
+        picked = group.pick(tasks, "density-pick", pairs)
+        parts.append(tasks("density-pairs", measure_picked_pairs, picked, pairs))
     return parts
-
-
-def draw(m: int, n: int, seed: int, key: tuple[int, ...]) -> Choices:
-    """Pairs of a group of m rows, from their own stream."""
-    return draw_pairs(m, n, stream(seed, *key))
-
-
-def measure_own_pairs(block: GroupRows, m: int, n: int, seed: int, key: tuple[int, ...]) -> Moments:
-    """Moments of sampled pairs of a group that is held in one block."""
-    return measure_moments(block.rows, block.rows, draw(m, n, seed, key))
-
-
-def measure_picked_pairs(picked: Sequence[Picked], pairs: Choices) -> Moments:
-    """Moments of sampled pairs from their rows in all blocks."""
-    return measure_moments(*together(picked, pairs))

@@ -7,14 +7,13 @@ import re
 from typing import Any
 
 from ...errors import InputError
-from ...planning.plain import load_strictly
 from .location import Location
 
 MANIFEST = "_kmsmote.json"
-MANIFEST_VERSION = 1
+_MANIFEST_VERSION = 1
 DRAFT = "_kmsmote-"  # begins the names of drafts on object stores
 RUN = re.compile("[0-9a-f]{32}")
-KINDS: dict[str, type | tuple[type, ...]] = {
+_KINDS: dict[str, type | tuple[type, ...]] = {
     "run": str,
     "finished": str,
     "seconds": (int, float),
@@ -23,8 +22,18 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "classes": dict,
     "source": dict,
     "plan": dict,
+    "plan_text": str,
 }
-OUTSIDE = re.compile(r"^$|^/|^[A-Za-z]:|\\|://|::|(^|/)\.\.?(/|$)")
+_OUTSIDE = re.compile(r"^$|^/|^[A-Za-z]:|\\|://|::|(^|/)\.\.?(/|$)")
+
+
+def _load_strictly(text: str | bytes) -> Any:
+    """JSON as `json.loads` has it, but for NaN and infinity, which are a ValueError."""
+    return json.loads(text, parse_constant=_refuse)
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"it has {name}")
 
 
 def read_manifest(location: Location) -> dict[str, Any] | None:
@@ -42,12 +51,12 @@ def read_manifest(location: Location) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        content = load_strictly(text)
+        content = _load_strictly(text)
     except (ValueError, RecursionError) as error:
         raise _not_ours(location, f"is not JSON ({error})") from error
-    if not isinstance(content, dict) or content.get("manifest_version") != MANIFEST_VERSION:
-        raise _not_ours(location, f"has no manifest_version {MANIFEST_VERSION}")
-    for name, kind in KINDS.items():
+    if not isinstance(content, dict) or content.get("manifest_version") != _MANIFEST_VERSION:
+        raise _not_ours(location, f"has no manifest_version {_MANIFEST_VERSION}")
+    for name, kind in _KINDS.items():
         value = content.get(name)
         wide = isinstance(value, int | float) and not abs(value) < 2**63
         if name in content and (wide or not isinstance(value, kind)):
@@ -68,7 +77,7 @@ def part_paths(manifest: dict[str, Any], location: Location) -> set[str]:
         raise _not_ours(location, "does not name its files")
     paths = {part["path"] for part in parts}
     for path in sorted(paths):
-        if OUTSIDE.search(path):
+        if _OUTSIDE.search(path):
             raise _not_ours(location, f"names a file outside of its place, {path!r}")
     return paths
 
@@ -82,7 +91,7 @@ def _not_ours(location: Location, what: str) -> InputError:
 
 def write_manifest(location: Location, content: dict[str, Any]) -> dict[str, Any]:
     """Write the manifest in one piece, and return it."""
-    manifest = {"manifest_version": MANIFEST_VERSION, **content}
+    manifest = {"manifest_version": _MANIFEST_VERSION, **content}
     text = json.dumps(manifest, indent=1)
     location.fs.pipe_file(f"{location.path}/{MANIFEST}", text.encode())
     return manifest
@@ -101,7 +110,8 @@ def require_manifest(location: Location) -> dict[str, Any]:
         raise InputError(
             f"{location.shown!r} has no {MANIFEST}: no run has finished there. Check the path."
         )
-    if not KINDS.keys() <= manifest.keys() or not _tells_counts(manifest):
+    # runs of the first version told the plan in numbers alone
+    if not _KINDS.keys() - {"plan_text"} <= manifest.keys() or not _tells_counts(manifest):
         raise _not_ours(location, "is incomplete")
     return manifest
 

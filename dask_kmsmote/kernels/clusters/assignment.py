@@ -8,17 +8,22 @@ chunks; equal distances go to the lower centre.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ...errors import ParameterError
-from ..rows.blocks import Rows, as_dense
 from ..compiled import compiled
+from ..rows.blocks import Floats, Ints, Rows, as_dense
 
-Floats = NDArray[np.float64]
+
+class Labeler(Protocol):
+    """Finds the clusters of rows."""
+
+    def label(self, rows: Rows) -> tuple[NDArray[np.integer[Any]], float]:
+        """Cluster of each row, shape (m,), and the inertia: NaN where there are no centres."""
 
 
 def nearest_center(rows: Floats, centers: Floats) -> tuple[NDArray[np.int32], float]:
@@ -49,18 +54,20 @@ def _assign(rows: Floats, columns: Floats, labels: NDArray[np.int32]) -> float:
     squared = np.empty(n_clusters)
     inertia = 0.0
     for i in range(len(rows)):
-        for place in range(n_clusters):
-            difference = rows[i, 0] - columns[0, place]
-            squared[place] = difference * difference
+        # the inner loop runs over the centres, which are contiguous: it vectorises, and each sum
+        # is still added up feature by feature
+        for cluster in range(n_clusters):
+            difference = rows[i, 0] - columns[0, cluster]
+            squared[cluster] = difference * difference
         for feature in range(1, n_features):
             value = rows[i, feature]
-            for place in range(n_clusters):
-                difference = value - columns[feature, place]
-                squared[place] += difference * difference
+            for cluster in range(n_clusters):
+                difference = value - columns[feature, cluster]
+                squared[cluster] += difference * difference
         best = 0
-        for place in range(1, n_clusters):
-            if squared[place] < squared[best]:
-                best = place
+        for cluster in range(1, n_clusters):
+            if squared[cluster] < squared[best]:
+                best = cluster
         labels[i] = best
         inertia += squared[best]
     return inertia
@@ -81,7 +88,7 @@ class Predictor(NamedTuple):
 
     estimator: Any
 
-    def label(self, rows: Rows) -> tuple[NDArray[np.integer], float]:
+    def label(self, rows: Rows) -> tuple[NDArray[np.integer[Any]], float]:
         """Cluster of each row, and NaN."""
         if rows.shape[0] == 0:
             return np.empty(0, dtype=np.int32), math.nan
@@ -89,7 +96,7 @@ class Predictor(NamedTuple):
             return np.asarray(self.estimator.predict(rows)), math.nan
 
 
-def require_labels(labels: Any, n_rows: int, n_clusters: int) -> NDArray[np.int64]:
+def require_labels(labels: Any, n_rows: int, n_clusters: int) -> Ints:
     """The clusters that a clusterer gave to rows, as integers; negative ones mean none.
 
     Raises

@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import sparse
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from ...planning.cuts import block_rows
-from ...threads import Shared
-from ..rows.blocks import Rows, as_dense
+from ...process import ProcessSetting, muted
+from ..rows.blocks import Floats, Rows, as_dense, is_sparse
 
-Floats = NDArray[np.float64]
-
-START_ROWS = 20_000
-START_ROWS_PER_CLUSTER = 100
-REFINING_FACTOR = 10
-REFINING_BYTES = 64 * 2**20
-REFINING_PASSES = 10
+_START_ROWS = 20_000
+_START_ROWS_PER_CLUSTER = 100
+_REFINING_FACTOR = 10
+_REFINING_BYTES = 64 * 2**20
+_REFINING_PASSES = 10
 # rows that differ by less than KMeans' own rounding; the clusters without any stay empty
-_QUIET = Shared(muted="Number of distinct clusters")
+_QUIET = ProcessSetting(partial(muted, "Number of distinct clusters"))
 
 
 def start_size(n_clusters: int) -> int:
     """Rows of the sample that starting centres are found on."""
-    return max(START_ROWS, START_ROWS_PER_CLUSTER * n_clusters)
+    return max(_START_ROWS, _START_ROWS_PER_CLUSTER * n_clusters)
 
 
 def refining_size(n_clusters: int, n_features: int) -> int:
     """Rows of the sample that starting centres are refined on; fewer where they are wide."""
-    fitting = max(block_rows(n_features, REFINING_BYTES), 10 * n_clusters)
-    return min(REFINING_FACTOR * start_size(n_clusters), fitting)
+    fitting = max(block_rows(n_features, _REFINING_BYTES), 10 * n_clusters)
+    return min(_REFINING_FACTOR * start_size(n_clusters), fitting)
 
 
 class Spread(NamedTuple):
@@ -78,7 +75,7 @@ def refine_best(starts: Sequence[Start], rows: Rows) -> Floats:
     if len(np.unique(centers, axis=0)) < len(centers):
         return centers
     with _QUIET, threadpool_limits(1):
-        kmeans = KMeans(len(centers), init=centers, n_init=1, max_iter=REFINING_PASSES)
+        kmeans = KMeans(len(centers), init=centers, n_init=1, max_iter=_REFINING_PASSES)
         return np.asarray(kmeans.fit(as_dense(rows)).cluster_centers_)
 
 
@@ -106,7 +103,12 @@ def shifted(parts: Sequence[Rows], offset: Floats) -> Floats:
     start = 0
     for part in parts:
         stop = start + part.shape[0]
-        dense = part.toarray() if sparse.issparse(part) else part
+        dense: Any = part.toarray() if is_sparse(part) else part
         np.subtract(dense, offset, out=out[start:stop, :-1])
         start = stop
     return out
+
+
+def labels_between(fitted: Any, start: int, stop: int) -> Any:
+    """Labels that a fit gave to some of its rows."""
+    return fitted.labels_[start:stop]

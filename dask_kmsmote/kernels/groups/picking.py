@@ -1,52 +1,119 @@
-"""Rows of a group by their numbers, brought together from the blocks that hold them."""
+"""Rows of a group by their numbers, brought together from the blocks that hold them.
+
+A group of more rows than a block has its rows 0 ... m - 1 in several blocks. What asks for some of
+them sends the numbers to every block, and gets each row once, however often it was asked for:
+
+    blocks        rows 0-3        rows 4-7
+    wanted        5 1 5 0
+    picked        0 1             5
+    together      numbers 0 1 5, and wanted stands in them at 2 1 2 0
+
+Sampled pairs, whose distances estimate a group's mean distance, are picked in the same way.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..rows.blocks import Rows, stack, take
+from ..rows.blocks import Ints, Rows, as_dense, stack, take
+from ..seeding import stream
 from .pieces import GroupRows
-from ..seeding import Choices, Ints
 
 
 class Picked(NamedTuple):
-    """Those of some chosen rows that one block holds, and their places among the chosen."""
+    """Some rows of a group, each once, and their numbers, ascending."""
 
-    at_base: Ints
-    bases: Rows
-    at_neighbor: Ints
-    neighbors: Rows
+    numbers: Ints
+    rows: Any
 
 
-def pick(block: GroupRows, choices: Choices, start: int) -> Picked:
-    """Base rows and neighbours that a block holds; it begins at row `start` of the group."""
-    stop = start + block.rows.shape[0]
-    at_base = np.flatnonzero((choices.base >= start) & (choices.base < stop))
-    at_neighbor = np.flatnonzero((choices.neighbor >= start) & (choices.neighbor < stop))
-    return Picked(
-        at_base,
-        take(block.rows, choices.base[at_base] - start),
-        at_neighbor,
-        take(block.rows, choices.neighbor[at_neighbor] - start),
-    )
+def pick(block: GroupRows, wanted: Ints, start: int) -> Picked:
+    """Those of the wanted rows that a block holds; it begins at row `start` of the group.
+
+    Parameters
+    ----------
+    block, start
+        The block.
+    wanted
+        Numbers in the group, of any shape, some perhaps twice.
+    """
+    inside = (wanted >= start) & (wanted < start + block.rows.shape[0])
+    numbers = np.unique(wanted[inside])
+    return Picked(numbers, take(block.rows, numbers - start))
 
 
-def together(picked: Sequence[Picked], choices: Choices) -> tuple[Rows, Rows, Choices]:
-    """Base rows and neighbours of all blocks, and the choices numbered in these."""
-    own = choices._replace(
-        base=_inverse([part.at_base for part in picked]),
-        neighbor=_inverse([part.at_neighbor for part in picked]),
-    )
-    bases = stack([part.bases for part in picked])
-    neighbors = stack([part.neighbors for part in picked])
-    return bases, neighbors, own
+def join_picked(parts: Sequence[Picked]) -> Picked:
+    """What was picked in all blocks, in their order."""
+    # blocks hold ascending runs of numbers, so the joined numbers ascend too
+    numbers = np.concatenate([part.numbers for part in parts])
+    return Picked(numbers, stack([part.rows for part in parts]))
 
 
-def _inverse(parts: Sequence[Ints]) -> Ints:
-    places = np.concatenate(parts)
-    inverse = np.empty_like(places)
-    inverse[places] = np.arange(len(places))
-    return inverse
+def index_in(picked: Picked, wanted: Ints) -> Ints:
+    """Where the wanted rows stand among the picked ones, all of which are there."""
+    return np.searchsorted(picked.numbers, wanted).astype(np.int64)
+
+
+def pick_in_order(parts: Sequence[Picked], wanted: Ints) -> Any:
+    """The wanted rows, dense and in their order, from what was picked in all blocks."""
+    picked = join_picked(parts)
+    return as_dense(take(picked.rows, index_in(picked, wanted)))
+
+
+class Moments(NamedTuple):
+    """Number of distances, their mean, and the sum of squared deviations from it."""
+
+    n: int
+    mean: float
+    deviation: float
+
+
+def draw_pairs(m: int, n: int, rng: np.random.Generator) -> Ints:
+    """N pairs of different rows of m, each pair equally likely, with replacement; shape (2, n).
+
+    The second is as many rows behind the first as a number in 1 ... m - 1, around the end: of m = 3
+    rows, first 2 and a step of 2 give second (2 + 2) % 3 = 1, and never 2 itself.
+    """
+    first = rng.integers(0, m, n)
+    return np.stack([first, (first + rng.integers(1, m, n)) % m])
+
+
+def sample_pairs(m: int, n: int, seed: int, key: tuple[int, ...]) -> Ints:
+    """Pairs of a group of m rows, from their own stream."""
+    return draw_pairs(m, n, stream(seed, *key))
+
+
+def measure_own_pairs(block: GroupRows, m: int, n: int, seed: int, key: tuple[int, ...]) -> Moments:
+    """Moments of sampled pairs of a group that is held in one block."""
+    return measure_moments(block.rows, sample_pairs(m, n, seed, key))
+
+
+def measure_picked_pairs(parts: Sequence[Picked], pairs: Ints) -> Moments:
+    """Moments of sampled pairs from their rows in all blocks."""
+    picked = join_picked(parts)
+    return measure_moments(picked.rows, index_in(picked, pairs))
+
+
+def measure_moments(rows: Rows, pairs: Ints) -> Moments:
+    """Of the distances between the paired rows."""
+    # an overflow shows in the mean, and is refused there
+    with np.errstate(over="ignore", invalid="ignore"):
+        difference = as_dense(take(rows, pairs[0])) - as_dense(take(rows, pairs[1]))
+        distances = np.sqrt(np.einsum("ij,ij->i", difference, difference))
+        mean = float(distances.mean())
+        return Moments(len(distances), mean, float(((distances - mean) ** 2).sum()))
+
+
+def join_moments(parts: Sequence[Moments]) -> tuple[float, float]:
+    """Mean of all, and its standard error ``sd / sqrt(n)``.
+
+    The deviations of two parts about their own means add up to that about the common mean, once
+    each mean's distance from it is counted for its n rows (Chan, Golub, LeVeque 1979).
+    """
+    n = sum(part.n for part in parts)
+    mean = sum(part.n * part.mean for part in parts) / n
+    deviation = sum(part.deviation + part.n * (part.mean - mean) ** 2 for part in parts)
+    return mean, float(np.sqrt(deviation / max(n - 1, 1) / n))

@@ -2,20 +2,27 @@
 
 A group is a (wanted class, cluster) pair; its number is ``wanted * n_clusters + cluster_id``.
 Sorting is stable and merging keeps the order of the parts, so the rows of a group stay in the
-order of the data whatever the chunks were.
+order of the data whatever the chunks were. With 2 clusters and the classes 1 and 2 wanted:
+
+    chunk of 5 rows, from row 100 of X   class 0 1 2 1 1, cluster 0 1 0 0 1
+    group                                - 1 2 0 1
+    piece                                positions 103 | 101 104 | 102 |     of the groups 0, 1, 2, 3
+                                         starts    0     1         3     4  4
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..rows.blocks import Rows, stack, take
-
-Ints = NDArray[np.int64]
+from ..clusters.assignment import Labeler, require_labels
+from ..rows.blocks import Ints, Rows, stack, take, unmasked
+from ..rows.fingerprint import ChunkFingerprints, of_labels, of_rows, require_unchanged
+from ..rows.labels import code, encode
 
 
 class GroupRows(NamedTuple):
@@ -47,6 +54,50 @@ class Piece(NamedTuple):
     inertia: float
 
 
+class SurveyModel(NamedTuple):
+    """What the survey asks of each row.
+
+    Attributes
+    ----------
+    labeler
+        Finds clusters.
+    classes, wanted
+        Labels in order, and numbers of those to oversample.
+    n_clusters
+        Clusters.
+    """
+
+    labeler: Labeler
+    classes: tuple[Any, ...]
+    wanted: tuple[int, ...]
+    n_clusters: int
+
+
+def survey_chunk(
+    rows: Any,
+    target: Any,
+    labels: Any,
+    start: int,
+    fingerprints: ChunkFingerprints,
+    model: SurveyModel,
+) -> Piece:
+    """The piece of one chunk; `labels` stand for the labeler where they are known already.
+
+    The chunk must be what the census saw: so must it be each time that a lost piece is made anew.
+    """
+    rows, target = unmasked(rows, "X"), unmasked(target, "y")
+    coded = code(target)
+    require_unchanged(of_rows(rows), fingerprints.rows, "X", fingerprints.chunk)
+    require_unchanged(of_labels(*coded), fingerprints.target, "y", fingerprints.chunk)
+    inertia = math.nan
+    if labels is None:
+        labels, inertia = model.labeler.label(rows)
+    labels = require_labels(labels, rows.shape[0], model.n_clusters)
+    codes = encode(coded, model.classes)
+    shape = (model.n_clusters, len(model.classes))
+    return extract(rows, codes, labels, inertia, start, model.wanted, shape)
+
+
 def extract(
     rows: Rows,
     codes: Ints,
@@ -73,21 +124,22 @@ def extract(
     """
     n_clusters, n_classes = shape
     inside = (labels >= 0) & (labels < n_clusters)
-    cells = labels[inside].astype(np.int64) * n_classes + codes[inside]
-    counts = np.bincount(cells, minlength=n_clusters * n_classes).reshape(shape).astype(np.int64)
-    place_of = np.full(n_classes, -1, dtype=np.int64)
-    place_of[list(wanted)] = np.arange(len(wanted))
-    places = place_of[codes]
-    chosen = np.flatnonzero((places >= 0) & inside)
-    groups = places[chosen] * n_clusters + labels[chosen]
+    # a negative label is no cluster: such rows are counted nowhere
+    flat = labels[inside].astype(np.int64) * n_classes + codes[inside]
+    counts = np.bincount(flat, minlength=n_clusters * n_classes).reshape(shape).astype(np.int64)
+    number_of = np.full(n_classes, -1, dtype=np.int64)
+    number_of[list(wanted)] = np.arange(len(wanted))
+    numbers = number_of[codes]
+    chosen = np.flatnonzero((numbers >= 0) & inside)
+    groups = numbers[chosen] * n_clusters + labels[chosen]
     order = np.argsort(groups, kind="stable")
     chosen = chosen[order]
     return Piece(
-        take(rows, chosen),
-        chosen + start,
-        _starts(groups, len(wanted) * n_clusters),
-        counts,
-        inertia,
+        rows=take(rows, chosen),
+        positions=chosen + start,
+        starts=_starts(groups, len(wanted) * n_clusters),
+        counts=counts,
+        inertia=inertia,
     )
 
 
@@ -103,11 +155,11 @@ def merge_pieces(parts: Sequence[Piece]) -> Piece:
     groups = np.concatenate([np.repeat(np.arange(n_groups), np.diff(p.starts)) for p in parts])
     order = np.argsort(groups, kind="stable")
     return Piece(
-        take(stack([part.rows for part in parts]), order),
-        np.concatenate([part.positions for part in parts])[order],
-        _starts(groups, n_groups),
-        np.sum([part.counts for part in parts], axis=0),
-        sum(part.inertia for part in parts),
+        rows=take(stack([part.rows for part in parts]), order),
+        positions=np.concatenate([part.positions for part in parts])[order],
+        starts=_starts(groups, n_groups),
+        counts=np.sum([part.counts for part in parts], axis=0),
+        inertia=sum(part.inertia for part in parts),
     )
 
 
@@ -125,11 +177,17 @@ def slice_group(piece: Piece, group: int, start: int, stop: int) -> GroupRows:
 
 def select_groups(piece: Piece, groups: Sequence[int]) -> Piece:
     """The rows of some groups, which get the numbers 0, 1, ... in their order."""
-    spans = [np.arange(piece.starts[group], piece.starts[group + 1]) for group in groups]
-    chosen = np.concatenate(spans)
-    starts = np.concatenate([[0], np.cumsum([len(span) for span in spans])])
+    ranges = [np.arange(piece.starts[group], piece.starts[group + 1]) for group in groups]
+    chosen = np.concatenate(ranges)
+    starts = np.concatenate([[0], np.cumsum([len(own) for own in ranges])])
     none = np.empty((0, 0), dtype=np.int64)
-    return Piece(take(piece.rows, chosen), piece.positions[chosen], starts, none, 0.0)
+    return Piece(
+        rows=take(piece.rows, chosen),
+        positions=piece.positions[chosen],
+        starts=starts,
+        counts=none,
+        inertia=0.0,
+    )
 
 
 def join_groups(parts: Sequence[GroupRows]) -> GroupRows:
@@ -138,3 +196,8 @@ def join_groups(parts: Sequence[GroupRows]) -> GroupRows:
         stack([part.rows for part in parts]),
         np.concatenate([part.positions for part in parts]),
     )
+
+
+def positions_of(block: GroupRows) -> Ints:
+    """Positions in X of a block of a group."""
+    return block.positions

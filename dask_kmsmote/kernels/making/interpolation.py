@@ -1,71 +1,113 @@
-"""New rows on the segments between base rows and neighbours."""
+"""New rows on the segments between base rows and neighbours.
+
+Every function here is handed the rows, and for each new row its base, all k nearest of it, which of
+them was chosen, and the gap. Numbers need the chosen one alone; a category is a vote of all.
+"""
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import numpy as np
-from scipy import sparse
 
-from ..rows.blocks import Rows, take
 from ..compiled import compiled
-from ..seeding import Choices
+from ..groups.picking import Picked, join_picked
+from ..groups.pieces import GroupRows
+from ..neighbors.density import Density
+from ..rows.blocks import Ints, Rows, is_sparse, take
+from .drawing import Draw, Stream
 
 
-def interpolate(bases: Rows, neighbors: Rows, choices: Choices) -> Rows:
-    """``base + gap * (neighbor - base)``, computed in float64, in the dtype of the rows.
+class Interpolate(Protocol):
+    """Makes new rows, in the dtype and format of the given ones, shape (n, n_features)."""
 
-    Parameters
-    ----------
-    bases, neighbors
-        Blocks that the rows of `choices` number: the same block, or two.
-    choices
-        Of n rows.
-
-    Returns
-    -------
-    Rows
-        Shape (n, n_features); integers move a whole number of steps, the nearest.
-    """
-    if bases.dtype.kind in "biu":
-        return _interpolate_whole(bases, neighbors, choices)
-    if sparse.issparse(bases):
-        return _interpolate_sparse(bases, neighbors, choices)
-    native = bases.dtype in (np.float32, np.float64)
-    left, right = (
-        (bases, neighbors) if native else (bases.astype(np.float64), neighbors.astype(np.float64))
-    )
-    out = np.empty((len(choices.base), bases.shape[1]), dtype=left.dtype)
-    _write(left, right, choices.base, choices.neighbor, choices.gap, out)
-    return out.astype(bases.dtype, copy=False)
+    def __call__(self, rows: Rows, draw: Draw, /) -> Any: ...
 
 
-def _interpolate_sparse(bases: Rows, neighbors: Rows, choices: Choices) -> Rows:
-    left = take(bases, choices.base).astype(np.float64)
-    right = take(neighbors, choices.neighbor).astype(np.float64)
+def draw_block(density: Density, stream: Stream) -> Draw:
+    """The draw of an output block."""
+    return stream.draw(density.neighbors)
+
+
+def wanted_of(draw: Draw) -> Ints:
+    """Numbers of all rows that a draw asks for."""
+    return draw.wanted
+
+
+def make_from_block(
+    block: GroupRows, density: Density, stream: Stream, interpolate: Interpolate
+) -> Any:
+    """Rows of an output block of a group that is held in one block."""
+    return interpolate(block.rows, stream.draw(density.neighbors))
+
+
+def make_from_picked(parts: list[Picked], draw: Draw, interpolate: Interpolate) -> Any:
+    """Rows of an output block from the parents that each block of a group holds."""
+    picked = join_picked(parts)
+    return interpolate(picked.rows, draw.within(picked))
+
+
+def interpolate_nearest(rows: Rows, draw: Draw) -> Any:
+    """``base + gap * (neighbor - base)`` in float64; integers move a whole number of steps."""
+    if rows.dtype.kind in "biu":
+        return _interpolate_whole(rows, draw)
+    if is_sparse(rows):
+        return _interpolate_sparse(rows, draw)
+    native = rows.dtype in (np.float32, np.float64)
+    values: Any = rows if native else rows.astype(np.float64)
+    out = np.empty((len(draw.base), rows.shape[1]), dtype=values.dtype)
+    _write(values, draw.base, draw.neighbor, draw.gap, out)
+    return out.astype(rows.dtype, copy=False)
+
+
+def _parents(rows: Rows, draw: Draw) -> tuple[Any, Any]:
+    return take(rows, draw.base), take(rows, draw.neighbor)
+
+
+def _interpolate_sparse(rows: Rows, draw: Draw) -> Any:
+    base, neighbor = (part.astype(np.float64) for part in _parents(rows, draw))
     # the matrix times its row's gap, kept in the format of the input
-    new = (left + (right - left).multiply(choices.gap[:, np.newaxis])).asformat(bases.format)
-    return type(bases)(new).astype(bases.dtype)
+    new = base + (neighbor - base).multiply(draw.gap[:, np.newaxis])
+    return _as_format(new, rows)
 
 
-def _interpolate_whole(bases: Rows, neighbors: Rows, choices: Choices) -> Rows:
-    left, right = take(bases, choices.base), take(neighbors, choices.neighbor)
-    if sparse.issparse(left):
-        left, right = left.toarray(), right.toarray()
-    # 64 bits hold any difference; a float64 does not, so it decides the step alone
+def _as_format(new: Any, like: Any) -> Any:
+    # scipy's operators turn arrays into matrices, and csc into csr
+    return type(like)(new.asformat(like.format)).astype(like.dtype)
+
+
+def _interpolate_whole(rows: Rows, draw: Draw) -> Any:
+    left, right = (part.toarray() if is_sparse(part) else part for part in _parents(rows, draw))
+    # 64 bits hold any difference; a float64 does not, so it decides the step alone:
+    # from -2**63 to 2**63 - 1 are 2**64 - 1 steps, and unsigned numbers count them
     low, high = left.astype(np.uint64), right.astype(np.uint64)
     up = right >= left
     span = np.where(up, high - low, low - high)
-    step = np.rint(choices.gap[:, np.newaxis] * span.astype(np.float64))
+    step = np.rint(draw.gap[:, np.newaxis] * span.astype(np.float64))
     whole = step >= span.astype(np.float64)
     step = np.where(whole, span, np.where(whole, 0, step).astype(np.uint64))
-    new = np.where(up, low + step, low - step).astype(bases.dtype)
-    return type(bases)(new) if sparse.issparse(bases) else new
+    new = np.where(up, low + step, low - step).astype(rows.dtype)
+    return type(rows)(new) if is_sparse(rows) else new  # type: ignore[call-arg] # scipy's
 
 
 @compiled
-def _write(bases, neighbors, base, neighbor, gap, out):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+def _write(rows, base, neighbor, gap, out):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+    # straight into the block: numpy's indexing would hold two more blocks of its size
     for i in range(len(base)):
-        left = bases[base[i]]
-        right = neighbors[neighbor[i]]
+        left = rows[base[i]]
+        right = rows[neighbor[i]]
         for feature in range(out.shape[1]):
             start = np.float64(left[feature])
             out[i, feature] = start + gap[i] * (np.float64(right[feature]) - start)
+
+
+def interpolate_in_dtype(rows: Rows, draw: Draw) -> Any:
+    """imbalanced-learn's: the difference in the dtype of the rows, integers truncated."""
+    base, neighbor = _parents(rows, draw)
+    gap = draw.gap[:, np.newaxis]
+    # differences of integers may wrap around to rows beyond the dtype
+    with np.errstate(over="ignore", invalid="ignore"):
+        if is_sparse(base):
+            step: Any = type(base)(gap)  # type: ignore[call-arg] # scipy's
+            return _as_format(base + step.multiply(neighbor - base), rows)
+        return (base + gap * (neighbor - base)).astype(rows.dtype)

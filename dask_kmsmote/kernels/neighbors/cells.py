@@ -13,9 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..compiled import compiled
-from .distances import Floats, Ints, Nearest, nothing_found
-from .forest import halve, near_rows, project
 from ..groups.pieces import GroupRows, join_groups
+from ..rows.blocks import Floats, Ints, as_dense
+from ..seeding import stream
+from .distances import Nearest, nothing_found
+from .forest import halve, improve, near_rows, project
 
 
 class Cells(NamedTuple):
@@ -70,8 +72,8 @@ def route(part: GroupRows, cells: Cells, firsts: Sequence[int]) -> list[GroupRow
     """
     cell_of = _descend(part.rows, part.positions, cells.directions, cells.cuts)
     run_of = np.searchsorted(firsts, cell_of, side="right") - 1
-    places = [np.flatnonzero(run_of == run) for run in range(len(firsts))]
-    return [GroupRows(part.rows[at], part.positions[at]) for at in places]
+    chosen = [np.flatnonzero(run_of == run) for run in range(len(firsts))]
+    return [GroupRows(part.rows[at], part.positions[at]) for at in chosen]
 
 
 @compiled
@@ -111,7 +113,8 @@ def search_cell(
     list of Found
         One for each block.
     """
-    rows, numbers = join_groups(parts)
+    joined = join_groups(parts)
+    rows, numbers = as_dense(joined.rows), joined.positions
     squared, indices = nothing_found(len(rows), k)
     known = min(k, len(rows) - 1)
     if known > 0:
@@ -139,3 +142,39 @@ def _join_found(parts: Sequence[Found]) -> Found:
     order = np.argsort(numbers)
     lists = zip(*(part.nearest for part in parts), strict=True)
     return Found(numbers[order], Nearest(*(np.concatenate(parts)[order] for parts in lists)))
+
+
+def number_rows(block: GroupRows, start: int) -> GroupRows:
+    """The block, dense, with numbers in the group in place of positions in X."""
+    numbers = np.arange(start, start + len(block.positions))
+    return GroupRows(as_dense(block.rows), numbers)
+
+
+def cut_cells(sample: Floats, n_cells: int, seed: int, key: tuple[int, ...]) -> Cells:
+    """Cells of a chain, from its own stream."""
+    return learn_cells(sample, n_cells, stream(seed, *key))
+
+
+def grow_in_cell(
+    parts: Sequence[GroupRows],
+    edges: Sequence[int],
+    k: int,
+    n_trees: int,
+    seed: int,
+    key: tuple[int, ...],
+) -> list[Found]:
+    """Trees in one cell, from its own stream; what was found by part."""
+    return search_cell(parts, edges, k, n_trees, stream(seed, *key))
+
+
+def merge_found(
+    known: Nearest | None, found: Sequence[Found], start: int, n_rows: int, k: int
+) -> Nearest:
+    """Lists of a block that begins at `start`, with what chains found for its rows."""
+    nearest = nothing_found(n_rows, k)
+    if known is not None:
+        # a copy: what a task is given belongs to the task that made it
+        nearest = Nearest(known.squared.copy(), known.indices.copy())
+    for part in found:
+        improve(nearest, part.nearest, part.numbers - start)
+    return nearest

@@ -1,22 +1,28 @@
-"""Mean distance and neighbours of a group, put together from the pairs of its blocks."""
+"""Mean distance and neighbours of a group, put together from the pairs of its ranges.
+
+A group is cut into ranges, and every two of them are one task: of three ranges A, B, C the pairs
+are AA, AB, AC, BB, BC, CC. Each looks at all pairs of rows of its two ranges once, sums their
+distances and offers each row to the lists of the other. Range B's neighbours are the best of what
+AB (as its right side), BB and BC (as its left) found; the sum of a pair is counted at its left
+range alone, so that AB is not counted twice.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.metrics import pairwise_distances
 
 from ...errors import InputError
-from ..making import imbalanced_learn as compat
-from ..rows.blocks import Rows, as_dense, stack
-from .distances import Nearest, merge_nearest, pairs_block, pairs_diag
-from ..groups.moments import Moments, join_moments
-from .search import drop_self, search
+from ..groups.picking import Moments, join_moments
 from ..groups.pieces import GroupRows
-from ..seeding import Ints
+from ..rows.blocks import Ints, Rows, as_dense, stack
+from .distances import Nearest, merge_nearest, pairs_block, pairs_diag
+from .search import search
 
-NO_NEIGHBORS = np.empty((0, 0), dtype=np.int64)
+_NO_NEIGHBORS = np.empty((0, 0), dtype=np.int64)
 
 
 class Density(NamedTuple):
@@ -42,7 +48,7 @@ class Range(NamedTuple):
     stop: int
     offset: int
 
-    def of(self, block: GroupRows) -> Rows:
+    def of(self, block: GroupRows) -> Any:
         """Those rows."""
         return block.rows[self.offset : self.offset + self.stop - self.start]
 
@@ -62,9 +68,9 @@ def measure_pairs(left: GroupRows, right: GroupRows, a: Range, b: Range, k: int)
     first = as_dense(a.of(left))
     if a == b:
         total, nearest = pairs_diag(first, k, a.start)
-        return Pairs(a, b, total, nearest, nearest)
+        return Pairs(left=a, right=b, total=total, near_left=nearest, near_right=nearest)
     total, near_left, near_right = pairs_block(first, as_dense(b.of(right)), k, a.start, b.start)
-    return Pairs(a, b, total, near_left, near_right)
+    return Pairs(left=a, right=b, total=total, near_left=near_left, near_right=near_right)
 
 
 class RangeNearest(NamedTuple):
@@ -102,7 +108,7 @@ def from_sample(moments: Sequence[Moments], nearest: Sequence[Nearest]) -> Densi
     InputError
         A row has fewer neighbours than wanted, as distances to it are not finite.
     """
-    found = np.concatenate([part.indices for part in nearest] or [NO_NEIGHBORS])
+    found = np.concatenate([part.indices for part in nearest] or [_NO_NEIGHBORS])
     if (found < 0).any():
         raise InputError(
             "Squared distances between some rows overflow float64: rescale X, e.g. with "
@@ -116,19 +122,27 @@ def with_neighbors(density: Density, neighbors: Ints) -> Density:
     return density._replace(neighbors=neighbors)
 
 
-def searched(estimator: Any, blocks: Sequence[GroupRows], drop_first: bool) -> Ints:
+def searched(estimator: Any, blocks: Sequence[GroupRows], others: Callable[[Ints], Ints]) -> Ints:
     """Neighbours by the user's search object, which sees the group whole.
 
-    `drop_first` drops the first column as imbalanced-learn does; else each row's own number.
+    `others` leaves each row itself out of what was found for it.
     """
-    found = search(estimator, stack([block.rows for block in blocks]))
-    return found[:, 1:] if drop_first else drop_self(found)
+    return others(search(estimator, stack([block.rows for block in blocks])))
 
 
 def by_matrix(blocks: Sequence[GroupRows]) -> Density:
-    """Mean distance as imbalanced-learn rounds it, without neighbours."""
+    """Mean distance by way of the m x m matrix, as imbalanced-learn rounds it; no neighbours.
+
+    The matrix is in the precision of the rows, whose rounding decides whether duplicates are 0
+    apart.
+    """
     rows = stack([block.rows for block in blocks])
-    return Density(compat.matrix_mean_distance(rows), 0.0, NO_NEIGHBORS)
+    # an overflow shows in the mean, and is refused there
+    with np.errstate(over="ignore"):
+        distances = pairwise_distances(rows, metric="euclidean")
+        np.fill_diagonal(distances, 0)
+        mean = float(distances.sum() / (rows.shape[0] ** 2 - rows.shape[0]))
+    return Density(mean, 0.0, _NO_NEIGHBORS)
 
 
 def mean_distance(density: Density) -> tuple[float, float]:

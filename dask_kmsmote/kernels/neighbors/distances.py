@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiled import compiled
+from ..rows.blocks import Floats, Ints
 
-Floats = NDArray[np.float64]
 Reals = NDArray[np.floating[Any]]
-Ints = NDArray[np.int64]
 
 TILE = 1024
 STRIP = 64
@@ -86,13 +85,14 @@ def nothing_found(m: int, k: int) -> Nearest:
 @compiled
 def insert(squared: Floats, indices: Ints, distance: float, index: int) -> None:
     """Put a row into a list of nearest rows, in place of its last."""
-    place = len(squared) - 1
-    while place > 0 and squared[place - 1] > distance:
-        squared[place] = squared[place - 1]
-        indices[place] = indices[place - 1]
-        place -= 1
-    squared[place] = distance
-    indices[place] = index
+    rank = len(squared) - 1
+    # a row that comes later stands behind all that are as near
+    while rank > 0 and squared[rank - 1] > distance:
+        squared[rank] = squared[rank - 1]
+        indices[rank] = indices[rank - 1]
+        rank -= 1
+    squared[rank] = distance
+    indices[rank] = index
 
 
 @compiled
@@ -107,29 +107,29 @@ def squared_to_tile(row: Reals, tile: Reals, low: int, high: int, out: Reals) ->
         v0, v1, v2, v3 = row[feature], row[feature + 1], row[feature + 2], row[feature + 3]
         c0, c1 = tile[feature, low:high], tile[feature + 1, low:high]
         c2, c3 = tile[feature + 2, low:high], tile[feature + 3, low:high]
-        for place in range(out.shape[0]):
-            d0, d1 = v0 - c0[place], v1 - c1[place]
-            d2, d3 = v2 - c2[place], v3 - c3[place]
-            out[place] = (((out[place] + d0 * d0) + d1 * d1) + d2 * d2) + d3 * d3
+        for column in range(out.shape[0]):
+            d0, d1 = v0 - c0[column], v1 - c1[column]
+            d2, d3 = v2 - c2[column], v3 - c3[column]
+            out[column] = (((out[column] + d0 * d0) + d1 * d1) + d2 * d2) + d3 * d3
     for feature in range(whole, n_features):
         v0, c0 = row[feature], tile[feature, low:high]
-        for place in range(out.shape[0]):
-            d0 = v0 - c0[place]
-            out[place] += d0 * d0
+        for column in range(out.shape[0]):
+            d0 = v0 - c0[column]
+            out[column] += d0 * d0
 
 
 @compiled
 def _add_roots(squared: Floats, sums: Floats) -> None:
-    for place in range(squared.shape[0]):
-        sums[place] += np.sqrt(squared[place])
+    for column in range(squared.shape[0]):
+        sums[column] += np.sqrt(squared[column])
 
 
 @compiled
 def count_below(squared: Reals, worst: float, worst_of: Reals) -> int:
     """Pairs that are nearer than the worst neighbour of either row."""
     hits = 0
-    for place in range(squared.shape[0]):
-        hits += (squared[place] < worst) | (squared[place] < worst_of[place])
+    for column in range(squared.shape[0]):
+        hits += (squared[column] < worst) | (squared[column] < worst_of[column])
     return hits
 
 
@@ -141,13 +141,13 @@ def _offer(near, worst_of, i, j, sq_left, at_left, sq_right, at_right, left_name
         # a vectorised look first: few strips have anything to insert
         if count_below(strip, sq_left[i, last], limits) == 0:
             continue
-        for place in range(strip.shape[0]):
-            distance, other = strip[place], j + at + place
+        for column in range(strip.shape[0]):
+            distance, other = strip[column], j + at + column
             if distance < sq_left[i, last]:
                 insert(sq_left[i], at_left[i], distance, right_name + other)
-            if distance < limits[place]:
+            if distance < limits[column]:
                 insert(sq_right[other], at_right[other], distance, left_name + i)
-                limits[place] = sq_right[other, last]
+                limits[column] = sq_right[other, last]
 
 
 @compiled

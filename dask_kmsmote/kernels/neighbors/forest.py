@@ -18,23 +18,15 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from ..compiled import compiled
-from .distances import (
-    STRIP,
-    Floats,
-    Ints,
-    Nearest,
-    count_below,
-    insert,
-    nothing_found,
-    squared_to_tile,
-)
+from ..rows.blocks import Floats, Ints
+from .distances import STRIP, Nearest, count_below, insert, nothing_found, squared_to_tile
 from .search import drop_self
 
 LEAF_ROWS = 2048  # fewer pairs a tree, but more trees, below; measured best of 512-4,096
-VECTOR = 16  # float32 numbers in the widest registers
+_VECTOR = 16  # float32 numbers in the widest registers
 EXACT_FEATURES = 4  # up to so many, a k-d tree
-DISTINCT_SHARE = 0.9  # of sampled rows, below which a k-d tree's leaves are too full of equal rows
-DISTINCT_SAMPLE = 4096
+_DISTINCT_SHARE = 0.9  # of sampled rows, below which a k-d tree's leaves are too full of equal rows
+_DISTINCT_SAMPLE = 4096
 
 
 def near_rows(rows: Floats, k: int, n_trees: int, rng: np.random.Generator) -> Nearest:
@@ -70,19 +62,19 @@ def improve(nearest: Nearest, found: Nearest, at: Ints) -> None:
 
 @compiled
 def _improve(squared, indices, found_squared, found_indices, at):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
-    for place in range(len(at)):
+    for i in range(len(at)):
         for rank in range(found_squared.shape[1]):
             _offer_once(
-                squared[at[place]],
-                indices[at[place]],
-                found_squared[place, rank],
-                found_indices[place, rank],
+                squared[at[i]],
+                indices[at[i]],
+                found_squared[i, rank],
+                found_indices[i, rank],
             )
 
 
 def _mostly_distinct(rows: Floats) -> bool:
-    sample = rows[:: max(1, len(rows) // DISTINCT_SAMPLE)]
-    return len(np.unique(sample, axis=0)) >= DISTINCT_SHARE * len(sample)
+    sample = rows[:: max(1, len(rows) // _DISTINCT_SAMPLE)]
+    return len(np.unique(sample, axis=0)) >= _DISTINCT_SHARE * len(sample)
 
 
 def _by_kd_tree(rows: Floats, k: int) -> Nearest:
@@ -91,8 +83,8 @@ def _by_kd_tree(rows: Floats, k: int) -> Nearest:
         return nothing_found(len(rows), k)
     near = drop_self(indices.astype(np.int64))
     squared = np.empty(near.shape)
-    for place in range(k):
-        squared[:, place] = ((rows - rows[near[:, place]]) ** 2).sum(axis=1)
+    for rank in range(k):
+        squared[:, rank] = ((rows - rows[near[:, rank]]) ** 2).sum(axis=1)
     return Nearest(squared, near)
 
 
@@ -123,13 +115,13 @@ def halve(node: Ints, along: Floats) -> list[Ints]:
 def project(rows: Floats, chosen: Ints, direction: Floats) -> Floats:
     """Scalar products of some of the rows with a direction."""
     along = np.empty(len(chosen))
-    for place in range(len(chosen)):
-        row = rows[chosen[place]]
+    for i in range(len(chosen)):
+        row = rows[chosen[i]]
         total = 0.0
         for feature in range(len(direction)):
             total += row[feature] * direction[feature]
         # rows so far apart are refused later, by their mean distance
-        along[place] = total if np.isfinite(total) else 0.0
+        along[i] = total if np.isfinite(total) else 0.0
     return along
 
 
@@ -152,10 +144,10 @@ def _relative(rows, leaf):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN20
     if extent == 0.0:
         extent = 1.0
     # whole vectors in each row of the tile, so that loads are aligned
-    tile = np.zeros((rows.shape[1], -(-len(leaf) // VECTOR) * VECTOR), dtype=np.float32)
-    for place in range(len(leaf)):
+    tile = np.zeros((rows.shape[1], -(-len(leaf) // _VECTOR) * _VECTOR), dtype=np.float32)
+    for column in range(len(leaf)):
         for feature in range(rows.shape[1]):
-            tile[feature, place] = (rows[leaf[place], feature] - origin[feature]) / extent
+            tile[feature, column] = (rows[leaf[column], feature] - origin[feature]) / extent
     return tile, extent
 
 
@@ -163,24 +155,24 @@ def _relative(rows, leaf):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN20
 def _scan_leaf(rows, leaf, tile, extent, squared, indices):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
     m, last = len(leaf), squared.shape[1] - 1
     bounds, near = np.empty(m, dtype=np.float32), np.empty(tile.shape[1], dtype=np.float32)
-    for place in range(m):
-        bounds[place] = squared[leaf[place], last] / extent / extent
+    for column in range(m):
+        bounds[column] = squared[leaf[column], last] / extent / extent
     for i in range(m):
-        low = (i + 1) // VECTOR * VECTOR
+        low = (i + 1) // _VECTOR * _VECTOR
         squared_to_tile(tile[:, i].copy(), tile, low, tile.shape[1], near[low:])
         near[low : i + 1] = np.inf
         for at in range(low, m, STRIP):
             strip, limit = near[at : min(at + STRIP, m)], bounds[at : at + STRIP]
             if count_below(strip, bounds[i], limit) == 0:
                 continue
-            for place in range(len(strip)):
-                if strip[place] < bounds[i] or strip[place] < limit[place]:
-                    j = at + place
+            for column in range(len(strip)):
+                if strip[column] < bounds[i] or strip[column] < limit[column]:
+                    j = at + column
                     distance = _measure(rows[leaf[i]], rows[leaf[j]])
                     _offer_once(squared[leaf[i]], indices[leaf[i]], distance, leaf[j])
                     _offer_once(squared[leaf[j]], indices[leaf[j]], distance, leaf[i])
                     bounds[i] = squared[leaf[i], last] / extent / extent
-                    limit[place] = squared[leaf[j], last] / extent / extent
+                    limit[column] = squared[leaf[j], last] / extent / extent
 
 
 @compiled

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..rows.blocks import as_dense
 from ..compiled import compiled
-from .distances import TILE, Floats, Ints, Nearest, insert, squared_to_tile
 from ..groups.pieces import GroupRows
+from ..rows.blocks import Floats, Ints, as_dense
+from .distances import TILE, Nearest, insert, squared_to_tile
 
-TOLERANCE = 1e-9  # of equal squared distances, relative
+PROBE_ROWS = 1000  # the standard error of a recall of 0.95 is 0.005 with k = 2
+_TOLERANCE = 1e-9  # of equal squared distances, relative
 
 
 def squared_to_nearest(queries: Floats, block: GroupRows, k: int) -> Floats:
@@ -33,9 +34,9 @@ def _scan(queries: Floats, rows: Floats, squared: Floats, indices: Ints) -> None
         tile[:, :width] = rows[start : start + width].T
         for i in range(len(queries)):
             squared_to_tile(queries[i], tile, 0, width, near[:width])
-            for place in range(width):
-                if near[place] < squared[i, -1]:
-                    insert(squared[i], indices[i], near[place], start + place)
+            for j in range(width):
+                if near[j] < squared[i, -1]:
+                    insert(squared[i], indices[i], near[j], start + j)
 
 
 def true_limits(parts: Sequence[Floats]) -> Floats:
@@ -46,5 +47,16 @@ def true_limits(parts: Sequence[Floats]) -> Floats:
 
 def count_found(nearest: Nearest, at: Ints, limits: Floats) -> int:
     """Found rows that are near enough, of the rows `at` of a block."""
-    within = nearest.squared[at] <= limits[:, np.newaxis] * (1 + TOLERANCE)
+    within = nearest.squared[at] <= limits[:, np.newaxis] * (1 + _TOLERANCE)
     return int(np.count_nonzero(within))
+
+
+def probe_block(sample: Floats, block: GroupRows, k: int) -> Floats:
+    """Squared distances from the first sampled rows to the nearest of a block."""
+    return squared_to_nearest(sample[:PROBE_ROWS], block, k)
+
+
+def count_in_block(nearest: Nearest, start: int, probes: Ints, limits: Floats) -> int:
+    """Rows found near enough, of the probes that a block holds; it begins at `start`."""
+    inside = np.flatnonzero((probes >= start) & (probes < start + len(nearest.squared)))
+    return count_found(nearest, probes[inside] - start, limits[inside])

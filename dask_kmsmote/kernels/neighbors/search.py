@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from ...errors import ParameterError
-from ..rows.blocks import Rows
-
-Ints = NDArray[np.int64]
+from ..rows.blocks import Ints, Rows
 
 
 def search(estimator: Any, rows: Rows) -> Ints:
@@ -53,3 +50,8 @@ def drop_self(indices: Ints) -> Ints:
     own[~own.any(axis=1), -1] = True
     others: Ints = indices[~own].reshape(len(indices), -1)
     return others
+
+
+def drop_first(indices: Ints) -> Ints:
+    """The same without the first, as imbalanced-learn does: the row itself, or a duplicate of it."""
+    return indices[:, 1:]

@@ -1,9 +1,13 @@
-"""A block of rows: a numpy array or a scipy sparse matrix, and what all kernels ask of it."""
+"""A block of rows: a numpy array or a scipy sparse matrix, and what all kernels ask of it.
+
+No kernel tells the two apart by itself where a function here does: `take`, `stack` and `between`
+keep the format, `as_dense` is what distances are measured on.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,30 +15,85 @@ from scipy import sparse
 
 from ...errors import InputError
 
-Rows = Any  # NDArray | csr/csc matrix or array: scipy.sparse has no static types
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
-def as_dense(rows: Rows) -> NDArray[np.float64]:
+class Rows(Protocol):
+    """Rows of features: an array, or a csr or csc matrix or array."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+    def astype(self, dtype: Any, /) -> Any:
+        """The same in another type."""
+
+
+class SparseRows(Rows, Protocol):
+    """What scipy's csr and csc have more; they have no static types."""
+
+    @property
+    def format(self) -> str:
+        """Either csr or csc."""
+
+    data: NDArray[Any]
+    indices: NDArray[Any]
+    indptr: NDArray[Any]
+    has_canonical_format: bool
+
+    def toarray(self) -> NDArray[Any]:
+        """The same, dense."""
+
+    def tocsr(self) -> Any:
+        """The same as csr."""
+
+    def copy(self) -> Any:
+        """The same, apart."""
+
+    def sum_duplicates(self) -> None:
+        """Have each entry once, in order; in place."""
+
+
+def is_sparse(rows: object) -> TypeGuard[SparseRows]:
+    """Whether it is a sparse matrix or array of scipy."""
+    return bool(sparse.issparse(rows))
+
+
+def as_dense(rows: Rows) -> Floats:
     """The rows as C-contiguous float64, dense."""
-    if sparse.issparse(rows):
-        rows = rows.toarray()
-    return np.ascontiguousarray(rows, dtype=np.float64)
+    return np.ascontiguousarray(rows.toarray() if is_sparse(rows) else rows, dtype=np.float64)
 
 
-def take(rows: Rows, indices: NDArray[np.int64]) -> Rows:
+def take(rows: Rows, indices: Ints) -> Any:
     """Some of the rows, in the order of the indices, in the same format."""
-    if sparse.issparse(rows):
+    if is_sparse(rows):
         return rows.tocsr()[indices].asformat(rows.format)
     return rows[indices]
 
 
-def stack(parts: Sequence[Rows]) -> Rows:
+def stack(parts: Sequence[Rows]) -> Any:
     """The parts one below the other, in the same format and type."""
+    first = parts[0]
     if len(parts) == 1:
-        return parts[0]
-    if sparse.issparse(parts[0]):
-        return sparse.vstack(parts, format=parts[0].format, dtype=parts[0].dtype)
-    return np.concatenate(parts)
+        return first
+    if is_sparse(first):
+        return sparse.vstack(parts, format=first.format, dtype=first.dtype)
+    return np.concatenate(parts)  # type: ignore[arg-type] # none of them is sparse
+
+
+def between(rows: Any, low: int, high: int) -> Any:
+    """Rows [low, high) of a block, or of a partition of pandas."""
+    if hasattr(rows, "iloc"):
+        return rows.iloc[low:high]
+    # csc has no rows to slice
+    return (rows.tocsr() if is_sparse(rows) else rows)[low:high]
 
 
 def unmasked(block: Any, name: str) -> Any:
@@ -58,12 +117,12 @@ def unmasked(block: Any, name: str) -> Any:
 
 def require_sound(block: Any, name: str) -> None:
     """Raise `InputError` where the indices of a sparse block lie outside of it."""
-    if not sparse.issparse(block) or not hasattr(block, "indptr"):
+    if not is_sparse(block) or not hasattr(block, "indptr"):
         return
     try:
         # of another object: the check may shorten what it checks
         parts = block.data, block.indices, block.indptr
-        type(block)(parts, shape=block.shape).check_format(full_check=True)
+        type(block)(parts, shape=block.shape).check_format(full_check=True)  # type: ignore[call-arg, attr-defined] # scipy's
     except ValueError as error:
         raise InputError(
             f"{name} is a sparse {block.format} matrix whose parts contradict each other "
@@ -71,7 +130,7 @@ def require_sound(block: Any, name: str) -> None:
         ) from error
 
 
-def require_rows(block: Any, n_features: int) -> Rows:
+def require_rows(block: Any, n_features: int) -> Any:
     """A chunk of X as rows of numbers, which its Dask array may have claimed wrongly.
 
     Raises
@@ -83,6 +142,7 @@ def require_rows(block: Any, n_features: int) -> Rows:
     require_sound(block, "A chunk of X")
     shape: Any = getattr(block, "shape", ())
     dtype: Any = getattr(block, "dtype", None)
+    # a matrix of numpy has two dimensions whatever is taken of it
     dense = isinstance(block, np.ndarray) and not isinstance(block, np.matrix)
     known = dense or getattr(block, "format", None) in ("csr", "csc")
     if not known or len(shape) != 2 or shape[1] != n_features or dtype.kind not in "biuf":
@@ -92,13 +152,6 @@ def require_rows(block: Any, n_features: int) -> Rows:
             "convert it where X is made, e.g. X = X.map_blocks(scipy.sparse.csr_matrix)."
         )
     return block
-
-
-def between(rows: Any, low: int, high: int) -> Any:
-    """Rows [low, high) of a block, or of a partition of pandas."""
-    if hasattr(rows, "iloc"):
-        return rows.iloc[low:high]
-    return (rows.tocsr() if hasattr(rows, "tocsr") else rows)[low:high]
 
 
 def frame_to_rows(frame: Any, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -7,15 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from .blocks import Rows, require_rows, take, unmasked
-from .fingerprint import ChunkPrints, Fingerprint, of_rows, of_whole
+from .blocks import Floats, Rows, is_sparse, require_rows, take, unmasked
+from .fingerprint import ChunkFingerprints, Fingerprint, of_rows, of_whole
 from .labels import LabelCounts, count_labels
 
-Floats = NDArray[np.float64]
-SPREAD_ROWS = 20_000
-HUGE = 1e150  # sums of many squares of such values are finite
+_SPREAD_ROWS = 20_000
+_HUGE = 1e150  # sums of many squares of such values are finite
 
 
 class Summary(NamedTuple):
@@ -44,10 +42,13 @@ class Summary(NamedTuple):
         """Rows of X of each block."""
         return tuple(part.n_rows for part in self.rows)
 
-    def prints(self) -> tuple[ChunkPrints, ...]:
+    def fingerprints(self) -> tuple[ChunkFingerprints, ...]:
         """Fingerprints by chunk."""
         found = zip(self.rows, self.whole, self.labels, strict=True)
-        return tuple(ChunkPrints(place, x, ints, y.own) for place, (x, ints, y) in enumerate(found))
+        return tuple(
+            ChunkFingerprints(chunk=chunk, rows=x, whole=whole, target=y.own)
+            for chunk, (x, whole, y) in enumerate(found)
+        )
 
 
 def summarize(rows: Any, target: Any, n_features: int, partition: Any = None) -> Summary:
@@ -55,19 +56,26 @@ def summarize(rows: Any, target: Any, n_features: int, partition: Any = None) ->
     rows, target = require_rows(rows, n_features), unmasked(target, "y")
     own = of_rows(rows)
     whole = own if partition is None else of_whole(partition, rows.dtype)
-    columns = rows.indices if sparse.issparse(rows) and rows.format == "csr" else None
-    if sparse.issparse(rows) and columns is None:
+    columns = rows.indices if is_sparse(rows) and rows.format == "csr" else None
+    if is_sparse(rows) and columns is None:
         rows = rows.tocsr()
         columns = rows.indices
-    values = rows.data if sparse.issparse(rows) else rows
+    values = rows.data if is_sparse(rows) else rows
     if values.dtype.kind != "f" or _has_finite_squares(values):
         n_nan = n_inf = n_huge = np.zeros(n_features, dtype=np.int64)
     else:
         n_nan = _by_column(np.isnan(values), columns, n_features)
         n_inf = _by_column(np.isinf(values), columns, n_features)
         with np.errstate(over="ignore"):
-            n_huge = _by_column(np.abs(values) > HUGE, columns, n_features) - n_inf
-    return Summary((own,), (whole,), (count_labels(target),), n_nan, n_inf, n_huge)
+            n_huge = _by_column(np.abs(values) > _HUGE, columns, n_features) - n_inf
+    return Summary(
+        rows=(own,),
+        whole=(whole,),
+        labels=(count_labels(target),),
+        n_nan=n_nan,
+        n_inf=n_inf,
+        n_huge=n_huge,
+    )
 
 
 def _has_finite_squares(values: NDArray[np.floating]) -> bool:
@@ -76,7 +84,7 @@ def _has_finite_squares(values: NDArray[np.floating]) -> bool:
         if values.dtype.itemsize < 8:
             return bool(np.isfinite(values.sum(dtype=np.float64)))
         flat = values.ravel(order="K")
-        return bool(np.dot(flat, flat) < HUGE**2)
+        return bool(np.dot(flat, flat) < _HUGE**2)
 
 
 def _by_column(
@@ -96,22 +104,22 @@ def sampled(rows: Any, n_features: int, indices: NDArray[np.int64]) -> Any:
 def merge_summaries(parts: Sequence[Summary]) -> Summary:
     """Notes of consecutive runs of blocks as one."""
     return Summary(
-        tuple(own for part in parts for own in part.rows),
-        tuple(own for part in parts for own in part.whole),
-        tuple(labels for part in parts for labels in part.labels),
-        np.sum([part.n_nan for part in parts], axis=0),
-        np.sum([part.n_inf for part in parts], axis=0),
-        np.sum([part.n_huge for part in parts], axis=0),
+        rows=tuple(own for part in parts for own in part.rows),
+        whole=tuple(own for part in parts for own in part.whole),
+        labels=tuple(labels for part in parts for labels in part.labels),
+        n_nan=np.sum([part.n_nan for part in parts], axis=0),
+        n_inf=np.sum([part.n_inf for part in parts], axis=0),
+        n_huge=np.sum([part.n_huge for part in parts], axis=0),
     )
 
 
 def measure_deviations(sample: Rows | None) -> Floats:
-    """Standard deviation of each feature over at most about `SPREAD_ROWS` rows of a sample."""
+    """Standard deviation of each feature over at most about `_SPREAD_ROWS` rows of a sample."""
     if sample is None or sample.shape[0] == 0:
         return np.empty(0)
-    rows = sample[:: max(1, sample.shape[0] // SPREAD_ROWS)]
+    rows = sample[:: max(1, sample.shape[0] // _SPREAD_ROWS)]
     with np.errstate(all="ignore"):
-        if sparse.issparse(rows):
+        if is_sparse(rows):
             return _sparse_deviations(rows)
         return np.asarray(rows.std(axis=0, dtype=np.float64))
 

@@ -10,7 +10,7 @@ from pandas.api import types
 
 from ...errors import InputError
 
-NUMBERS_IN_OBJECTS = ("integer", "floating", "mixed-integer-float", "boolean", "empty")
+_NUMBERS_IN_OBJECTS = ("integer", "floating", "mixed-integer-float", "boolean", "empty")
 
 
 def check_columns(frame: pd.DataFrame) -> None:
@@ -39,7 +39,7 @@ def check_columns(frame: pd.DataFrame) -> None:
             f"X has duplicate column names: {twice}. Rename or drop them, "
             "e.g. X = X.loc[:, ~X.columns.duplicated()]."
         )
-    wrong = {name: str(frame[name].dtype) for name in frame.columns if not _numbers(frame[name])}
+    wrong = {name: str(frame[name].dtype) for name in frame.columns if not _is_numeric(frame[name])}
     if wrong:
         listed = ", ".join(f"{name!r} ({dtype})" for name, dtype in list(wrong.items())[:10])
         raise InputError(
@@ -48,10 +48,10 @@ def check_columns(frame: pd.DataFrame) -> None:
         )
 
 
-def _numbers(column: pd.Series[Any]) -> bool:
+def _is_numeric(column: pd.Series[Any]) -> bool:
     dtype = column.dtype
     if types.is_object_dtype(dtype):
-        return len(column) > 0 and types.infer_dtype(column) in NUMBERS_IN_OBJECTS
+        return len(column) > 0 and types.infer_dtype(column) in _NUMBERS_IN_OBJECTS
     numeric = types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
     return bool(numeric) and numpy_dtype(dtype).kind in "biuf"
 
@@ -68,22 +68,6 @@ def common_dtype(frame: pd.DataFrame) -> np.dtype[Any]:
     """The numpy dtype that holds all columns; booleans count as int8."""
     found: np.dtype[Any] = np.result_type(np.int8, *(numpy_dtype(dtype) for dtype in frame.dtypes))
     return found
-
-
-def check_dtype(dtype: np.dtype[Any], compat: bool) -> None:
-    """Values of the dtype can be interpolated.
-
-    Raises
-    ------
-    InputError
-        They are no numbers; or booleans, whose differences imbalanced-learn can't take.
-    """
-    if dtype.kind not in ("iuf" if compat else "biuf"):
-        raise InputError(
-            f"X has dtype {dtype}, which is no number to interpolate"
-            f"{' as imbalanced-learn does' if compat else ''}. "
-            "Convert it first, e.g. X = X.astype('float64')."
-        )
 
 
 def is_whole(dtype: Any) -> bool:

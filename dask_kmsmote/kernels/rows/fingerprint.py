@@ -13,15 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from ...errors import InputError
-from .blocks import Rows
-from .columns import numpy_dtype
 from ..compiled import compiled
+from .blocks import Rows, SparseRows, is_sparse
+from .columns import numpy_dtype
 
-Words = NDArray[np.unsignedinteger]
-MISSING = np.uint64(0xD1B54A32D192ED03)  # no likely label
+_Words = NDArray[np.unsignedinteger]
+_MISSING = np.uint64(0xD1B54A32D192ED03)  # no likely label
 
 
 class Fingerprint(NamedTuple):
@@ -31,13 +30,13 @@ class Fingerprint(NamedTuple):
     bits: int
 
 
-class ChunkPrints(NamedTuple):
+class ChunkFingerprints(NamedTuple):
     """Fingerprints of one chunk's rows of X and of y, and the chunk's number.
 
     That of a frame's `whole` numbers is of those that the common dtype of its rows may round.
     """
 
-    place: int
+    chunk: int
     rows: Fingerprint
     whole: Fingerprint
     target: Fingerprint
@@ -45,10 +44,10 @@ class ChunkPrints(NamedTuple):
 
 def of_rows(rows: Rows) -> Fingerprint:
     """The fingerprint of rows in any order of memory; in another dtype they have another one."""
-    if sparse.issparse(rows):
+    if is_sparse(rows):
         parts = [_bits(_words(part)) for part in _canonical(rows)]
         return Fingerprint(int(rows.shape[0]), _bits(np.array(parts, dtype=np.uint64)))
-    return Fingerprint(len(rows), _bits(_words(rows)))
+    return Fingerprint(rows.shape[0], _bits(_words(np.asarray(rows))))
 
 
 def of_whole(frame: Any, dtype: np.dtype[Any]) -> Fingerprint:
@@ -68,7 +67,7 @@ def of_labels(codes: NDArray[np.int64], labels: NDArray[Any]) -> Fingerprint:
         known = _words(labels).astype(np.uint64)
     else:
         known = np.array([_word(label) for label in labels.tolist()], dtype=np.uint64)
-    words = np.append(known, MISSING)[codes]
+    words = np.append(known, _MISSING)[codes]
     return Fingerprint(len(codes), _bits(words))
 
 
@@ -78,20 +77,20 @@ def _word(label: Any) -> int:
     return int.from_bytes(blake2b(text, digest_size=8).digest())
 
 
-def require_unchanged(now: Fingerprint, before: Fingerprint, name: str, place: int) -> None:
+def require_unchanged(now: Fingerprint, before: Fingerprint, name: str, chunk: int) -> None:
     """Raise `InputError` where a chunk of X or y is not what it was when it was read first."""
     if now == before:
         return
     what = f"{before.n_rows} rows at first and {now.n_rows} now"
     raise InputError(
-        f"{name} changed between two reads: chunk {place} has "
+        f"{name} changed between two reads: chunk {chunk} has "
         f"{'other values than at first' if now.n_rows == before.n_rows else what}. Its source was "
         "rewritten, or its tasks give other values each time. Seed what is random in them, or "
         "persist the data first: X, y = dask.persist(X, y)."
     )
 
 
-def _canonical(rows: Rows) -> tuple[Any, Any, Any]:
+def _canonical(rows: SparseRows) -> tuple[Any, Any, Any]:
     rows = rows if rows.format in ("csr", "csc") else rows.tocsr()
     if not rows.has_canonical_format:
         rows = rows.copy()
@@ -99,7 +98,7 @@ def _canonical(rows: Rows) -> tuple[Any, Any, Any]:
     return rows.data, rows.indices, rows.indptr
 
 
-def _words(values: NDArray[Any]) -> Words:
+def _words(values: NDArray[Any]) -> _Words:
     """The values as unsigned integers of their size; long doubles as two each."""
     if values.dtype.char == "g":  # its padding is not initialized
         with np.errstate(over="ignore", invalid="ignore"):  # the census refuses what is infinite
@@ -109,7 +108,7 @@ def _words(values: NDArray[Any]) -> Words:
     return values.view(f"u{values.dtype.itemsize}")
 
 
-def _bits(words: Words) -> int:
+def _bits(words: _Words) -> int:
     words = words if words.ndim == 2 else words[:, np.newaxis]
     state = np.zeros(words.shape[1], dtype=np.uint64)
     _mix(words, state)

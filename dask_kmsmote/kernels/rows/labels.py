@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from .blocks import Ints
 from .fingerprint import Fingerprint, of_labels
 
 
@@ -45,7 +46,7 @@ class LabelCounts(NamedTuple):
 class Coded(NamedTuple):
     """The labels of a block as numbers of the different ones (-1: missing), and these."""
 
-    codes: NDArray[np.int64]
+    codes: Ints
     labels: NDArray[Any]
 
 
@@ -77,7 +78,7 @@ def label_values(block: Any) -> NDArray[Any]:
     return _indexable(values)
 
 
-def _columns_of_ones(rows: NDArray[Any]) -> NDArray[np.int64]:
+def _columns_of_ones(rows: NDArray[Any]) -> Ints:
     # -1 where a row is not exactly one 1 among zeros
     ones = rows == 1
     one_hot = ((rows == 0) | ones).all(axis=1) & (ones.sum(axis=1) == 1)
@@ -113,7 +114,13 @@ def count_labels(block: Any) -> LabelCounts:
     if not n_continuous:
         counts = {label: int(n) for label, n in zip(_keys(labels), numbers, strict=True)}
     own = of_labels(codes, labels)
-    return LabelCounts(counts, len(codes) - len(present), n_continuous, n_not_one_hot, own)
+    return LabelCounts(
+        counts=counts,
+        n_missing=len(codes) - len(present),
+        n_continuous=n_continuous,
+        n_not_one_hot=n_not_one_hot,
+        own=own,
+    )
 
 
 def _keys(labels: NDArray[Any]) -> list[Any]:
@@ -138,17 +145,17 @@ def code(block: Any) -> Coded:
     return Coded(codes.astype(np.int64), label_values(labels))
 
 
-def numbers_of(coded: Coded, classes: Sequence[Any]) -> NDArray[np.int64]:
+def numbers_of(coded: Coded, classes: Sequence[Any]) -> Ints:
     """Number of each row's label in `classes`; -1 for one that is not among them.
 
     Labels are those of Python: 1, 1.0 and True are one, in whatever types blocks have them.
     """
-    places = {label: number for number, label in enumerate(classes)}
-    numbers = np.array([*(places.get(label, -1) for label in _keys(coded.labels)), -1])
+    number_of = {label: number for number, label in enumerate(classes)}
+    numbers = np.array([*(number_of.get(label, -1) for label in _keys(coded.labels)), -1])
     return numbers.astype(np.int64)[coded.codes]
 
 
-def encode(coded: Coded, classes: Sequence[Any]) -> NDArray[np.int64]:
+def encode(coded: Coded, classes: Sequence[Any]) -> Ints:
     """Number of each row's label in `classes`.
 
     Raises
@@ -164,20 +171,3 @@ def encode(coded: Coded, classes: Sequence[Any]) -> NDArray[np.int64]:
             "source changed meanwhile. Persist it first: y = y.persist()."
         )
     return numbers
-
-
-def full_labels(n: int, label: Any, dtype: Any) -> NDArray[Any]:
-    """N rows of one label."""
-    if np.dtype(dtype).kind in "US":
-        # a declared width is no promise: a longer label would be cut
-        return np.full(n, label)
-    labels = np.empty(n, dtype=dtype)
-    labels.fill(label)  # a tuple is one label
-    return labels
-
-
-def one_hot(n: int, column: int, n_classes: int, dtype: Any) -> NDArray[Any]:
-    """N rows of a one-vs-all target, shape (n, n_classes)."""
-    rows = np.zeros((n, n_classes), dtype=dtype)
-    rows[:, column] = 1
-    return rows

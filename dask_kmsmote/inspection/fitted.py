@@ -1,0 +1,29 @@
+"""What is asked of a sampler that has made a result."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ..order.orders import Order
+from ..planning.plan import SamplingPlan
+from ..recipes import Recipe
+
+
+class FittedSampler(Protocol):
+    """A sampler after `fit_resample`."""
+
+    n_jobs: int | None
+    plan_: SamplingPlan
+    kmeans_estimator_: Any
+
+    @property
+    def order_(self) -> Order:
+        """Where the result has its rows."""
+
+    @property
+    def recipe_(self) -> Recipe:
+        """What the over-sampler decided."""
+
+    @property
+    def provenance_(self) -> Any:
+        """A Dask frame of parents: a row per synthetic row, by its position in the result."""

@@ -1,0 +1,60 @@
+"""Settings of the whole process that overlapping runs change once.
+
+`dask.config`, BLAS and the filters of warnings have one state for all threads. Two runs that
+overlap would restore each other's values:
+
+    run A  |-- on ------------- off --|           A's "off" would switch it off for B,
+    run B        |-- on ------------------ off --|   B's "off" would bring A's value back
+
+So overlapping runs share one `ProcessSetting`: the first one in makes the change, the last one out
+takes it back. A lock that is held for a whole run would not do, as it could stop a run inside of a
+task.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from threading import Lock
+from typing import Any
+
+
+class ProcessSetting:
+    """Changes of the process, in force while at least one run is inside.
+
+    Parameters
+    ----------
+    changes
+        Each makes a context manager that changes something, and takes it back.
+    """
+
+    def __init__(self, *changes: Callable[[], AbstractContextManager[Any]]) -> None:
+        self._changes = changes
+        self._users = 0
+        self._undo = ExitStack()
+
+    def __enter__(self) -> None:
+        with _STATE:
+            self._users += 1
+            if self._users == 1:
+                for change in self._changes:
+                    self._undo.enter_context(change())
+
+    def __exit__(self, *_: object) -> None:
+        with _STATE:
+            self._users -= 1
+            if self._users == 0:
+                self._undo.close()
+
+
+# one lock for all settings, as they change the same state
+_STATE = Lock()
+
+
+@contextmanager
+def muted(messages: str) -> Iterator[None]:
+    """Show no warning whose message begins with a match of a pattern."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", messages)
+        yield

@@ -1,0 +1,187 @@
+"""What one over-sampler decides, as one frozen object.
+
+The stages ask a recipe wherever over-samplers of this family differ: which clusters are kept, what
+sparsity means, how weights become whole rows, how parents are drawn, how rows are made of them.
+`OWN` is the package's, `IMBALANCED_LEARN` gives that package's result row for row; nothing else in
+the package asks which of the two is in force.
+
+Another over-sampler is another instance. One that gives every kept cluster the same:
+
+    def even_weights(kept, dtype):
+        return np.full(len(kept.n_class_rows), 1 / len(kept.n_class_rows))
+
+    class EvenSMOTE(KMeansSMOTE):
+        _recipe = replace(OWN, weights=even_weights)
+
+Its functions travel to the workers, so they are functions of a module. A recipe decides, and does
+no work of its own: the functions that it names lie with those that do the same work otherwise, in
+`planning` and in `kernels`.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from .errors import InputError
+from .kernels.making.drawing import Stream, keyed_streams, restarted_streams
+from .kernels.making.interpolation import Interpolate, interpolate_in_dtype, interpolate_nearest
+from .kernels.neighbors.search import drop_first, drop_self
+from .kernels.rows.blocks import Floats, Ints
+from .kernels.seeding import START, root_seed, small_seed
+from .planning import allocate, choose
+from .planning.allocate import Kept
+from .planning.choose import Standing
+from .planning.strategy import Label
+
+_PASSES = 1  # from a refined start, a second one lowers the inertia by 0.02 % or less
+_MATRIX_ROWS = 4096  # 128 MiB; larger groups have no rounding left to copy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The decisions of an over-sampler.
+
+    Attributes
+    ----------
+    name
+        As the parameter `compat` and the plan have it.
+    kinds
+        Kinds of dtypes that rows may have: "b", "i", "u", "f".
+    seed
+        The root seed, from `random_state`.
+    make_clusterer
+        The clusterer of so many clusters, with a root seed, where the user gave none.
+    keeps_fit_labels
+        A fit's own labels stand for `predict`, where it saw all rows.
+    make_search
+        The object that finds k neighbours, where the user gave none; None is the package's search.
+    without_self
+        What an object found for each row, without the row itself.
+    may_sample
+        Groups of more than `exact_rows` rows may be sampled, and searched approximately.
+    matrix_rows
+        Up to so many rows, the mean distance is that of a distance matrix, where an object searches.
+    auto_thresholds, is_below, has_too_few
+        Which clusters are kept, see `planning.choose.Rules`.
+    auto_exponent, weights, whole_rows
+        Who gets how many rows, see `planning.allocate.Rules`.
+    make_streams
+        Streams of the output blocks of a group, from the root seed, class and cluster, the rows of
+        each block, and the rows times neighbours of the group.
+    interpolate
+        New rows from base rows, all k neighbours, the chosen one, and gaps.
+    to_whole
+        Whole numbers for the integer columns of a frame, whose rows are computed as floats.
+    whole_slack
+        How far such a number may be from the exact one.
+    """
+
+    name: str | None
+    kinds: str
+    seed: Callable[[Any], int]
+    make_clusterer: Callable[[int, int], Any]
+    keeps_fit_labels: bool
+    make_search: Callable[[int], Any]
+    without_self: Callable[[Ints], Ints]
+    may_sample: bool
+    matrix_rows: int
+    auto_thresholds: Callable[[Mapping[Label, int], Mapping[Label, int]], dict[Label, float]]
+    is_below: Callable[[Standing, float, bool], bool]
+    has_too_few: Callable[[Standing, int], bool]
+    auto_exponent: Callable[[int, int], float]
+    weights: Callable[[Kept, DTypeLike], Floats]
+    whole_rows: Callable[[int, Floats], list[int]]
+    make_streams: Callable[[int, tuple[int, int], Sequence[int], int], Sequence[Stream]]
+    interpolate: Interpolate
+    to_whole: Callable[[Floats], Floats]
+    whole_slack: float
+
+    def check_dtype(self, dtype: np.dtype[Any]) -> None:
+        """Raise `InputError` where rows of the dtype can't be interpolated."""
+        if dtype.kind not in self.kinds:
+            raise InputError(
+                f"X has dtype {dtype}, which is no number to interpolate"
+                f"{f' as {self.name} does' if self.name else ''}. "
+                "Convert it first, e.g. X = X.astype('float64')."
+            )
+
+
+def _dask_k_means(n_clusters: int, seed: int) -> Any:
+    from dask_ml.cluster import KMeans
+
+    return KMeans(n_clusters, max_iter=_PASSES, random_state=small_seed(seed, START))
+
+
+def _mini_batch_k_means(n_clusters: int, seed: int) -> Any:
+    from sklearn.cluster import MiniBatchKMeans
+
+    return MiniBatchKMeans(n_clusters, random_state=seed)
+
+
+def _own_search(k: int) -> None:  # noqa: ARG001 - a recipe's
+    return None
+
+
+def _scikit_learn_search(k: int) -> Any:
+    from sklearn.neighbors import NearestNeighbors
+
+    return NearestNeighbors(n_neighbors=k + 1)  # the row itself is among them
+
+
+def _seed_of_32_bits(random_state: Any) -> int:
+    seed = root_seed(random_state)
+    # a `RandomState`, which its streams are, takes no more; an int is left for it to judge
+    return seed if isinstance(random_state, numbers.Integral) else seed % 2**32
+
+
+OWN = Recipe(
+    name=None,
+    kinds="biuf",
+    seed=root_seed,
+    make_clusterer=_dask_k_means,
+    keeps_fit_labels=False,
+    make_search=_own_search,
+    without_self=drop_self,
+    may_sample=True,
+    matrix_rows=0,
+    auto_thresholds=choose.shares_of_all,
+    is_below=choose.is_below_share,
+    has_too_few=choose.has_too_few,
+    auto_exponent=allocate.exponent_of_features,
+    weights=allocate.log_weights,
+    whole_rows=allocate.largest_remainder,
+    make_streams=keyed_streams,
+    interpolate=interpolate_nearest,
+    to_whole=np.rint,
+    whole_slack=0.5,
+)
+
+IMBALANCED_LEARN = Recipe(
+    name="imbalanced-learn",
+    kinds="iuf",  # it can't take differences of booleans
+    seed=_seed_of_32_bits,
+    make_clusterer=_mini_batch_k_means,
+    keeps_fit_labels=True,
+    make_search=_scikit_learn_search,
+    without_self=drop_first,
+    may_sample=False,
+    matrix_rows=_MATRIX_ROWS,
+    auto_thresholds=choose.half_shares_to_make,
+    is_below=choose.is_below_number,
+    has_too_few=choose.has_too_few_by_product,
+    auto_exponent=allocate.exponent_of_rows,
+    weights=allocate.linear_weights,
+    whole_rows=allocate.ceilings,
+    make_streams=restarted_streams,
+    interpolate=interpolate_in_dtype,
+    to_whole=np.trunc,
+    whole_slack=1.0,
+)
+
+RECIPES: Mapping[str | None, Recipe] = {each.name: each for each in (OWN, IMBALANCED_LEARN)}
