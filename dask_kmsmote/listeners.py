@@ -20,7 +20,7 @@ from .events import (
     Warned,
 )
 
-BAR = "{desc:<12} {percentage:3.0f}% |{bar:30}| {elapsed} ({remaining} left)"
+_BAR = "{desc:<12} {percentage:3.0f}% |{bar:30}| {elapsed} ({remaining} left)"
 
 
 class ProgressBar:
@@ -47,7 +47,7 @@ class ProgressBar:
         if isinstance(event, StageProgressed):
             if self._bar is None:
                 self._bar = self._make(
-                    desc=event.stage, bar_format=BAR, total=event.n_tasks, file=self.stream
+                    desc=event.stage, bar_format=_BAR, total=event.n_tasks, file=self.stream
                 )
             self._bar.total, self._bar.n = event.n_tasks, event.n_done
             self._bar.refresh()

@@ -92,7 +92,7 @@ def run(tasks: Tasks, chunks: Chunks, settings: Settings) -> Run:
         census.amounts,
         settings.search.n_neighbors,
         settings.threshold,
-        recipe,
+        recipe.clusters,
     )
     with stage("gather", told):
         gathering = gather(tasks, census, survey, choice, GROUP_BYTES)
@@ -130,7 +130,7 @@ def _allocate(
     return SamplingPlan(
         class_counts=tuple(census.counts.items()),
         amounts=tuple(census.amounts.items()),
-        groups=allocate(measured, census.amounts, settings.recipe, chunks.dtype),
+        groups=allocate(measured, census.amounts, settings.recipe.shares, chunks.dtype),
         k_neighbors=settings.search.k,
         seed=settings.seed,
         compat=settings.recipe.name,

@@ -11,7 +11,7 @@ Another over-sampler is another instance. One that gives every kept cluster the 
         return np.full(len(kept.n_class_rows), 1 / len(kept.n_class_rows))
 
     class EvenSMOTE(KMeansSMOTE):
-        _recipe = replace(OWN, weights=even_weights)
+        _recipe = replace(OWN, shares=replace(OWN.shares, weights=even_weights))
 
 Its functions travel to the workers, so they are functions of a module. A recipe decides, and does
 no work of its own: the functions that it names lie with those that do the same work otherwise, in
@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from .errors import InputError
 from .kernels.making.drawing import Stream, keyed_streams, restarted_streams
@@ -35,9 +34,6 @@ from .kernels.neighbors.search import drop_first, drop_self
 from .kernels.rows.blocks import Floats, Ints
 from .kernels.seeding import START, root_seed, small_seed
 from .planning import allocate, choose
-from .planning.allocate import Kept
-from .planning.choose import Standing
-from .planning.strategy import Label
 
 _PASSES = 1  # from a refined start, a second one lowers the inertia by 0.02 % or less
 _MATRIX_ROWS = 4096  # 128 MiB; larger groups have no rounding left to copy
@@ -67,10 +63,10 @@ class Recipe:
         Groups of more than `exact_rows` rows may be sampled, and searched approximately.
     matrix_rows
         Up to so many rows, the mean distance is that of a distance matrix, where an object searches.
-    auto_thresholds, is_below, has_too_few
-        Which clusters are kept, see `planning.choose.Rules`.
-    auto_exponent, weights, whole_rows
-        Who gets how many rows, see `planning.allocate.Rules`.
+    clusters
+        Which clusters are kept.
+    shares
+        Who gets how many rows.
     make_streams
         Streams of the output blocks of a group, from the root seed, class and cluster, the rows of
         each block, and the rows times neighbours of the group.
@@ -91,12 +87,8 @@ class Recipe:
     without_self: Callable[[Ints], Ints]
     may_sample: bool
     matrix_rows: int
-    auto_thresholds: Callable[[Mapping[Label, int], Mapping[Label, int]], dict[Label, float]]
-    is_below: Callable[[Standing, float, bool], bool]
-    has_too_few: Callable[[Standing, int], bool]
-    auto_exponent: Callable[[int, int], float]
-    weights: Callable[[Kept, DTypeLike], Floats]
-    whole_rows: Callable[[int, Floats], list[int]]
+    clusters: choose.Rules
+    shares: allocate.Rules
     make_streams: Callable[[int, tuple[int, int], Sequence[int], int], Sequence[Stream]]
     interpolate: Interpolate
     to_whole: Callable[[Floats], Floats]
@@ -150,12 +142,10 @@ OWN = Recipe(
     without_self=drop_self,
     may_sample=True,
     matrix_rows=0,
-    auto_thresholds=choose.shares_of_all,
-    is_below=choose.is_below_share,
-    has_too_few=choose.has_too_few,
-    auto_exponent=allocate.exponent_of_features,
-    weights=allocate.log_weights,
-    whole_rows=allocate.largest_remainder,
+    clusters=choose.Rules(choose.shares_of_all, choose.is_below_share, choose.has_too_few),
+    shares=allocate.Rules(
+        allocate.exponent_of_features, allocate.log_weights, allocate.largest_remainder
+    ),
     make_streams=keyed_streams,
     interpolate=interpolate_nearest,
     to_whole=np.rint,
@@ -172,12 +162,10 @@ IMBALANCED_LEARN = Recipe(
     without_self=drop_first,
     may_sample=False,
     matrix_rows=_MATRIX_ROWS,
-    auto_thresholds=choose.half_shares_to_make,
-    is_below=choose.is_below_number,
-    has_too_few=choose.has_too_few_by_product,
-    auto_exponent=allocate.exponent_of_rows,
-    weights=allocate.linear_weights,
-    whole_rows=allocate.ceilings,
+    clusters=choose.Rules(
+        choose.half_shares_to_make, choose.is_below_number, choose.has_too_few_by_product
+    ),
+    shares=allocate.Rules(allocate.exponent_of_rows, allocate.linear_weights, allocate.ceilings),
     make_streams=restarted_streams,
     interpolate=interpolate_in_dtype,
     to_whole=np.trunc,

@@ -12,7 +12,7 @@ from ..errors import ParameterError
 from ..job.storage.masking import masked_url
 
 ENVIRONMENT = "DASK_KMSMOTE__"
-MOST_BYTES = 2**20
+_MOST_BYTES = 2**20
 
 
 def load(path: str, known: Iterable[str], flags: Iterable[str]) -> dict[str, Any]:
@@ -33,9 +33,9 @@ def load(path: str, known: Iterable[str], flags: Iterable[str]) -> dict[str, Any
     """
     try:
         with Path(path).open("rb") as file:
-            text = file.read(MOST_BYTES + 1)
-        if len(text) > MOST_BYTES:
-            raise ParameterError(f"The configuration {path!r} has more than {MOST_BYTES} bytes.")
+            text = file.read(_MOST_BYTES + 1)
+        if len(text) > _MOST_BYTES:
+            raise ParameterError(f"The configuration {path!r} has more than {_MOST_BYTES} bytes.")
         content = tomllib.loads(text.decode("utf-8-sig"))
     except OSError as error:
         path = masked_url(path)
@@ -46,7 +46,7 @@ def load(path: str, known: Iterable[str], flags: Iterable[str]) -> dict[str, Any
         raise ParameterError(f"The configuration {path!r} can't be read: {error}") from error
     settings = {key.replace("-", "_"): value for key, value in content.items()}
     where = f"The configuration {path!r}"
-    require_known(settings, known, where)
+    _require_known(settings, known, where)
     if len(settings) < len(content):
         raise ParameterError(f"{where} has one key twice, with - and with _: keep one of them.")
     for name in set(flags) & set(settings):
@@ -55,7 +55,7 @@ def load(path: str, known: Iterable[str], flags: Iterable[str]) -> dict[str, Any
     return settings
 
 
-def require_known(names: Iterable[str], known: Iterable[str], where: str) -> None:
+def _require_known(names: Iterable[str], known: Iterable[str], where: str) -> None:
     """Raise `ParameterError` for a name that no option has, with the nearest that one has."""
     known = list(known)
     for name in names:
@@ -70,4 +70,4 @@ def require_known_environment(environment: Iterable[str], known: Iterable[str]) 
     """The same for the variables that begin with `ENVIRONMENT`."""
     names = [key[len(ENVIRONMENT) :] for key in environment if key.startswith(ENVIRONMENT)]
     known = [name.upper() for name in known]
-    require_known(names, known, f"The environment ({ENVIRONMENT}...)")
+    _require_known(names, known, f"The environment ({ENVIRONMENT}...)")

@@ -14,22 +14,22 @@ from ..errors import (
 )
 from ..job.storage.tables import TO_UTF_8
 
-DEFECT, USAGE, INPUT, NO_CLUSTER, RESOURCE, INTERRUPTED = 1, 2, 3, 4, 5, 130
+_DEFECT, USAGE, _INPUT, _NO_CLUSTER, _RESOURCE, _INTERRUPTED = 1, 2, 3, 4, 5, 130
 
-EXIT_CODES = (
-    (NoClusterError, NO_CLUSTER),
-    (InputError, INPUT),
+_EXIT_CODES = (
+    (NoClusterError, _NO_CLUSTER),
+    (InputError, _INPUT),
     (ParameterError, USAGE),
-    (ValueError, INPUT),
+    (ValueError, _INPUT),
     (UnsupportedDaskError, USAGE),
     (MissingPackageError, USAGE),
     (IncompatibleVersionError, USAGE),
-    (OSError, RESOURCE),
-    (MemoryError, RESOURCE),
+    (OSError, _RESOURCE),
+    (MemoryError, _RESOURCE),
 )
 # whose exceptions, such as KilledWorker or NoCredentialsError, have no base class of their own
-RESOURCE_PACKAGES = {"distributed", "botocore", "aiobotocore", "aiohttp", "s3fs", "fsspec"}
-OPTIONS = {  # of what messages name
+_RESOURCE_PACKAGES = {"distributed", "botocore", "aiobotocore", "aiohttp", "s3fs", "fsspec"}
+_OPTIONS = {  # of what messages name
     "sampling_strategy": "--strategy",
     "kmeans_estimator": "--clusters",
     "k_neighbors": "--k-neighbors",
@@ -40,13 +40,13 @@ OPTIONS = {  # of what messages name
     "X.drop": "--drop",
 }
 # of what others raise, by the name of the exception
-MENDS = {
+_HINTS = {
     "PermissionError": "Check the credentials, and that the user of the job and of its workers may "
     "read there.",
     "KilledWorker": "Often they lack memory: raise --memory-limit, or lower --workers.",
     "UnicodeDecodeError": f"The source is not in UTF-8. {TO_UTF_8}",
 }
-MISMATCH = re.compile(r"\| (\S[^|]*?) \| (\w+) \| (\w+) \|")
+_MISMATCH = re.compile(r"\| (\S[^|]*?) \| (\w+) \| (\w+) \|")
 
 
 def failure_message(error: BaseException) -> str:
@@ -54,22 +54,22 @@ def failure_message(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, KeyboardInterrupt):
         return "Interrupted: the destination is as it was."
-    if exit_code(error) == DEFECT:
+    if exit_code(error) == _DEFECT:
         return (
             f"Unexpected {type(error).__name__}: {text}. Run again with --verbose, and report it."
         )
     if "Mismatched dtypes found in" in text:
         return _mismatch(text)
     names = [kind.__name__ for kind in type(error).__mro__]
-    for name in MENDS.keys() & names:
-        return f"{text.rstrip('.')}. {MENDS[name]}"
-    options = [f"{name} is {option}" for name, option in OPTIONS.items() if name in text]
+    for name in _HINTS.keys() & names:
+        return f"{text.rstrip('.')}. {_HINTS[name]}"
+    options = [f"{name} is {option}" for name, option in _OPTIONS.items() if name in text]
     return f"{text} ({', '.join(options)})" if options else text
 
 
 def _mismatch(text: str) -> str:
     # Dask guesses the types of CSV files from their first rows, and then advises its own function
-    found = MISMATCH.findall(text.partition("The following columns")[0])[1:]
+    found = _MISMATCH.findall(text.partition("The following columns")[0])[1:]
     columns = ", ".join(f"{name!r} ({own}, not {first})" for name, own, first in found)
     return (
         f"Columns of the source have other values than in its first rows: {columns}. Fill what is "
@@ -80,11 +80,11 @@ def _mismatch(text: str) -> str:
 def exit_code(error: BaseException) -> int:
     """The exit code that an error means."""
     if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED
+        return _INTERRUPTED
     if isinstance(error, ValueError) and isinstance(error, TypeError):
         return USAGE  # scikit-learn's InvalidParameterError
-    for kind, code in EXIT_CODES:
+    for kind, code in _EXIT_CODES:
         if isinstance(error, kind):
             return code
     modules = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
-    return RESOURCE if modules & RESOURCE_PACKAGES else DEFECT
+    return _RESOURCE if modules & _RESOURCE_PACKAGES else _DEFECT

@@ -21,7 +21,7 @@ def open_streams() -> None:
 
 
 @contextmanager
-def unheard(*, err: bool) -> Iterator[None]:
+def _unheard(*, err: bool) -> Iterator[None]:
     """Let a stream that nobody reads, or that is full, not change how a job ends."""
     try:
         yield
@@ -36,7 +36,7 @@ def say(text: str, *, err: bool = False) -> None:
     lines = text.rstrip("\n").split("\n")
     spelled = ["".join(s if s.isprintable() else ascii(s)[1:-1] for s in line) for line in lines]
     encoding = getattr(sys.stderr if err else sys.stdout, "encoding", None) or "utf-8"
-    with unheard(err=err):
+    with _unheard(err=err):
         shown = "\n".join(spelled).encode(encoding, "backslashreplace")
         click.echo(shown.decode(encoding), err=err)
 
@@ -67,7 +67,7 @@ class Log:
         """Tell an event."""
         if self.quiet:
             return
-        with unheard(err=True):
+        with _unheard(err=True):
             self._tell(event)
 
     def _tell(self, event: Event) -> None:
@@ -91,5 +91,5 @@ class Log:
         if self.form == "text":
             say(f"Error: {message}", err=True)
         else:
-            with unheard(err=True):
+            with _unheard(err=True):
                 self._json.write("error", "Error", message=message, exit_code=code)

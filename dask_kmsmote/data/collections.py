@@ -69,7 +69,7 @@ class DaskInput:
         return self.features.arranged(wanted), self.target.arranged(wanted)
 
 
-def check_dask() -> None:
+def _check_dask() -> None:
     """The Dask arrays here can be taken apart into chunks.
 
     Raises
@@ -97,7 +97,7 @@ def from_dask(tasks: Tasks, X: Any, y: Any) -> DaskInput:
     UnsupportedDaskError
         A setting of Dask stands against it.
     """
-    check_dask()
+    _check_dask()
     if isinstance(X, da.Array):
         return _beside_array(tasks, X, y)
     if not _is_frame(X) or X.ndim != 2:

@@ -115,13 +115,13 @@ def arrange(
     parts = []
     for partition in partitions:
         own = [] if partition.chunk is None else [originals[partition.chunk]]
-        own += slices_of(tasks, partition, synthetic, sizes)
+        own += _slices_of(tasks, partition, synthetic, sizes)
         mixed = len(own) > 1
         parts.append(tasks("synthesis-mix", mix, own, partition.stretches) if mixed else own[0])
     return parts
 
 
-def slices_of(
+def _slices_of(
     tasks: Tasks, partition: Partition, blocks: Sequence[Delayed], sizes: Sequence[int]
 ) -> list[Delayed]:
     """What a partition has of the synthetic blocks."""
@@ -247,7 +247,7 @@ def _frame(
 ) -> Any:
     tasks, partitions = wanted.run.tasks, wanted.partitions()
     if not partitions:
-        return from_partitions([tasks("synthesis-empty", same, meta)], [0], meta)
+        return _from_partitions([tasks("synthesis-empty", same, meta)], [0], meta)
     rows = [partition.n_rows for partition in partitions]
     starts = offsets(rows)
     arranged = arrange(tasks, partitions, originals, synthetic, wanted.sizes)
@@ -256,10 +256,10 @@ def _frame(
         part if partition.chunk is None else tasks("synthesis-position", positioned, part, start)
         for part, partition, start in zip(arranged, partitions, starts, strict=False)
     ]
-    return from_partitions(parts, rows, meta)
+    return _from_partitions(parts, rows, meta)
 
 
-def from_partitions(
+def _from_partitions(
     parts: Sequence[Delayed], sizes: Sequence[int], meta: Any, starts: Sequence[int] | None = None
 ) -> Any:
     """A Dask frame or series with known divisions; its index is 0 ... n - 1 without `starts`.
@@ -290,7 +290,7 @@ def provenance(wanted: Arrangement) -> Any:
     parts, rows, starts = [], [], []
     for partition, start in zip(partitions, bounds, strict=False):
         if partition.slices:
-            own = slices_of(tasks, partition, frames, wanted.sizes)
+            own = _slices_of(tasks, partition, frames, wanted.sizes)
             if partition.chunk is not None:
                 args = own, partition.stretches, start
                 own = [tasks("synthesis-provenance-mix", mix_parents, *args)]
@@ -299,5 +299,5 @@ def provenance(wanted: Arrangement) -> Any:
             starts.append(start)
     if not parts:
         n = bounds[-1]
-        return from_partitions([tasks("synthesis-empty", same, nothing)], [0], nothing, [n, n + 1])
-    return from_partitions(parts, rows, nothing, [*starts, bounds[-1]])
+        return _from_partitions([tasks("synthesis-empty", same, nothing)], [0], nothing, [n, n + 1])
+    return _from_partitions(parts, rows, nothing, [*starts, bounds[-1]])

@@ -44,15 +44,15 @@ def unchanged_frame(
     """A partition of X, in the types of `meta`, whose rows, of a dtype, are what they were."""
     require_unchanged(of_rows(frame_values(part, dtype)), before.rows, "X", before.chunk)
     require_unchanged(of_whole(part, dtype), before.whole, "X", before.chunk)
-    return as_declared(part, meta, "X", before.chunk)
+    return _as_declared(part, meta, "X", before.chunk)
 
 
 def unchanged_series(part: Any, before: ChunkFingerprints, meta: pd.Series[Any]) -> Any:
     """A partition of y, in the type of `meta`, that is what it was at first."""
-    return as_declared(unchanged_labels(part, before), meta, "y", before.chunk)
+    return _as_declared(unchanged_labels(part, before), meta, "y", before.chunk)
 
 
-def as_declared(part: Any, meta: Any, name: str, chunk: int) -> Any:
+def _as_declared(part: Any, meta: Any, name: str, chunk: int) -> Any:
     """A partition in the types of `meta`; all numbers pass for each other, as Dask has them do.
 
     Raises
@@ -65,7 +65,7 @@ def as_declared(part: Any, meta: Any, name: str, chunk: int) -> Any:
     own, declared = part.dtypes, meta.dtypes
     if isinstance(declared, pd.CategoricalDtype) and isinstance(own, pd.CategoricalDtype):
         # as read from Parquet, categories may be of another type of text than Dask says
-        return part.astype(declared) if has_known_categories(meta) else part
+        return part.astype(declared) if _has_known_categories(meta) else part
     try:
         return check_meta(part, meta)
     except ValueError as error:
@@ -81,6 +81,6 @@ def as_declared(part: Any, meta: Any, name: str, chunk: int) -> Any:
         ) from error
 
 
-def has_known_categories(meta: Any) -> bool:
+def _has_known_categories(meta: Any) -> bool:
     """Whether a Dask series of categories knows them before it is computed."""
     return UNKNOWN_CATEGORIES not in meta.cat.categories

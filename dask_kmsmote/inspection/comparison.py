@@ -18,7 +18,7 @@ _DENSE_BYTES = 64 * 2**20  # of rows made dense at a time
 Flags = NDArray[np.bool_]
 
 
-class Slack(NamedTuple):
+class _Slack(NamedTuple):
     """How far a stored value may be from the exact one, by feature.
 
     Attributes
@@ -33,7 +33,7 @@ class Slack(NamedTuple):
     relative: Floats
 
 
-def slack_of(dtypes: list[Any], whole_slack: float) -> Slack:
+def slack_of(dtypes: list[Any], whole_slack: float) -> _Slack:
     """The slack of columns of some dtypes; whole numbers are off by up to `whole_slack`."""
     absolute, relative = np.empty(len(dtypes)), np.empty(len(dtypes))
     for column, dtype in enumerate(dtypes):
@@ -42,10 +42,10 @@ def slack_of(dtypes: list[Any], whole_slack: float) -> Slack:
         absolute[column] = whole_slack if whole else float(info.smallest_subnormal)
         # a difference, a product, a sum and the dtype of the column: each rounds once
         relative[column] = 4 * float(info.eps)
-    return Slack(absolute, relative)
+    return _Slack(absolute, relative)
 
 
-def lies_between(new: Rows, base: Rows, neighbor: Rows, gap: Floats, slack: Slack) -> Flags:
+def lies_between(new: Rows, base: Rows, neighbor: Rows, gap: Floats, slack: _Slack) -> Flags:
     """Whether each row is ``base + gap * (neighbor - base)``, up to the slack.
 
     Parameters
@@ -68,7 +68,7 @@ def lies_between(new: Rows, base: Rows, neighbor: Rows, gap: Floats, slack: Slac
     return np.concatenate(within)
 
 
-def _between(new: Floats, base: Floats, neighbor: Floats, gap: Floats, slack: Slack) -> Flags:
+def _between(new: Floats, base: Floats, neighbor: Floats, gap: Floats, slack: _Slack) -> Flags:
     allowed = slack.absolute + slack.relative * np.maximum(np.abs(base), np.abs(neighbor))
     within = np.abs(new - (base + gap * (neighbor - base))) <= allowed
     return np.asarray(within.all(axis=1))
@@ -111,7 +111,7 @@ def own_nearest_distances(rows: Rows) -> Floats:
     return np.sqrt(nearest.squared[:, 0])
 
 
-class Plane(NamedTuple):
+class _Plane(NamedTuple):
     """Rows on two axes.
 
     Attributes
@@ -126,7 +126,7 @@ class Plane(NamedTuple):
     shares: tuple[float, float]
 
 
-def on_components(rows: Rows, n_fitted: int) -> Plane:
+def on_components(rows: Rows, n_fitted: int) -> _Plane:
     """Rows on the two principal components of the first `n_fitted` of them."""
     from sklearn.decomposition import PCA
 
@@ -134,4 +134,4 @@ def on_components(rows: Rows, n_fitted: int) -> Plane:
     values = rows.tocsr().astype(np.float64) if is_sparse(rows) else as_dense(rows)
     pca = PCA(2, svd_solver=solver, random_state=0).fit(values[:n_fitted])
     first, second = np.nan_to_num(pca.explained_variance_ratio_)
-    return Plane(np.asarray(pca.transform(values)), (float(first), float(second)))
+    return _Plane(np.asarray(pca.transform(values)), (float(first), float(second)))

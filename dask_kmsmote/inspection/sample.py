@@ -74,12 +74,12 @@ class Result:
 
     def rows_at(self, positions: Ints) -> Any:
         """Rows of X at one or more positions, in their order; computes."""
-        parts, order = self._taken(rows_of, self.chunks.rows(), positions)
+        parts, order = self._taken(_rows_of, self.chunks.rows(), positions)
         return take(stack(parts), order)
 
     def labels_at(self, positions: Ints) -> Any:
         """Labels at one or more positions, in their order; computes."""
-        parts, order = self._taken(labels_of, self.chunks.target, positions)
+        parts, order = self._taken(_labels_of, self.chunks.target, positions)
         return np.concatenate(parts)[order]
 
     def _taken(
@@ -154,7 +154,7 @@ def parents_at(provenance: Any, positions: Ints) -> pd.DataFrame:
     inner = np.array(provenance.divisions[1:-1], dtype=np.int64)
     bounds = np.searchsorted(wanted, inner)
     found = [
-        tasks("sample-parents", parents_of, part, rows)
+        tasks("sample-parents", _parents_of, part, rows)
         for part, rows in zip(parts, np.split(wanted, bounds), strict=True)
         if len(rows)
     ]
@@ -162,19 +162,19 @@ def parents_at(provenance: Any, positions: Ints) -> pd.DataFrame:
     return parents
 
 
-def rows_of(block: Rows, inside: Ints, n: int) -> Any:
+def _rows_of(block: Rows, inside: Ints, n: int) -> Any:
     """Some rows of a block of n rows."""
     _check_length(block.shape[0], n)
     return take(block, inside)
 
 
-def labels_of(block: Any, inside: Ints, n: int) -> Any:
+def _labels_of(block: Any, inside: Ints, n: int) -> Any:
     """Some labels of a block of n rows."""
     _check_length(len(block), n)
     return label_values(block)[inside]
 
 
-def parents_of(part: pd.DataFrame, rows: Ints) -> pd.DataFrame:
+def _parents_of(part: pd.DataFrame, rows: Ints) -> pd.DataFrame:
     """Some rows of a partition, by its index."""
     return part.reindex(rows)
 

@@ -30,7 +30,7 @@ from .sampling import LabelQuery, LabelSample, codes_of, query_of, sample_synthe
 _Flags = NDArray[np.bool_]
 
 
-class Finding(NamedTuple):
+class _Finding(NamedTuple):
     """One line of the table."""
 
     check: str
@@ -43,7 +43,7 @@ class Finding(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Family:
+class _Family:
     """Sampled synthetic rows and their parents.
 
     Attributes
@@ -132,7 +132,7 @@ def check_result(
             findings += _counted(plan, regions, labels)
             if regions:
                 findings += _looked_at(sampler, X_resampled, result, labels, regions, size)
-    table = pd.DataFrame(findings, columns=list(Finding._fields))
+    table = pd.DataFrame(findings, columns=list(_Finding._fields))
     return table.astype({"n_wrong": "Int64", "passed": "boolean"})
 
 
@@ -146,7 +146,7 @@ def _require_features(n_features: int, plan: SamplingPlan) -> None:
 
 def _counted(
     plan: SamplingPlan, regions: Sequence[Region], labels: LabelSample
-) -> Iterator[Finding]:
+) -> Iterator[_Finding]:
     for code, (label, n) in enumerate(plan.class_counts):
         yield _count("original rows", label, int(labels.counts[0, code]), n)
     for place, region in enumerate(regions, start=1):
@@ -154,8 +154,8 @@ def _counted(
         yield _count("synthetic rows", label, int(labels.counts[place, region.class_code]), n)
 
 
-def _count(check: str, label: Any, found: int, expected: int) -> Finding:
-    return Finding(
+def _count(check: str, label: Any, found: int, expected: int) -> _Finding:
+    return _Finding(
         check=check,
         class_label=label,
         feature="",
@@ -173,7 +173,7 @@ def _looked_at(
     labels: LabelSample,
     regions: Sequence[Region],
     size: int,
-) -> Iterator[Finding]:
+) -> Iterator[_Finding]:
     plan = sampler.plan_
     made = sample_synthetic(regions, size, labels.query.seed)
     real = [labels.originals[region.class_code] for region in regions]
@@ -193,7 +193,7 @@ def _looked_at(
         label = plan.class_counts[region.class_code][0]
         for check, flags in ok.items():
             wrong = int((~flags[mine]).sum())
-            yield Finding(
+            yield _Finding(
                 check=check,
                 class_label=label,
                 feature="",
@@ -206,7 +206,7 @@ def _looked_at(
         features = result.chunks.feature_names if old.shape[0] else ()
         for number, feature in enumerate(features):
             distance = ks_distance(column(new, number), column(old, number))
-            yield Finding(
+            yield _Finding(
                 check="KS distance",
                 class_label=label,
                 feature=feature,
@@ -234,7 +234,7 @@ def _family(
     made: Ints,
     codes: Ints,
     originals: Ints,
-) -> Family:
+) -> _Family:
     plan: SamplingPlan = sampler.plan_
     positions = query.order.positions(made)
     trace = parents_at(sampler.provenance_, positions)
@@ -254,7 +254,7 @@ def _family(
     else:
         clusters = clusters[base_and_neighbor]
     planned = np.array([group.cluster_id for group in plan.groups])[groups_at(plan, made)]
-    return Family(
+    return _Family(
         new=rows[:n],
         base=rows[n : 2 * n],
         neighbor=rows[2 * n : 3 * n],

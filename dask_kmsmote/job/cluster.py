@@ -14,10 +14,13 @@ from typing import Any
 
 from ..errors import ClusterError
 
-_TLS = (
-    "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and "
-    "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY"
-)
+# what Dask calls the files of a client, in the environment; see `distributed.comm.tls`
+_TLS = {
+    "tls_ca_file": "DASK_DISTRIBUTED__COMM__TLS__CA_FILE",
+    "tls_client_cert": "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT",
+    "tls_client_key": "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY",
+}
+_FILES = f"{', '.join(list(_TLS.values())[:2])} and {_TLS['tls_client_key']}"
 
 
 @dataclass(frozen=True)
@@ -103,28 +106,38 @@ def _remote(address: str, settings: ClusterSettings) -> Iterator[Any]:
 
 
 def _security(address: str) -> Any:
-    """What Dask's configuration says of TLS (``distributed.comm.tls``).
+    """What Dask's configuration says of TLS.
 
     Raises
     ------
     ClusterError
-        The address needs TLS, and the files are missing, no PEM, or do not fit together.
+        The address needs TLS, and the files are missing, no PEM, or do not fit together; or it has
+        none, and the configuration wants it.
     """
     from distributed.security import Security
 
-    security = Security()
+    security, encrypted = Security(), address.startswith("tls://")
+    if security.require_encryption and not encrypted:
+        raise ClusterError(
+            f"The scheduler at {address} is to be reached without TLS, and Dask's configuration "
+            "refuses that (distributed.comm.require-encryption): name one at tls://..."
+        )
+    for name, variable in _TLS.items():
+        # the text of a certificate may stand in place of its path
+        path = str(getattr(security, name) or "")
+        if path and "\n" not in path and not Path(path).is_file():
+            raise ClusterError(f"{variable} names no file, {path!r}: check its path.")
     try:
         context = security.get_connection_args("client")["ssl_context"]
     except (OSError, ValueError) as error:
-        # of a file that is not there, the text names the path
         what = getattr(error, "reason", None) or error
         raise ClusterError(
-            f"The TLS files can't be used ({what}): check that {_TLS} are PEM files, and that the "
-            "key is the certificate's."
+            f"The TLS files can't be used ({what}): check that {_FILES} are PEM files, and that "
+            "the key is the certificate's."
         ) from error
-    if context is None and address.startswith("tls://"):
+    if context is None and encrypted:
         raise ClusterError(
-            f"The scheduler at {address} wants TLS: set {_TLS}, or the same in Dask's "
+            f"The scheduler at {address} wants TLS: set {_FILES}, or the same in Dask's "
             "configuration, distributed.comm.tls."
         )
     return security
@@ -133,10 +146,10 @@ def _security(address: str) -> Any:
 def _hint(address: str) -> str:
     if address.startswith("tls://"):
         return (
-            f"check the address, that it runs, and {_TLS}: the authority of its certificate, and a "
-            "certificate that it accepts, with its key."
+            "check the address, that it runs, that the authority of its certificate is in "
+            f"{_TLS['tls_ca_file']}, and that {_TLS['tls_client_cert']} is one that it accepts."
         )
-    return f"check the address, that it runs, and whether it wants TLS: tls://..., with {_TLS}."
+    return f"check the address, that it runs, and whether it wants TLS: tls://..., with {_FILES}."
 
 
 async def _greet(address: str, timeout: float, security: Any) -> None:

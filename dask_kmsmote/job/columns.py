@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from ..data.collections import partitions_of
-from ..data.result import arrange
 from ..errors import InputError, ParameterError
-from ..graph.dask.tasks import Tasks
-from ..order.orders import Order
-from ..order.places import Partition
+
+if TYPE_CHECKING:  # the command line is to answer before what is slow to import
+    from ..order.orders import Order
+    from ..order.places import Partition
 
 
 @dataclass(frozen=True)
@@ -148,6 +147,10 @@ def _arranged(
 ) -> Any:
     import dask
     import dask.dataframe as dd
+
+    from ..data.collections import partitions_of
+    from ..data.result import arrange
+    from ..graph.dask.tasks import Tasks
 
     tasks = Tasks(uuid4().hex)
     parts = arrange(tasks, partitions, partitions_of(originals), partitions_of(new), sizes)

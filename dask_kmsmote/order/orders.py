@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -18,44 +18,24 @@ from ..kernels.rows.blocks import take
 from .places import Ints, Partition, Slice, Stretch, interleave, n_below, runs_of, sort_by_place
 
 
-class Order(Protocol):
-    """Where a result has each original and each synthetic row."""
-
-    @property
-    def n_originals(self) -> int:
-        """Rows of X."""
-
-    @property
-    def n_synthetic(self) -> int:
-        """Synthetic rows."""
-
-    @property
-    def appends(self) -> bool:
-        """Whether the originals come first, as they were."""
-
-    def partitions(self, lengths: Sequence[int], sizes: Sequence[int]) -> Iterator[Partition]:
-        """Partitions of a result of chunks of originals, and blocks of synthetic rows."""
-
-    def positions(self, rows: Ints) -> Ints:
-        """Positions in the result of some rows."""
-
-    def rows(self, start: int, stop: int) -> Ints:
-        """The rows at the positions [start, stop) of the result."""
-
-    def arranged(self, resampled: Any) -> Any:
-        """A result in memory that has its synthetic rows after the originals, in this order."""
-
-
 @dataclass(frozen=True)
-class Append:
-    """Synthetic rows after the originals: see `Order`."""
+class Order:
+    """Where a result has each original and each synthetic row: here, one after the other.
+
+    Attributes
+    ----------
+    n_originals, n_synthetic
+        Rows of X, and synthetic rows.
+    appends
+        Whether the originals come first, as they were.
+    """
 
     n_originals: int
     n_synthetic: int
     appends: ClassVar[bool] = True
 
     def partitions(self, lengths: Sequence[int], sizes: Sequence[int]) -> Iterator[Partition]:
-        """The chunks, then the blocks."""
+        """Partitions of a result of chunks of originals, and blocks of synthetic rows."""
         for chunk, n_rows in enumerate(lengths):
             yield Partition(chunk=chunk, slices=(), stretches=(), n_rows=n_rows)
         for block, n_rows in enumerate(sizes):
@@ -63,29 +43,30 @@ class Append:
             yield Partition(chunk=None, slices=whole, stretches=(), n_rows=n_rows)
 
     def positions(self, rows: Ints) -> Ints:
-        """Their numbers."""
+        """Positions in the result of some rows."""
         return rows
 
     def rows(self, start: int, stop: int) -> Ints:
-        """Their numbers."""
+        """The rows at the positions [start, stop) of the result."""
         return np.arange(start, stop)
 
     def arranged(self, resampled: Any) -> Any:
-        """The same: it is in order."""
+        """A result in memory that has its synthetic rows after the originals, in this order."""
         return resampled
 
 
-@dataclass(frozen=True)
-class Interleave:
-    """Synthetic rows spread evenly among the originals: see `Order` and `places`.
+class Append(Order):
+    """Synthetic rows after the originals, which are an untouched prefix."""
+
+
+class Interleave(Order):
+    """Synthetic rows spread evenly among the originals, see `places`.
 
     A row stands behind all whose place is smaller, so its position is a sum of counts, one for each
     run; no table of all rows is needed for a few of them.
     """
 
-    n_originals: int
-    n_synthetic: int
-    appends: ClassVar[bool] = False
+    appends = False
 
     def partitions(self, lengths: Sequence[int], sizes: Sequence[int]) -> Iterator[Partition]:
         """A chunk and slices of blocks each."""
@@ -142,4 +123,4 @@ class Interleave:
         return found
 
 
-ORDERS: Mapping[str, type[Append | Interleave]] = {"append": Append, "interleave": Interleave}
+ORDERS: Mapping[str, type[Order]] = {"append": Append, "interleave": Interleave}

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -39,20 +39,23 @@ class Kept(NamedTuple):
     n_class_rows: NDArray[np.int64]
 
 
-class Rules(Protocol):
-    """What a recipe decides about shares."""
+@dataclass(frozen=True)
+class Rules:
+    """What a recipe decides about shares.
 
-    @property
-    def auto_exponent(self) -> Callable[[int, int], float]:
-        """The exponent "auto", from the number of features and the rows of a group."""
+    Attributes
+    ----------
+    auto_exponent
+        The exponent "auto", from the number of features and the rows of a group.
+    weights
+        Weights that sum to 1, from what is kept and the dtype of the rows.
+    whole_rows
+        Whole rows of each cluster, from the rows to make and the weights.
+    """
 
-    @property
-    def weights(self) -> Callable[[Kept, DTypeLike], Floats]:
-        """Weights that sum to 1, from what is kept and the dtype of the rows."""
-
-    @property
-    def whole_rows(self) -> Callable[[int, Floats], list[int]]:
-        """Whole rows of each cluster, from the rows to make and the weights."""
+    auto_exponent: Callable[[int, int], float]
+    weights: Callable[[Kept, DTypeLike], Floats]
+    whole_rows: Callable[[int, Floats], list[int]]
 
 
 def resolve_exponent(
@@ -76,7 +79,7 @@ def allocate(
     amounts
         Rows to make by class.
     rules
-        A recipe.
+        Those of a recipe.
     dtype
         Of the rows.
     """

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,20 +46,23 @@ class Standing(NamedTuple):
         return self.n_class_rows / self.n_rows if self.n_rows else math.nan
 
 
-class Rules(Protocol):
-    """What a recipe decides about clusters."""
+@dataclass(frozen=True)
+class Rules:
+    """What a recipe decides about clusters.
 
-    @property
-    def auto_thresholds(self) -> Callable[[_Counts, _Counts], dict[Label, float]]:
-        """The threshold of each class to generate, from rows by class and rows to make."""
+    Attributes
+    ----------
+    auto_thresholds
+        The threshold of each class to generate, from rows by class and rows to make.
+    is_below
+        Whether a cluster is below a threshold, and whether that was "auto".
+    has_too_few
+        Whether a cluster has too few rows of the class for so many neighbours.
+    """
 
-    @property
-    def is_below(self) -> Callable[[Standing, float, bool], bool]:
-        """Whether a cluster is below a threshold, and whether that was "auto"."""
-
-    @property
-    def has_too_few(self) -> Callable[[Standing, int], bool]:
-        """Whether a cluster has too few rows of the class for so many neighbours."""
+    auto_thresholds: Callable[[_Counts, _Counts], dict[Label, float]]
+    is_below: Callable[[Standing, float, bool], bool]
+    has_too_few: Callable[[Standing, int], bool]
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def choose(
     threshold
         Least share of the class in a kept cluster, or "auto".
     rules
-        A recipe.
+        Those of a recipe.
 
     Raises
     ------

@@ -28,7 +28,7 @@ _MOST_LINES = 50  # of a class; the report has them all
 
 
 @dataclass(frozen=True)
-class ClusterLine:
+class _ClusterLine:
     """One cluster: cells under `_COLUMNS`, and why it was not kept, or how it was measured."""
 
     cells: tuple[str, ...]
@@ -38,11 +38,11 @@ class ClusterLine:
 
 
 @dataclass(frozen=True)
-class ClassTable:
+class _ClassTable:
     """One class: its heading, its clusters, and what is said of those left out."""
 
     heading: str
-    lines: tuple[ClusterLine, ...]
+    lines: tuple[_ClusterLine, ...]
     rest: str
 
 
@@ -52,13 +52,13 @@ class Display:
 
     title: str
     facts: str
-    tables: tuple[ClassTable, ...]
+    tables: tuple[_ClassTable, ...]
     warnings: tuple[str, ...]
 
 
 def class_tables(
     counts: Mapping[Label, int], amounts: Mapping[Label, int], groups: Sequence[GroupPlan]
-) -> tuple[ClassTable, ...]:
+) -> tuple[_ClassTable, ...]:
     """A table for each class to generate."""
     by_class = {
         label: [group for group in groups if group.class_label == label] for label in amounts
@@ -70,7 +70,7 @@ def class_tables(
     )
 
 
-def _table(label: Label, n_rows: int, amount: int, groups: Sequence[GroupPlan]) -> ClassTable:
+def _table(label: Label, n_rows: int, amount: int, groups: Sequence[GroupPlan]) -> _ClassTable:
     heading = (
         f"class {label!r}: {n_rows:,} rows + {amount:,} to make, "
         f"{sum(group.kept for group in groups)} of {len(groups)} clusters kept"
@@ -78,7 +78,7 @@ def _table(label: Label, n_rows: int, amount: int, groups: Sequence[GroupPlan]) 
     ranked = sorted(groups, key=lambda group: (-group.n_synthetic, -group.n_class_rows))
     shown, left_out = ranked[:_MOST_LINES], ranked[_MOST_LINES:]
     lines = tuple(_line(group) for group in sorted(shown, key=lambda group: group.cluster_id))
-    return ClassTable(heading, lines, _rest(left_out))
+    return _ClassTable(heading, lines, _rest(left_out))
 
 
 def _rest(groups: Sequence[GroupPlan]) -> str:
@@ -89,7 +89,7 @@ def _rest(groups: Sequence[GroupPlan]) -> str:
     return f"{len(groups)} more clusters, {n_kept} of them kept: {made:,} new rows (see report_)"
 
 
-def _line(group: GroupPlan) -> ClusterLine:
+def _line(group: GroupPlan) -> _ClusterLine:
     judged = (
         str(group.cluster_id),
         f"{group.n_rows:,}",
@@ -98,14 +98,14 @@ def _line(group: GroupPlan) -> ClusterLine:
         f"{group.threshold:.4g}",
     )
     if not group.kept:
-        return ClusterLine((*judged, "", "", ""), group.reason, kept=False, weight=0.0)
+        return _ClusterLine((*judged, "", "", ""), group.reason, kept=False, weight=0.0)
     notes = []
     if group.mean_distance_se > 0:
         notes.append(f"mean distance +- {group.mean_distance_se:.2g}")
     if group.neighbor_recall < 1:
         notes.append(f"neighbours' recall {group.neighbor_recall:.3g}")
     cells = (*judged, f"{group.mean_distance:.6g}", f"{group.weight:.4g}", f"{group.n_synthetic:,}")
-    return ClusterLine(cells, ", ".join(notes), kept=True, weight=group.weight)
+    return _ClusterLine(cells, ", ".join(notes), kept=True, weight=group.weight)
 
 
 _WIDTH = 100
@@ -120,7 +120,7 @@ def as_text(display: Display) -> str:
     return "\n".join(parts)
 
 
-def _text_table(table: ClassTable) -> list[str]:
+def _text_table(table: _ClassTable) -> list[str]:
     rows = [_COLUMNS, *(line.cells for line in table.lines)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(_COLUMNS))]
     notes = ["", *(line.note for line in table.lines)]
@@ -159,7 +159,7 @@ def as_html(display: Display) -> str:
     )
 
 
-def _html_table(table: ClassTable) -> str:
+def _html_table(table: _ClassTable) -> str:
     head = "".join(
         f'<th scope="col" style="{_CELL};{_HEAD}">{escape(name)}</th>' for name in (*_COLUMNS, "")
     )
@@ -172,7 +172,7 @@ def _html_table(table: ClassTable) -> str:
     )
 
 
-def _html_row(line: ClusterLine) -> str:
+def _html_row(line: _ClusterLine) -> str:
     style = _CELL if line.kept else _CELL + _DIM
     cells = "".join(f'<td style="{style}">{escape(cell)}</td>' for cell in line.cells)
     bar = ""

@@ -17,7 +17,7 @@ Label = Any
 # a ratio, a name, final counts, or a function of y that gives them
 Strategy = Any
 
-STRATEGIES = ("all", "auto", "minority", "not majority", "not minority")
+_STRATEGIES = ("all", "auto", "minority", "not majority", "not minority")
 
 
 class ByText(dict[str, int]):
@@ -35,7 +35,7 @@ def resolve_strategy(strategy: Strategy, counts: Mapping[Label, int], y: Any) ->
     Parameters
     ----------
     strategy
-        A ratio in (0, 1], one of `STRATEGIES`, the final count of each targeted class, or a
+        A ratio in (0, 1], one of `_STRATEGIES`, the final count of each targeted class, or a
         function of `y` that returns such counts.
     counts
         Rows of each class, in label order.
@@ -78,9 +78,9 @@ def resolve_strategy(strategy: Strategy, counts: Mapping[Label, int], y: Any) ->
 def _from_name(name: str, counts: Mapping[Label, int]) -> dict[Label, int]:
     if name == "majority":
         raise ParameterError("'sampling_strategy'='majority' cannot be used with over-sampler.")
-    if name not in STRATEGIES:
+    if name not in _STRATEGIES:
         raise ParameterError(
-            f"When 'sampling_strategy' is a string, it needs to be one of {STRATEGIES}. "
+            f"When 'sampling_strategy' is a string, it needs to be one of {_STRATEGIES}. "
             f"Got '{name}' instead."
         )
     largest, smallest = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)

@@ -22,12 +22,12 @@ from .style import (
     repeated,
 )
 
-NAMED_BARS = 10  # classes whose numbers are written above their bars
-NAMED_CLUSTERS = 8
-STRIP_POINTS = (
+_NAMED_BARS = 10  # classes whose numbers are written above their bars
+_NAMED_CLUSTERS = 8
+_STRIP_POINTS = (
     6  # clusters that are not kept make 0 rows: a strip for each class, one below another
 )
-MOST_CLASSES = len(SHAPES)
+_MOST_CLASSES = len(SHAPES)
 
 
 def class_balance(plan: SamplingPlan, ax: Any = None) -> Any:
@@ -61,7 +61,7 @@ def class_balance(plan: SamplingPlan, ax: Any = None) -> Any:
         places, made, bottom=before, color="white", edgecolor=DARK, hatch="///", label="synthetic"
     )
     heights = [sum(both) for both in zip(before, made, strict=True)]
-    if len(before) <= NAMED_BARS:
+    if len(before) <= _NAMED_BARS:
         for place, height in enumerate(heights):
             text = f"{before[place]:,}" + (f"\n+ {made[place]:,}" if made[place] else "")
             _write(ax, text, (place, height), (0, 3), ha="center")
@@ -109,7 +109,7 @@ def cluster_allocation(plan: SamplingPlan, ax: Any = None, *, class_label: Any =
         kept = [g for g in mine if g.kept]
         left = [g for g in mine if not g.kept]
         _mark(ax, left, shape, s=24, facecolors="none", edgecolors=color, linewidths=0.8,
-              transform=below(ax, strip * STRIP_POINTS))  # fmt: skip
+              transform=below(ax, strip * _STRIP_POINTS))  # fmt: skip
         _mark(ax, kept, shape, s=36, facecolors=color, edgecolors=DARK, linewidths=0.5, zorder=3)
         threshold, text = mine[0].threshold, f"class {label}: {len(kept)} of {len(mine)} kept"
         if math.isfinite(threshold):
@@ -137,7 +137,7 @@ def _classes_shown(plan: SamplingPlan, class_label: Any) -> tuple[list[Any], int
     if not made:
         raise ParameterError("The plan makes no rows, so there is no cluster to show.")
     if class_label is None:
-        most = sorted(made, key=lambda label: -made[label])[:MOST_CLASSES]
+        most = sorted(made, key=lambda label: -made[label])[:_MOST_CLASSES]
         return [label for label in made if label in most], len(made)
     if class_label not in made:
         raise ParameterError(
@@ -153,7 +153,7 @@ def _place(group: GroupPlan) -> tuple[float, float]:
 def _named(groups: Sequence[GroupPlan], right: float, top: float) -> list[GroupPlan]:
     """Those with the most rows, without any that another one's number would cover."""
     named: list[GroupPlan] = []
-    for group in sorted(groups, key=lambda g: -g.n_synthetic)[:NAMED_CLUSTERS]:
+    for group in sorted(groups, key=lambda g: -g.n_synthetic)[:_NAMED_CLUSTERS]:
         x, y = _place(group)
         crowded = any(
             abs(x - g.class_share) < 0.08 * right and abs(y - g.n_synthetic) < 0.06 * top

@@ -19,7 +19,7 @@ from ..planning.plan import SamplingPlan, synthetic_regions
 from .style import COLORS, DARK, GREY, SHAPES, add_legend, axes_of, repeated
 
 
-class Sample(NamedTuple):
+class _Sample(NamedTuple):
     """Rows brought here.
 
     Attributes
@@ -189,7 +189,7 @@ def _class_shown(plan: SamplingPlan, class_label: Any) -> int:
 
 def _draw(
     X: Any, y: Any, sampler: FittedSampler, codes: Sequence[int], n_sample: int, seed: int
-) -> Sample:
+) -> _Sample:
     plan: SamplingPlan = sampler.plan_
     regions = [region for region in synthetic_regions(plan) if region.class_code in codes]
     size = max(2, n_sample // (len(codes) + len(regions)))
@@ -207,7 +207,7 @@ def _draw(
     originals = dict(zip(codes, numbers, strict=False))
     made = [region.class_code for region in regions]
     synthetic = dict(zip(made, numbers[len(codes) :], strict=True))
-    return Sample(
+    return _Sample(
         rows=rows,
         originals=originals,
         synthetic=synthetic,
@@ -235,7 +235,7 @@ def _check_labels(labels: LabelSample, plan: SamplingPlan) -> None:
         )
 
 
-def _points(sample: Sample, features: Sequence[Any] | None) -> tuple[Floats, list[str]]:
+def _points(sample: _Sample, features: Sequence[Any] | None) -> tuple[Floats, list[str]]:
     names = list(sample.feature_names)
     if features is None:
         if len(names) == 1:

@@ -70,10 +70,10 @@ def try_parsers(seconds: int) -> None:
     # numba can't compile what is instrumented
     names = [f"{kernels.__name__}.{module.name}" for module in iter_modules(kernels.__path__)]
     with atheris.instrument_imports(include=["dask_kmsmote"], exclude=names):
-        from parsers import example, parse_config, parse_option, parse_plan, parse_strategy
+        from parsers import example, parse_config, parse_option, parse_manifest, parse_strategy
 
     parsers = [
-        parse_plan,
+        parse_manifest,
         parse_strategy,
         lambda text: parse_config(text.encode("utf-8", "surrogatepass")),
         *(lambda text, kind=kind: parse_option(kind, text) for kind in ("json", "bytes", "number")),
@@ -84,7 +84,7 @@ def try_parsers(seconds: int) -> None:
         given = atheris.FuzzedDataProvider(data)
         parse = parsers[given.ConsumeIntInRange(0, len(parsers) - 1)]
         text = given.ConsumeUnicodeNoSurrogates(400)
-        if parse is parse_plan:  # a piece of a real one is overwritten
+        if parse is parse_manifest:  # a piece of a real one is overwritten
             place = given.ConsumeIntInRange(0, len(whole))
             text = whole[:place] + text + whole[place + given.ConsumeIntInRange(0, 40) :]
         parse(text)

@@ -14,7 +14,7 @@ from distributed import Client
 
 from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE
-from dask_kmsmote.events import StageStarted, tell
+from dask_kmsmote.events import StageStarted, emit
 
 COLUMNS = list("abcdef")
 
@@ -43,9 +43,9 @@ def run(folder, callbacks=(), *, n=3000, persisted=False):
     made = sampler.fit_resample(*on_dask)
     plan = sampler.plan_.to_json()
     (folder / "plan.json").write_text(plan, encoding="utf-8")
-    tell(callbacks, StageStarted("synthesis"))
+    emit(callbacks, StageStarted("synthesis"))
     rows = _digest(np.ascontiguousarray(part).tobytes() for part in dask.compute(*made))
-    tell(callbacks, StageStarted("write"))
+    emit(callbacks, StageStarted("write"))
     table = dd.from_dask_array(made[0], columns=COLUMNS)
     table.to_parquet(folder / "out", name_function="part-{:06d}.parquet".format, overwrite=True)
     files = sorted((folder / "out").iterdir())

@@ -14,6 +14,7 @@ from distributed.cli import dask_scheduler, dask_worker
 from files import DEPLOY, README, ROOT, calls, documents, flags, mappings, texts, yaml_paths
 
 from dask_kmsmote.cli import cli
+from dask_kmsmote.job.cluster import _TLS
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 IMAGES = {f"dask-kmsmote:{PROJECT['version']}", f"dask-kmsmote-notebook:{PROJECT['version']}"}
@@ -163,6 +164,7 @@ def test_environment():
     known |= {
         f"DASK_KMSMOTE__{parameter.name.upper()}" for parameter in cli.commands["resample"].params
     }
+    known |= set(_TLS.values())
     for path, text in texts().items():
         assert set(re.findall(r"\b(?:AWS|DASK)_[A-Z_]+\b", text)) <= known, path
 

@@ -16,7 +16,7 @@ from dask_kmsmote.cli import config
 from dask_kmsmote.cli import options
 from dask_kmsmote.cli import cli
 from dask_kmsmote.errors import InputError, ParameterError
-from dask_kmsmote.planning.plan import SamplingPlan
+from dask_kmsmote.job.storage.manifest import MANIFEST
 from dask_kmsmote.planning.strategy import resolve_strategy
 
 FLAGS = ["quiet", "json"]
@@ -33,21 +33,33 @@ TYPES = {
 
 @cache
 def example():
-    """The content of a real plan."""
+    """The content of a manifest, with a real plan."""
     X = np.random.default_rng(0).normal(size=(60, 2))
     y = (np.arange(60) % 5 == 0).astype(int)
-    return json.loads(KMeansSMOTE(random_state=0, kmeans_estimator=2).fit(X, y).plan_.to_json())
+    plan = KMeansSMOTE(random_state=0, kmeans_estimator=2).fit(X, y).plan_
+    return {
+        "manifest_version": 1,
+        "run": "0" * 32,
+        "finished": "2026-01-01T00:00:00+00:00",
+        "seconds": 1.5,
+        "bytes": 4096,
+        "files": [{"path": "part-000000.parquet", "rows": 96, "bytes": 4096}],
+        "classes": {"0": {"before": 48, "after": 48}, "1": {"before": 12, "after": 48}},
+        "source": {"url": "source.parquet"},
+        "plan": json.loads(plan.to_json()),
+        "plan_text": str(plan),
+    }
 
 
-def parse_plan(text):
-    """A plan that is written and shown as it was read."""
-    try:
-        plan = SamplingPlan.from_json(text)
-    except ParameterError:
-        return "ParameterError"
-    assert SamplingPlan.from_json(plan.to_json()).to_json() == plan.to_json()
-    assert str(plan)
-    assert plan._repr_html_()
+def parse_manifest(text):
+    """A manifest that `report` shows, or that is refused."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / MANIFEST).write_bytes(text.encode("utf-8", "surrogatepass"))
+        found = CliRunner().invoke(cli, ["report", folder])
+    if found.exit_code == 3:
+        assert found.stderr.startswith("Error: "), found.output
+        return "InputError"
+    assert found.exit_code == 0, (found.exit_code, found.output, found.exception)
     return "right"
 
 

@@ -13,7 +13,7 @@ from parsers import (
     example,
     parse_config,
     parse_option,
-    parse_plan,
+    parse_manifest,
     parse_strategy,
 )
 
@@ -32,8 +32,8 @@ TEXTS = st.text(max_size=40) | VALUES.map(json.dumps)
 
 
 @st.composite
-def plans(draw):
-    """A real plan, some of whose entries were exchanged, taken away or added."""
+def manifests(draw):
+    """A manifest, some of whose entries were exchanged, taken away or added."""
     content = deepcopy(example())
     for _ in range(draw(st.integers(0, 3))):
         place = content
@@ -57,9 +57,9 @@ def plans(draw):
 
 
 @in_ci
-@given(plans() | TEXTS)
-def test_plans(text):
-    parse_plan(text)
+@given(manifests() | TEXTS)
+def test_manifests(text):
+    parse_manifest(text)
 
 
 @in_ci
@@ -87,7 +87,7 @@ def test_configurations(content):
 def test_the_parsers_take_what_is_good():
     found = Counter(
         [
-            parse_plan(json.dumps(example())),
+            parse_manifest(json.dumps(example())),
             parse_strategy('{"1": 50, "2.5": 7}'),
             parse_strategy('"auto"'),
             parse_option("bytes", "64MiB"),

@@ -95,7 +95,7 @@ class Densities:
                 mean_distance_se=found.error,
                 neighbor_recall=found.recall,
                 exponent=resolve_exponent(
-                    settings.exponent, n_features, group.n_class_rows, settings.recipe
+                    settings.exponent, n_features, group.n_class_rows, settings.recipe.shares
                 ),
             )
         return measured

@@ -25,7 +25,7 @@ from .location import Location
 from .manifest import DRAFT, MANIFEST, RUN, read_manifest, write_manifest
 
 # by text: what comes back from a worker, or from Arrow, may have lost its number
-MENDS = {
+_HINTS = {
     os.strerror(errno.ENOSPC): "Make room there, or name another destination.",
     os.strerror(errno.EDQUOT): "Make room there, or name another destination.",
     os.strerror(errno.EACCES): "Allow the user that runs the job, and its workers, to write there.",
@@ -71,13 +71,13 @@ def whole_or_absent(destination: Location, overwrite: bool) -> Iterator[Draft]:
                 _require_first(destination, before)
             raise
         # from here on the draft is whole: a death is mended by the next run
-        with uninterrupted():
+        with _uninterrupted():
             draft.publish(draft.location)
             draft.clear()
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
+def _uninterrupted() -> Iterator[None]:
     """Ignore signals that stop a job while the body runs: it is short, and all but done."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -104,7 +104,7 @@ def writing_to(destination: Location) -> Iterator[None]:
         yield
     except OSError as error:
         text = destination.masked(error)
-        mend = next((mend for word, mend in MENDS.items() if word in text), None)
+        mend = next((mend for word, mend in _HINTS.items() if word in text), None)
         if mend is None or isinstance(error, DestinationError):
             raise
         raise DestinationError(
@@ -319,7 +319,7 @@ class StoreDraft(Draft):
             return False
         for name in self._drafts():
             if read_manifest(self.destination / name) is not None:
-                with uninterrupted():
+                with _uninterrupted():
                     self.publish(self.destination / name)
                 return True
         return False

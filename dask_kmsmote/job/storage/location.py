@@ -14,9 +14,9 @@ from ...errors import ParameterError, StorageError
 from .masking import has_password, masked, masked_url, secrets_of
 
 # of libraries whose exceptions have no base class of their own
-STORE_PACKAGES = {"botocore", "aiobotocore", "aiohttp", "s3fs", "gcsfs", "adlfs"}
+_STORE_PACKAGES = {"botocore", "aiobotocore", "aiohttp", "s3fs", "gcsfs", "adlfs"}
 # what stores know of a file; "created" is a local one's change time, which no program can set back
-MARKS = ("ETag", "etag", "mtime", "created", "LastModified", "Last-Modified", "last_modified")
+_MARKS = ("ETag", "etag", "mtime", "created", "LastModified", "Last-Modified", "last_modified")
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Location:
             raise
         except Exception as error:
             store = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
-            if self.is_local or not (isinstance(error, OSError) or store & STORE_PACKAGES):
+            if self.is_local or not (isinstance(error, OSError) or store & _STORE_PACKAGES):
                 raise
             text = " ".join(self.masked(error).split()).rstrip(".") or type(error).__name__
             raise StorageError(
@@ -177,6 +177,6 @@ def fingerprint(files: dict[str, dict[str, Any]]) -> str:
     """What changes with the files: SHA-256 of their names, sizes, times and tags."""
     digest = hashlib.sha256()
     for path, info in files.items():
-        marks = [info[key] for key in MARKS if key in info]
+        marks = [info[key] for key in _MARKS if key in info]
         digest.update(f"{path}\0{info.get('size')}\0{marks}\n".encode())
     return digest.hexdigest()

@@ -7,22 +7,22 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-MASK = "***"
-SHORT = 8  # characters; shorter values are replaced as whole words alone
+_MASK = "***"
+_SHORT = 8  # characters; shorter values are replaced as whole words alone
 # up to the last @, as keys of S3 may have slashes; digits before a slash are a port
 # (a user alone may be a token on the web; elsewhere it is a container or a name)
-PASSWORD = re.compile(r"(?<=://)[^/@\s]*:(?!\d+/).*@|(?:(?<=http://)|(?<=https://))[^/@\s]+@")
-QUERY = re.compile(r"(?<=\?).+")
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]*:(?!\d+/).*@|(?:(?<=http://)|(?<=https://))[^/@\s]+@")
+_QUERY = re.compile(r"(?<=\?).+")
 
 
 def has_password(url: str) -> bool:
     """Whether a URL reads ``scheme://user:password@...``, or on the web ``https://token@...``."""
-    return PASSWORD.search(url) is not None
+    return _PASSWORD.search(url) is not None
 
 
 def masked_url(url: str) -> str:
     """A URL without a password, and without what follows a question mark; paths as they are."""
-    return QUERY.sub(MASK, PASSWORD.sub(f"{MASK}@", url)) if "://" in url else url
+    return _QUERY.sub(_MASK, _PASSWORD.sub(f"{_MASK}@", url)) if "://" in url else url
 
 
 def secrets_of(urls: Iterable[str], options: Any) -> list[str]:
@@ -31,18 +31,18 @@ def secrets_of(urls: Iterable[str], options: Any) -> list[str]:
     found = {text for text in _texts(options) if "://" not in text}
     for text in texts:
         if "://" in text:
-            user = PASSWORD.search(text)
+            user = _PASSWORD.search(text)
             parts = user.group()[:-1].split(":", 1) if user else []
-            found |= {part for part in [*parts, *QUERY.findall(text)] if part}
+            found |= {part for part in [*parts, *_QUERY.findall(text)] if part}
     found |= {quote(secret, safe="") for secret in found}
     return sorted(found - {""}, key=len, reverse=True)
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
-    """The text with `MASK` in place of each secret."""
+    """The text with `_MASK` in place of each secret."""
     for secret in secrets:
         whole = re.escape(secret)
-        text = re.sub(whole if len(secret) >= SHORT else rf"(?<!\w){whole}(?!\w)", MASK, text)
+        text = re.sub(whole if len(secret) >= _SHORT else rf"(?<!\w){whole}(?!\w)", _MASK, text)
     return text
 
 

@@ -10,11 +10,11 @@ from ...errors import InputError
 from .location import Location
 from .source import Source
 
-FOOTER_THREADS = 16
-HEADER_BYTES = 2**18  # stores fetch a block, which is 50 MiB by default
+_FOOTER_THREADS = 16
+_HEADER_BYTES = 2**18  # stores fetch a block, which is 50 MiB by default
 
 
-def read_schema(source: Source) -> Any:
+def _read_schema(source: Source) -> Any:
     """The Arrow schema of the first Parquet file."""
     return read_footers(source.location, list(source.files)[:1])[0].schema.to_arrow_schema()
 
@@ -47,12 +47,12 @@ def require_one_header(source: Source) -> None:
 
     def read(name: str) -> list[str]:
         path = f"{source.location.path}/{name}".rstrip("/")
-        how = {"compression": "infer", "block_size": HEADER_BYTES}
+        how = {"compression": "infer", "block_size": _HEADER_BYTES}
         with source.location.fs.open(path, **how) as file:
             names = pd.read_csv(file, header=None, nrows=1, dtype=str, keep_default_na=False)
         return [str(name).removeprefix("\ufeff") for name in names.iloc[0]]
 
-    with ThreadPoolExecutor(FOOTER_THREADS) as threads:
+    with ThreadPoolExecutor(_FOOTER_THREADS) as threads:
         headers = list(threads.map(read, source.files))
     _require_names_once(source, headers[0])
     for name, header in zip(source.files, headers, strict=True):
@@ -98,7 +98,7 @@ def schema_of(source: Source, names: Sequence[str], mark: str | None) -> Any:
 
     if source.format == "csv":
         return "infer"
-    schema = read_schema(source)
+    schema = _read_schema(source)
     fields = [
         pa.field(name, pa.bool_()) if name == mark else schema.field(name).with_nullable(True)
         for name in names
@@ -126,5 +126,5 @@ def read_footers(location: Location, names: Sequence[str]) -> list[Any]:
         except pa.ArrowInvalid as error:
             raise InputError(f"{path!r} can't be read as Parquet: {error}") from error
 
-    with ThreadPoolExecutor(FOOTER_THREADS) as threads:
+    with ThreadPoolExecutor(_FOOTER_THREADS) as threads:
         return list(threads.map(read, names))

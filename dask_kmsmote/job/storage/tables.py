@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 from ...errors import DestinationError, InputError, ParameterError
-from .codecs import require_plain_codecs
 from .location import Location
 from .schema import exact_type, read_footers, require_one_header, require_one_schema
 from .source import Source
 
+_METADATA = ".zarray", "zarr.json"
 TO_UTF_8 = "Convert it, e.g. with iconv -f latin1 -t utf-8."
 
 
@@ -77,9 +79,38 @@ def read_arrays(source: Source, features: str, target: str) -> tuple[Any, Any]:
                 f"The source {source.location.shown!r} has no array {name!r}: it has {there}. Name "
                 "one of them with --features or --target."
             )
-        require_plain_codecs(source, name)
+        _require_plain_codecs(source, name)
         arrays.append(da.from_zarr(source.location.url, component=name, storage_options=options))
     return arrays[0], arrays[1]
+
+
+def _require_plain_codecs(source: Source, name: str) -> None:
+    """Raise `InputError` where an array of a Zarr group is made of pickled Python objects."""
+    place = source.location
+    for path in (f"{name}/{file}" for file in _METADATA):
+        if path not in source.files:
+            continue
+        try:
+            names = set(_names(json.loads(place.fs.cat_file(f"{place.path}/{path}"))))
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path!r} of {place.shown!r} is not JSON: {error}") from error
+        if any("pickle" in name for name in names):
+            raise InputError(
+                f"The array {name!r} of {place.shown!r} is stored by pickle, which could run "
+                "anything when it is read: write it anew as an array of numbers or text."
+            )
+
+
+def _names(metadata: Any) -> Iterator[str]:
+    if isinstance(metadata, dict):
+        for key, value in metadata.items():
+            if key in ("id", "name") and isinstance(value, str):
+                yield value.lower()
+            elif key != "attributes":
+                yield from _names(value)
+    elif isinstance(metadata, list):
+        for value in metadata:
+            yield from _names(value)
 
 
 def _require_zarr() -> None:
@@ -91,7 +122,7 @@ def _require_zarr() -> None:
         ) from error
 
 
-def part_name(number: int) -> str:
+def _part_name(number: int) -> str:
     """Name of a part, such that names sort as the parts do."""
     return f"part-{number:06d}.parquet"
 
@@ -108,7 +139,7 @@ def write_table(frame: Any, location: Location, schema: Any) -> list[dict[str, A
         location.fs.unstrip_protocol(location.path),
         storage_options=location.options or None,
         write_index=False,
-        name_function=part_name,
+        name_function=_part_name,
         schema=schema,
     )
     files = location.files()

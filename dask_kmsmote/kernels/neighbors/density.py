@@ -18,7 +18,7 @@ from sklearn.metrics import pairwise_distances
 from ...errors import InputError
 from ..groups.picking import Moments, join_moments
 from ..groups.pieces import GroupRows
-from ..rows.blocks import Ints, Rows, as_dense, stack
+from ..rows.blocks import Ints, as_dense, stack
 from .distances import Nearest, merge_nearest, pairs_block, pairs_diag
 from .search import search
 

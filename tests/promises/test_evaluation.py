@@ -37,7 +37,7 @@ from samplers import (
 )
 from sets import DataSet, load_sets
 
-PROGRAM = Path(__file__).parents[1] / "examples" / "evaluation"
+PROGRAM = Path(__file__).parents[2] / "examples" / "evaluation"
 
 
 def test_ranks_and_gains_by_hand():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import json
+import os
 import subprocess
 import sys
 import time
@@ -93,12 +94,16 @@ def cluster(tmp_path_factory):
                 process.wait(timeout=30)
 
 
-def plan(folder, *options, address=None, files=None):
+CONFIGURED = "distributed.comm.tls."
+KEYS = [f"{CONFIGURED}{key}" for key in ("ca-file", "client.cert", "client.key")]
+
+
+def plan(folder, *options, address=None, files=(), **settings):
+    """The command, with the files in Dask's configuration."""
     where = ["--scheduler-file", folder / "scheduler.json"] if address is None else address
-    for option, name in zip(("--tls-ca", "--tls-cert", "--tls-key"), files or (), strict=False):
-        options = [*options, *([option, folder / name] if name else [])]
     arguments = ["plan", folder / "source.parquet", "--target", "label", *where, *options]
-    with dask.config.set({"distributed.comm.timeouts.connect": "5s"}):
+    paths = {key: str(folder / name) for key, name in zip(KEYS, files, strict=False)}
+    with dask.config.set({"distributed.comm.timeouts.connect": "5s"} | paths | settings):
         return CliRunner().invoke(cli, list(map(str, arguments)))
 
 
@@ -107,6 +112,10 @@ def address_of(folder):
 
 
 RIGHT = "ca.pem", "client.pem", "client-key.pem"
+PLAIN = {"distributed.comm.default-scheme": "tls"}
+CA, CERT, KEY = (f"DASK_DISTRIBUTED__COMM__TLS__{name}" for name in (
+    "CA_FILE", "CLIENT__CERT", "CLIENT__KEY",
+))  # fmt: skip
 
 
 @pytest.mark.parametrize("files", [RIGHT, ("ca.pem", "both.pem")])
@@ -114,30 +123,34 @@ RIGHT = "ca.pem", "client.pem", "client-key.pem"
 def test_right_files(cluster, files, scheme):
     address = scheme + address_of(cluster).removeprefix("tls://")
     where = None if scheme == "file" else ["--scheduler", address]
-    done = plan(cluster, address=where, files=files)
+    done = plan(cluster, address=where, files=files, **({} if scheme else PLAIN))
     assert done.exit_code == 0, done.output
     assert "A run would write 540 rows" in done.stdout
 
 
-def test_files_of_dasks_own_configuration(cluster):
-    names = dict(zip(("ca-file", "client.cert", "client.key"), RIGHT, strict=True))
-    paths = {f"distributed.comm.tls.{key}": str(cluster / name) for key, name in names.items()}
-    with dask.config.set(paths):
-        assert plan(cluster).exit_code == 0
+def test_files_in_the_environment(cluster):
+    """A process of its own reads Dask's configuration from it."""
+    names = dict(zip((CA, CERT, KEY), RIGHT, strict=True))
+    paths = {variable: str(cluster / name) for variable, name in names.items()}
+    command = [BIN / "dask-kmsmote", "plan", cluster / "source.parquet", "--target", "label",
+               "--scheduler", address_of(cluster)]  # fmt: skip
+    done = subprocess.run(command, env=os.environ | paths, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "A run would write 540 rows" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        (("other-ca.pem", *RIGHT[1:]), ["--tls-ca is of the authority"]),
-        (("ca.pem", "other.pem", "other-key.pem"), ["of one that it accepts"]),
-        (("ca.pem", "client.pem", "nowhere.pem"), ["--tls-key names no file", "nowhere.pem"]),
+        (("other-ca.pem", *RIGHT[1:]), ["authority of its certificate", CA]),
+        (("ca.pem", "other.pem", "other-key.pem"), ["one that it accepts", CERT]),
+        (("ca.pem", "client.pem", "nowhere.pem"), [f"{KEY} names no file", "nowhere.pem"]),
         (("ca.pem", "client.pem", "node-key.pem"), ["key is the certificate's"]),
         (("ca.pem", "client.pem"), ["PEM files"]),
         (("ca.pem", "source.parquet", "client-key.pem"), ["PEM files"]),
         (("source.parquet", *RIGHT[1:]), ["PEM files"]),
-        (("ca.pem",), ["wants TLS", "--tls-cert"]),
-        ((), ["wants TLS", "--tls-ca"]),
+        (("ca.pem",), ["wants TLS", CERT]),
+        ((), ["wants TLS", CA]),
     ],
 )
 def test_wrong_files(cluster, files, words):
@@ -145,14 +158,10 @@ def test_wrong_files(cluster, files, words):
 
 
 def test_a_plain_client(cluster):
-    address = address_of(cluster).replace("tls://", "tcp://")
-    refused(plan(cluster, address=["--scheduler", address]), 5, "whether it wants TLS", "--tls-ca")
-    refused(plan(cluster, address=["--scheduler", address], files=RIGHT), 5, "without TLS")
-
-
-def test_files_without_a_scheduler(cluster):
-    done = plan(cluster, "--workers", "1", address=[], files=RIGHT)
-    refused(done, 2, "--tls-ca", "--scheduler")
+    address = ["--scheduler", address_of(cluster).replace("tls://", "tcp://")]
+    refused(plan(cluster, address=address), 5, "whether it wants TLS", CA)
+    wanted = {"distributed.comm.require-encryption": True}
+    refused(plan(cluster, address=address, files=RIGHT, **wanted), 5, "without TLS", "tls://...")
 
 
 def refused(done, code, *words):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dask_kmsmote.planning.groups import ClusteringSummary, FeatureSpread, GroupPlan
-from dask_kmsmote.planning.plan import SamplingPlan
+from dask_kmsmote.planning.plan import SamplingPlan, groups_at, synthetic_regions
 
 
 def some_plan(labels, **changes):
@@ -49,34 +49,44 @@ LABELS = [
 
 
 @pytest.mark.parametrize("labels", LABELS, ids=repr)
-def test_plan_round_trip(labels):
+def test_plan_as_json(labels):
     plan = some_plan(labels)
     text = plan.to_json()
-    json.loads(text, parse_constant=pytest.fail)  # strict: no NaN, no Infinity
-    again = SamplingPlan.from_json(text)
-    assert again.to_json() == text
-    assert SamplingPlan.from_dict(plan.to_dict()).to_dict() == plan.to_dict()
+    content = json.loads(text, parse_constant=pytest.fail)  # strict: no NaN, no Infinity
+    assert content == plan.to_dict()
+    assert set(content) == {field.name for field in dataclasses.fields(SamplingPlan)}
     plain = [label.item() if isinstance(label, np.generic) else label for label in labels]
-    restored = [label for label, _ in again.class_counts]
-    assert restored == plain
-    assert [type(label) for label in restored] == [type(label) for label in plain]
-    assert again.groups[0] == dataclasses.replace(plan.groups[0], class_label=plain[0])
+    told = [label for label, _ in content["class_counts"]]
+    assert told == plain
+    assert [type(label) for label in told] == [type(label) for label in plain]
+    first, second, _ = content["groups"]
+    assert first == dataclasses.asdict(plan.groups[0]) | {
+        "class_label": plain[0],
+        "neighbor_recall": None,
+    }
     for field in ("class_share", "mean_distance", "mean_distance_se", "exponent"):
-        assert math.isnan(getattr(again.groups[1], field))
-    assert again.seed == 2**100
-    assert (again.clustering, again.spread) == (plan.clustering, plan.spread)
-    assert list(again.blocks()) == list(plan.blocks())
+        assert math.isnan(getattr(plan.groups[1], field))
+        assert second[field] is None
+    assert content["seed"] == 2**100
+    assert content["clustering"]["center_shifts"] == [0.5, 0.25]
+    assert content["spread"] == dataclasses.asdict(plan.spread)
+    assert (content["amounts"], content["version"]) == ([[plain[0], 7], [plain[1], 0]], 3)
 
 
-def test_plan_round_trip_of_numpy_numbers_and_one_cluster():
+def test_plan_as_json_of_numpy_numbers_and_one_cluster():
     group = GroupPlan(
         "a", np.int64(0), np.int64(9), np.int64(4), np.float64(4 / 9), -math.inf, np.bool_(True),
         "", np.float32(2.5), np.float64(0.0), np.float64(3.0), np.float64(1.0), np.int64(5),
     )  # fmt: skip
     plan = some_plan(("a", "b"), groups=(group,), n_features=np.int32(3))
-    again = SamplingPlan.from_json(plan.to_json())
-    assert again.groups[0] == group
-    assert again.n_features == 3
+    content = json.loads(plan.to_json())
+    assert content["groups"][0] == {
+        "class_label": "a", "cluster_id": 0, "n_rows": 9, "n_class_rows": 4, "class_share": 4 / 9,
+        "threshold": None, "kept": True, "reason": "", "mean_distance": 2.5,
+        "mean_distance_se": 0.0, "exponent": 3.0, "weight": 1.0, "n_synthetic": 5,
+        "neighbor_recall": None,
+    }  # fmt: skip
+    assert content["n_features"] == 3
 
 
 def test_plan_is_frozen_and_prints_readably():
@@ -95,9 +105,20 @@ def test_plan_is_frozen_and_prints_readably():
     ]
 
 
-@pytest.mark.parametrize("content", [{}, {"version": 1}, None])
-def test_what_is_no_plan_is_refused(content):
-    if content is None:
-        content = some_plan((0, 1)).to_dict() | {"version": 999}
-    with pytest.raises(ValueError, match="plan"):
-        SamplingPlan.from_dict(content)
+def test_groups_that_were_not_measured_are_equal():
+    one, other = (some_plan((0, 1)).groups for _ in range(2))
+    assert one == other
+    assert hash(one[1]) == hash(other[1])
+    assert one[1] != dataclasses.replace(one[1], exponent=1.0)
+
+
+def test_regions_and_groups_of_synthetic_rows():
+    groups = tuple(
+        GroupPlan(label, cluster, 9, 9, 1.0, 0.0, n > 0, "", n_synthetic=n)
+        for label, amounts in ((1, (5, 0, 7)), (2, (0, 4, 0)))
+        for cluster, n in enumerate(amounts)
+    )
+    plan = some_plan((0, 1), class_counts=((0, 90), (1, 9), (2, 1)), groups=groups)
+    assert synthetic_regions(plan) == [(1, 100, 112), (2, 112, 116)]
+    rows = np.array([100, 104, 105, 111, 112, 115])
+    assert groups_at(plan, rows).tolist() == [0, 0, 2, 2, 4, 4]

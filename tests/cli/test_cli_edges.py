@@ -208,7 +208,7 @@ def test_streams_that_nobody_reads(source, tmp_path, streams, written):
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (out / "_kmsmote.json").exists() is written
-    assert 'last_run_exit_code{destination="' + str(out) + '"} 0' in metrics.read_text()
+    assert 'last_run_exit_code{destination="' + str(out) + '"} 0.0' in metrics.read_text()
 
 
 def test_metrics_that_cannot_be_written(source, tmp_path):

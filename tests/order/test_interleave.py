@@ -19,9 +19,8 @@ from scipy import sparse
 
 from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE
-from dask_kmsmote.order.mixing import order_of
-from dask_kmsmote.order.orders import Order
-from dask_kmsmote.order.places import RUNS, mix
+from dask_kmsmote.order.orders import Append, Interleave
+from dask_kmsmote.order.places import RUNS, interleave, sort_by_place
 
 
 def sampled(X, y, **params):
@@ -126,12 +125,14 @@ def test_any_chunks_and_blocks_give_one_order(lengths, sizes, cuts):
 
     def global_order(lengths, sizes):
         order, starts = [], np.cumsum([0, *sizes])
-        for mixture in mix(lengths, sizes):
-            rows = [*range(mixture.originals.first, sum(mixture.originals[1:]))]
-            rows += [n + starts[b] + row for b, low, high in mixture.slices
+        for number, partition in enumerate(interleave(lengths, sizes)):
+            assert partition.chunk == number
+            originals = partition.stretches[0]
+            rows = [*range(originals.first, originals.first + originals.n_rows)]
+            rows += [n + starts[b] + row for b, low, high in partition.slices
                      for row in range(low, high)]  # fmt: skip
-            assert mixture.n_rows == len(rows)
-            order += [rows[place] for place in order_of(mixture)]
+            assert partition.n_rows == len(rows)
+            order += [rows[number] for number in sort_by_place(partition.stretches)]
         return order
 
     order = global_order(lengths, sizes)
@@ -152,7 +153,8 @@ def test_tasks_do_not_grow_as_chunks_times_blocks():
         )
         sampler, made, _ = sampled(*on_dask, layout="interleave")
         tasks = Counter(key_split(key) for key in made.__dask_graph__())
-        counts[n_chunks] = tasks["kmsmote-interleave"] + tasks["kmsmote-interleave-slice"]
+        counts[n_chunks] = tasks["kmsmote-synthesis-mix"] + tasks["kmsmote-synthesis-slice"]
+        assert counts[n_chunks] > n_chunks
     # with an alias in the array; a slice is cut in two where a block ends
     n_blocks = len(list(sampler.plan_.blocks()))
     assert counts[80] <= 80 * (RUNS + 2) + n_blocks
@@ -176,10 +178,20 @@ def test_order_is_that_of_the_layout(seed):
     n, made = int(rng.integers(1, 120)), int(rng.integers(1, 300))
     if seed % 4 == 0:
         made = n * int(rng.integers(1, 4))  # equal places
-    (mixture,) = mix([n], [made])
-    expected = order_of(mixture)
-    order = Order(n, made, mixed=True)
+    (partition,) = interleave([n], [made])
+    expected = sort_by_place(partition.stretches)
+    order = Interleave(n, made)
     cuts = sorted({0, n + made, *rng.integers(0, n + made, 5).tolist()})
     found = np.concatenate([order.rows(low, high) for low, high in pairwise(cuts)])
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(order.positions(expected), np.arange(n + made))
+
+
+def test_appended_rows_are_where_their_numbers_say():
+    order, rows = Append(7, 5), np.array([0, 6, 7, 11])
+    np.testing.assert_array_equal(order.positions(rows), rows)
+    np.testing.assert_array_equal(order.rows(3, 9), np.arange(3, 9))
+    parts = list(order.partitions([3, 0, 4], [4, 1]))
+    assert [part.chunk for part in parts] == [0, 1, 2, None, None]
+    assert [part.n_rows for part in parts] == [3, 0, 4, 4, 1]
+    assert [part.slices for part in parts[3:]] == [((0, 0, 4),), ((1, 0, 1),)]

@@ -19,10 +19,11 @@ from dask_kmsmote import KMeansSMOTE, pipeline
 from dask_kmsmote.errors import LowRecallWarning
 from dask_kmsmote.graph.density import search as approximate
 from dask_kmsmote.graph.density import chain
+from dask_kmsmote.graph.gather import Group
 from dask_kmsmote.graph.dask.tasks import Tasks, _flat_graph
 from dask_kmsmote.kernels.neighbors import cells
 from dask_kmsmote.kernels.neighbors import forest
-from dask_kmsmote.kernels.groups import moments
+from dask_kmsmote.kernels.groups import picking
 from dask_kmsmote.kernels.neighbors import recall
 from dask_kmsmote.kernels.neighbors.distances import nothing_found
 from dask_kmsmote.kernels.groups.pieces import GroupRows
@@ -121,8 +122,8 @@ def test_recall_counts_what_is_near_enough():
 @given(st.integers(2, 40), st.integers(0, 99))
 @settings(max_examples=30, deadline=None)
 def test_pairs_are_of_different_rows_and_all_drawn(m, seed):
-    pairs = moments.draw_pairs(m, 40 * m * m, np.random.default_rng(seed))
-    counts = np.bincount(pairs.base * m + pairs.neighbor, minlength=m * m).reshape(m, m)
+    pairs = picking.draw_pairs(m, 40 * m * m, np.random.default_rng(seed))
+    counts = np.bincount(pairs[0] * m + pairs[1], minlength=m * m).reshape(m, m)
     assert (np.diag(counts) == 0).all()
     assert (counts[~np.eye(m, dtype=bool)] > 0).all()
 
@@ -130,11 +131,9 @@ def test_pairs_are_of_different_rows_and_all_drawn(m, seed):
 def test_moments_of_parts():
     rows = rows_of("normal", 500, 6)
     rng = np.random.default_rng(0)
-    drawn = [moments.draw_pairs(500, n, rng) for n in (1, 700, 4000)]
-    mean, error = moments.join_moments([moments.measure_moments(rows, rows, p) for p in drawn])
-    distances = np.concatenate(
-        [np.linalg.norm(rows[p.base] - rows[p.neighbor], axis=1) for p in drawn]
-    )
+    drawn = [picking.draw_pairs(500, n, rng) for n in (1, 700, 4000)]
+    mean, error = picking.join_moments([picking.measure_moments(rows, p) for p in drawn])
+    distances = np.concatenate([np.linalg.norm(rows[p[0]] - rows[p[1]], axis=1) for p in drawn])
     assert mean == pytest.approx(distances.mean())
     assert error == pytest.approx(distances.std(ddof=1) / np.sqrt(4701))
 
@@ -187,7 +186,7 @@ def test_sampler(monkeypatch, n_features, small_blocks):
             result = dask.compute(*again.fit_resample(*on_dask))
         assert [part.tobytes() for part in result] == expected
         assert again.report_.to_csv() == report
-    assert SamplingPlan.from_json(sampler.plan_.to_json()) == sampler.plan_
+    assert again.plan_ == sampler.plan_
     assert "+-" in str(sampler.plan_)
 
 
@@ -220,9 +219,10 @@ def test_many_blocks_of_any_type_by_levels_or_not(monkeypatch, convert):
 def tasks_of_a_chain(n_blocks):
     tasks = Tasks("test")
     blocks = [tasks("block", abs, 0) for _ in range(n_blocks)]
-    group = approximate.LargeGroup(blocks, 1000 * n_blocks, 1000, 8, 5, 0, (1, 0))
-    approximate._probe(tasks, group)
-    founds = approximate._chain(tasks, group, (0,))
+    group = Group(key=(1, 0), n_rows=1000 * n_blocks, size=1000, n_features=8, blocks=blocks)
+    large = approximate.LargeGroup(group=group, k=5, seed=0)
+    approximate._probe(tasks, large)
+    founds = approximate._chain(tasks, large, (0,))
     return len(_flat_graph([part for found in founds for part in found]))
 
 

@@ -14,12 +14,10 @@ from hypothesis import strategies as st
 from imblearn.utils import check_sampling_strategy
 
 from dask_kmsmote.errors import NoClusterError
-from dask_kmsmote.planning import allocate as allocation
-from dask_kmsmote.planning import cuts as layout
-from dask_kmsmote.planning import choose as selection
+from dask_kmsmote.planning import allocate, choose, cuts
 from dask_kmsmote.planning.groups import GroupPlan
-from dask_kmsmote.planning.plan import allocate
 from dask_kmsmote.planning.strategy import resolve_strategy
+from dask_kmsmote.recipes import IMBALANCED_LEARN, OWN
 
 quick = settings(max_examples=200, deadline=None)
 seeds = st.integers(0, 2**32 - 1)
@@ -70,10 +68,10 @@ def test_strategy_is_that_of_imbalanced_learn(data):
 
 @given(st.integers(0, 2**50), st.lists(st.floats(0, 1), min_size=1, max_size=60))
 @quick
-def test_allocate_exactly(n, shares):
+def test_largest_remainder(n, shares):
     assume(sum(shares) > 1e-300)
     weights = np.array(shares) / np.sum(shares)
-    parts = allocation.allocate_exactly(n, weights)
+    parts = allocate.largest_remainder(n, weights)
     assert sum(parts) == n
     assert all(type(part) is int and part >= 0 for part in parts)
     slack = n * 1e-14
@@ -82,9 +80,15 @@ def test_allocate_exactly(n, shares):
 
 
 def test_equal_remainders_go_to_the_lower_cluster():
-    assert allocation.allocate_exactly(5, np.full(4, 0.25)) == [2, 1, 1, 1]
-    assert allocation.allocate_exactly(2, np.array([0.5, 0.25, 0.25])) == [1, 1, 0]
-    assert allocation.allocate_exactly(0, np.array([0.5, 0.5])) == [0, 0]
+    assert allocate.largest_remainder(5, np.full(4, 0.25)) == [2, 1, 1, 1]
+    assert allocate.largest_remainder(2, np.array([0.5, 0.25, 0.25])) == [1, 1, 0]
+    assert allocate.largest_remainder(0, np.array([0.5, 0.5])) == [0, 0]
+
+
+def kept_of(rows):
+    """Clusters of some mean distances, exponents and rows."""
+    distances, exponents, sizes = zip(*rows, strict=True)
+    return allocate.Kept(np.array(distances), np.array(exponents), np.array(sizes))
 
 
 distances = st.one_of(
@@ -104,29 +108,29 @@ distances = st.one_of(
 @example([(0.0, 0.0, 5), (math.inf, 0.0, 5)])
 @quick
 def test_weights_are_never_nan_and_sum_to_one(rows):
-    weights = allocation.weights_from_log(allocation.log_sparsity(*allocation.columns(rows)))
+    weights = OWN.shares.weights(kept_of(rows), np.float64)
     assert np.isfinite(weights).all()
     assert (weights >= 0).all()
     assert weights.sum() == pytest.approx(1, abs=1e-12)
 
 
 def test_weights_where_the_power_overflows():
-    columns = allocation.columns([(1e5, 70.0, 10**6), (2e5, 70.0, 10**6), (1e5, 70.0, 10**6)])
-    weights = allocation.weights_from_log(allocation.log_sparsity(*columns))
+    kept = kept_of([(1e5, 70.0, 10**6), (2e5, 70.0, 10**6), (1e5, 70.0, 10**6)])
+    weights = OWN.shares.weights(kept, np.float64)
     assert weights[0] == weights[2]
     assert weights[1] / weights[0] == pytest.approx(2.0**70, rel=1e-9)
     assert weights.sum() == pytest.approx(1)
-    compat = allocation.linear_weights(*columns)
+    compat = IMBALANCED_LEARN.shares.weights(kept, np.float64)
     assert np.isfinite(compat).all()
     assert compat.sum() == pytest.approx(1)
 
 
 def test_all_duplicates_get_equal_weights():
     # equal for clusters of one size; the sparsities are all 0, whatever the exponent
-    columns = allocation.columns([(0.0, 2.0, 5), (0.0, 2.0, 5), (0.0, 2.0, 5)])
+    kept = kept_of([(0.0, 2.0, 5), (0.0, 2.0, 5), (0.0, 2.0, 5)])
     for weights in (
-        allocation.weights_from_log(allocation.log_sparsity(*columns)),
-        allocation.linear_weights(*columns),
+        OWN.shares.weights(kept, np.float64),
+        IMBALANCED_LEARN.shares.weights(kept, np.float64),
     ):
         np.testing.assert_allclose(weights, 1 / 3)
 
@@ -142,22 +146,23 @@ def test_all_duplicates_get_equal_weights():
 def test_both_weights_are_the_formula(rows):
     sparsity = np.array([d**e / m for d, e, m in rows])
     expected = sparsity / sparsity.sum()
-    columns = allocation.columns(rows)
-    np.testing.assert_allclose(allocation.linear_weights(*columns), expected, rtol=1e-13)
-    logs = allocation.log_sparsity(*columns)
-    np.testing.assert_allclose(allocation.weights_from_log(logs), expected, rtol=1e-10, atol=1e-300)
+    kept = kept_of(rows)
+    np.testing.assert_allclose(IMBALANCED_LEARN.shares.weights(kept, np.float64), expected, rtol=1e-13)
+    ours = OWN.shares.weights(kept, np.float64)
+    np.testing.assert_allclose(ours, expected, rtol=1e-10, atol=1e-300)
 
 
 @pytest.mark.parametrize("n", [1, 2, 10, 100, 10**3, 10**5, 10**6])
-def test_size_exponent(n):
+def test_auto_exponents(n):
     expected = (math.log(n) / math.log(1.6)) ** 1.8 * 0.16
-    assert allocation.size_exponent(n) == pytest.approx(expected, rel=1e-12)
+    assert OWN.shares.auto_exponent(n, 99) == pytest.approx(expected, rel=1e-12)
+    assert IMBALANCED_LEARN.shares.auto_exponent(99, n) == pytest.approx(expected, rel=1e-12)
 
 
 @given(st.integers(0, 500), st.integers(1, 60))
 @quick
 def test_cut(n, size):
-    ranges = layout.cut(n, size)
+    ranges = cuts.cut(n, size)
     assert [row for start, stop in ranges for row in range(start, stop)] == list(range(n))
     assert all(stop - start == size for start, stop in ranges[:-1])
     assert all(0 < stop - start <= size for start, stop in ranges[-1:])
@@ -166,7 +171,7 @@ def test_cut(n, size):
 @given(st.lists(st.integers(0, 30), max_size=80), st.integers(1, 100), st.integers(1, 30))
 @quick
 def test_bundle(sizes, limit, fan_in):
-    runs = layout.bundle(sizes, limit, fan_in)
+    runs = cuts.bundle(sizes, limit, fan_in)
     assert [place for low, high in runs for place in range(low, high)] == list(range(len(sizes)))
     for low, high in runs:
         assert 1 <= high - low <= fan_in
@@ -179,13 +184,13 @@ def test_bundle(sizes, limit, fan_in):
 
 @given(st.lists(st.integers(0, 100), max_size=20))
 def test_offsets(sizes):
-    starts = layout.offsets(sizes)
+    starts = cuts.offsets(sizes)
     assert starts == [sum(sizes[:place]) for place in range(len(sizes) + 1)]
 
 
 @given(st.integers(0, 10**6), st.integers(1, 2**30))
 def test_block_rows(n_features, n_bytes):
-    rows = layout.block_rows(n_features, n_bytes)
+    rows = cuts.block_rows(n_features, n_bytes)
     assert rows >= 1
     assert rows == 1 or rows * n_features * 8 <= n_bytes
 
@@ -200,11 +205,19 @@ def tables(draw):
     return table.astype(np.int64), draw(st.integers(0, shape[1] - 1))
 
 
+def judged(table, column, threshold, n_neighbors, recipe=OWN):
+    """Clusters as seen from one class; without a threshold, from the automatic one."""
+    automatic = threshold is None
+    in_force = table[:, column].sum() / table.sum() if automatic else threshold
+    rules = recipe.clusters
+    return choose._judge(table, column, "rare", n_neighbors, in_force, automatic, rules)
+
+
 @given(tables())
 @quick
 def test_auto_threshold_keeps_a_cluster_by_share(case):
     table, column = case
-    choices = selection.choose_clusters(table, column, None, 1, compat=False)
+    choices = judged(table, column, None, 1)
     kept = [choice for choice in choices if not choice.reason]
     assert kept
     own = table[:, column].sum() / table.sum()
@@ -224,7 +237,7 @@ def test_auto_threshold_keeps_a_cluster_by_share(case):
 @quick
 def test_clusters_are_kept_by_threshold_and_rows(case, threshold, n_neighbors):
     table, column = case
-    for choice in selection.choose_clusters(table, column, threshold, n_neighbors, compat=False):
+    for choice in judged(table, column, threshold, n_neighbors):
         n, m = table[choice.cluster_id].sum(), table[choice.cluster_id, column]
         if n == 0:
             assert choice.reason == "empty"
@@ -236,11 +249,11 @@ def test_clusters_are_kept_by_threshold_and_rows(case, threshold, n_neighbors):
 
 def test_auto_thresholds():
     counts, amounts = {"a": 100, "b": 20, "c": 30}, {"a": 0, "b": 80, "c": 70}
-    assert selection.auto_thresholds(counts, amounts, compat=False) == {
+    assert OWN.clusters.auto_thresholds(counts, amounts) == {
         "b": pytest.approx(20 / 150),
         "c": pytest.approx(30 / 150),
     }
-    assert selection.auto_thresholds(counts, amounts, compat=True) == {
+    assert IMBALANCED_LEARN.clusters.auto_thresholds(counts, amounts) == {
         "b": pytest.approx(80 / 150 / 2),
         "c": pytest.approx(70 / 150 / 2),
     }
@@ -249,20 +262,19 @@ def test_auto_thresholds():
 def test_k_plus_one_rows_are_judged_on_integers():
     table = np.array([[44, 3], [10, 0]])  # (3 / 47) * 47 < 3 in floats
     ours, theirs = (
-        selection.choose_clusters(table, 1, 0.0, 3, compat=compat)[0] for compat in (False, True)
+        judged(table, 1, 0.0, 3, recipe)[0] for recipe in (OWN, IMBALANCED_LEARN)
     )
     assert (ours.reason, theirs.reason) == ("", "too few rows")
 
 
 def refused(table, column, threshold, n_neighbors):
     """The error's message, and the clusters that had rows enough; None where one is kept."""
-    choices = selection.choose_clusters(table, column, threshold, n_neighbors, compat=False)
-    in_force = table[:, column].sum() / table.sum() if threshold is None else threshold
+    choices = judged(table, column, threshold, n_neighbors)
     if any(not choice.reason for choice in choices):
-        selection.require_kept(choices, "rare", in_force, n_neighbors)
+        choose._require_kept(choices, n_neighbors)
         return None
     with pytest.raises(NoClusterError, match="'rare'") as caught:
-        selection.require_kept(choices, "rare", in_force, n_neighbors)
+        choose._require_kept(choices, n_neighbors)
     return str(caught.value), [c for c in choices if c.n_class_rows >= n_neighbors]
 
 
@@ -301,7 +313,7 @@ def test_no_cluster_error_names_a_threshold_that_keeps_one(case):
     assert f"{best.n_rows} rows" in message
     lower = named_number(message, "cluster_balance_threshold")
     assert lower is not None, message
-    again = selection.choose_clusters(table, column, lower, n_neighbors, compat=False)
+    again = judged(table, column, lower, n_neighbors)
     assert any(not choice.reason for choice in again), message
 
 
@@ -316,9 +328,7 @@ def test_no_cluster_error_names_a_k_that_keeps_one(case):
     assert 1 <= k < n_neighbors - 1
     # all that the message names together: a threshold too, where k alone is not enough
     lower = named_number(message, "cluster_balance_threshold")
-    again = selection.choose_clusters(
-        table, column, threshold if lower is None else lower, int(k) + 1, compat=False
-    )
+    again = judged(table, column, threshold if lower is None else lower, int(k) + 1)
     assert any(not choice.reason for choice in again), message
 
 
@@ -336,7 +346,7 @@ def test_allocate_fills_each_class_exactly(rows, first, second):
         for label in ("a", "b")
         for place, (d, m) in enumerate(rows)
     ]
-    done = allocate(groups, {"a": first, "b": second})
+    done = allocate.allocate(groups, {"a": first, "b": second}, OWN.shares, np.float64)
     assert [(g.class_label, g.cluster_id) for g in done] == [
         (g.class_label, g.cluster_id) for g in groups
     ]

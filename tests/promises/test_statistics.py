@@ -22,11 +22,12 @@ from sklearn.neighbors import NearestNeighbors
 
 from dask_kmsmote import KMeansSMOTE, pipeline
 from dask_kmsmote.graph.density import search as approximate
+from dask_kmsmote.graph.clustering import clusterer
 from dask_kmsmote.graph.clustering import learn as clustering
 from dask_kmsmote.graph.density import measure as density
 from dask_kmsmote.kernels import seeding
 from dask_kmsmote.kernels.neighbors import forest
-from dask_kmsmote.kernels.groups import moments
+from dask_kmsmote.kernels.groups import picking
 from dask_kmsmote.planning import allocate as allocation
 
 LEVEL = 1e-4
@@ -98,7 +99,8 @@ def test_samples_of_samples_are_any_subset():
 def test_samples_that_kmeans_starts_from_have_streams_of_their_own(monkeypatch):
     used, stream = [], seeding.stream
     monkeypatch.setattr(seeding, "stream", lambda *key: used.append(key) or stream(*key))
-    monkeypatch.setattr(clustering, "refining_size", lambda *_: 6)
+    monkeypatch.setattr(clusterer, "refining_size", lambda *_: 6)
+    monkeypatch.setattr(clusterer, "start_size", lambda _: 3)
     monkeypatch.setattr(clustering, "start_size", lambda _: 3)
     X, y = np.arange(12.0)[:, np.newaxis], np.repeat([0, 1], [8, 4])
     # without a seed of its own, the clusterer has the sampler's
@@ -239,7 +241,7 @@ def test_streams_of_other_keys_differ():
 def test_rounding_favors_no_cluster():
     rng = np.random.default_rng(0)
     weights = rng.dirichlet(np.ones(5), 20_000)
-    parts = np.array([allocation.allocate_exactly(997, row) for row in weights])
+    parts = np.array([allocation.largest_remainder(997, row) for row in weights])
     excess = parts - 997 * weights
     by_weight = np.take_along_axis(excess, np.argsort(weights, axis=1), axis=1)
     for place in range(5):
@@ -248,8 +250,8 @@ def test_rounding_favors_no_cluster():
 
 
 def test_sampled_pairs_are_uniform():
-    pairs = moments.draw_pairs(12, 1_000_000, np.random.default_rng(0))
-    counts = np.bincount(pairs.base * 12 + pairs.neighbor, minlength=144).reshape(12, 12)
+    pairs = picking.draw_pairs(12, 1_000_000, np.random.default_rng(0))
+    counts = np.bincount(pairs[0] * 12 + pairs[1], minlength=144).reshape(12, 12)
     assert np.trace(counts) == 0
     check_even(counts[~np.eye(12, dtype=bool)])
 

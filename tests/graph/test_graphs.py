@@ -19,7 +19,7 @@ from sklearn.frozen import FrozenEstimator
 
 from conftest import chunked, make_imbalanced
 from dask_kmsmote import KMeansSMOTE
-from dask_kmsmote.events import StageStarted
+from dask_kmsmote.events import STAGES, StageStarted
 
 
 class Watch:
@@ -188,8 +188,7 @@ def test_reads_of_frames(watch, how):
     assert at_last - eager == 1
 
 
-LAZY = ("kmsmote-synthesis", "kmsmote-choose", "kmsmote-pick", "kmsmote-output",
-        "kmsmote-labels", "kmsmote-provenance")  # fmt: skip
+LAZY = "kmsmote-synthesis"
 
 
 @pytest.mark.parametrize("kind", ["array", "frame"])
@@ -218,7 +217,7 @@ def test_what_is_lazy_is_not_computed(watch, kind, method):
             assert y_res.known_divisions
     assert watch.computes == computes
     sampler.provenance_.compute()
-    assert any(key.startswith("kmsmote-provenance") for key in watch.names())
+    assert any(key.startswith("kmsmote-synthesis-provenance") for key in watch.names())
 
 
 def tasks_for(n_chunks, n_clusters):
@@ -230,7 +229,7 @@ def tasks_for(n_chunks, n_clusters):
             cluster_balance_threshold=0.0, k_neighbors=1,
         )  # fmt: skip
         result = sampler.fit_resample(*chunked(X, y, 6000 // n_chunks))
-        eager = watch.count("survey", "density")
+        eager = watch.count("survey", "gather", "density")
         watch.stage = "result"
         dask.compute(*result)
     assert eager > 0
@@ -263,6 +262,10 @@ def test_tasks_are_never_chunks_times_clusters(counted, part):
     assert cost[200] <= cost[50] + 40
 
 
+def is_ours(function):
+    return getattr(function, "__module__", "").startswith("dask_kmsmote")
+
+
 def named_otherwise(tasks):
     """Tasks that call a function of the package under a name that does not say so.
 
@@ -272,9 +275,9 @@ def named_otherwise(tasks):
         (key_split(key), function.__name__)
         for _, key, functions in tasks
         for function in functions
-        if getattr(function, "__module__", "").startswith("dask_kmsmote")
+        if is_ours(function)
         and not str(key).startswith("kmsmote-")
-        and not (function.__name__.startswith("unchanged_") and "-kmsmote-unchanged-" in str(key))
+        and not (function.__name__.startswith("unchanged_") and "-kmsmote-synthesis-unchanged-" in str(key))
     })  # fmt: skip
 
 
@@ -296,12 +299,16 @@ def test_names_of_tasks(watch, kind, part):
     sampler = KMeansSMOTE(random_state=0)
     result = sampler.fit_resample(X, y)
     stages = {key.split("-")[1] for key in watch.names() if str(key).startswith("kmsmote-")}
-    assert stages >= {"census", "clustering", "survey", "gather", "density"}
+    assert stages - {"input"} == set(STAGES) - {"choose", "allocate", "synthesis"}
     if part == "lazy":
         watch.tasks = []
         dask.persist(*result)
         sampler.provenance_.compute()
-    made = {"summarize", "survey_chunk"} if part == "eager" else {"synthesize", "parents_frame"}
+        # groups and densities are there as values already
+        ours = [key for _, key, called in watch.tasks if any(map(is_ours, called))]
+        assert {str(key).split("kmsmote-")[1].split("-")[0] for key in ours} == {"synthesis"}
+    eager = {"summarize", "survey_chunk", "slice_group", "measure_pairs"}
+    made = eager if part == "eager" else {"make_from_block", "parents_frame"}
     assert made <= {function.__name__ for _, _, called in watch.tasks for function in called}
     assert named_otherwise(watch.tasks) == []
 

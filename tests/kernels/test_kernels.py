@@ -15,11 +15,10 @@ from sklearn.neighbors import NearestNeighbors
 
 from dask_kmsmote.kernels import seeding
 from dask_kmsmote.kernels.clusters import assignment
-from dask_kmsmote.kernels.making import imbalanced_learn as compat
-from dask_kmsmote.kernels.neighbors import distances
-from dask_kmsmote.kernels.making import interpolation
-from dask_kmsmote.kernels.groups import pieces
 from dask_kmsmote.kernels.compiled import compiled
+from dask_kmsmote.kernels.groups import picking, pieces
+from dask_kmsmote.kernels.making import drawing, interpolation
+from dask_kmsmote.kernels.neighbors import distances
 
 SHAPES = [(1, 1), (2, 3), (7, 1), (1023, 2), (1024, 5), (1025, 3), (2100, 4)]
 FORMATS = [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array, sparse.csc_array]
@@ -132,26 +131,41 @@ def test_nearest_center_does_not_depend_on_the_block():
     assert labels.tolist() == [0, 1, 0]
 
 
-def some_choices(rng, m, n):
-    return seeding.Choices(rng.integers(0, m, n), rng.integers(0, m, n), rng.random(n))
+def some_draw(rng, m, n, k=3):
+    """Parents among m rows, of k neighbours each."""
+    return drawing.Draw(
+        base=rng.integers(0, m, n),
+        neighbors=rng.integers(0, m, (n, k)),
+        chosen=rng.integers(0, k, n),
+        gap=rng.random(n),
+    )
 
 
-def expected_rows(rows, other, choices, dtype):
-    left, right = rows[choices.base].astype(float), other[choices.neighbor].astype(float)
-    new = left + choices.gap[:, np.newaxis] * (right - left)
+def expected_rows(rows, draw, dtype):
+    neighbor = draw.neighbors[np.arange(len(draw.base)), draw.chosen]
+    left, right = rows[draw.base].astype(float), rows[neighbor].astype(float)
+    new = left + draw.gap[:, np.newaxis] * (right - left)
     return (np.rint(new) if np.dtype(dtype).kind in "iu" else new).astype(dtype)
+
+
+def in_two_blocks(rows, draw, interpolate):
+    """New rows of a group whose rows lie in two blocks."""
+    half = rows.shape[0] // 2
+    blocks = [pieces.GroupRows(rows[:half], None), pieces.GroupRows(rows[half:], None)]
+    wanted = interpolation.wanted_of(draw)
+    picked = [picking.pick(b, wanted, s) for b, s in zip(blocks, (0, half), strict=True)]
+    return interpolation.make_from_picked(picked, draw, interpolate)
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i1", "i4", "i8", "u1", "u8"])
 @pytest.mark.parametrize("two", [False, True])
 def test_interpolate_dense(dtype, two):
     rng = np.random.default_rng(0)
-    rows, other = (rng.uniform(0, 120, (30, 4)).astype(dtype) for _ in range(2))
-    other = other if two else rows
-    choices = some_choices(rng, 30, 1000)
-    new = interpolation.interpolate(rows, other, choices)
+    rows = rng.uniform(0, 120, (30, 4)).astype(dtype)
+    draw, interpolate = some_draw(rng, 30, 1000), interpolation.interpolate_nearest
+    new = in_two_blocks(rows, draw, interpolate) if two else interpolate(rows, draw)
     assert new.dtype == rows.dtype
-    np.testing.assert_array_equal(new, expected_rows(rows, other, choices, dtype))
+    np.testing.assert_array_equal(new, expected_rows(rows, draw, dtype))
 
 
 @pytest.mark.parametrize("make", FORMATS)
@@ -159,11 +173,11 @@ def test_interpolate_dense(dtype, two):
 def test_interpolate_sparse(make, dtype):
     rng = np.random.default_rng(0)
     dense = (rng.uniform(-90, 90, (30, 6)) * (rng.random((30, 6)) < 0.4)).astype(dtype)
-    rows, choices = make(dense), some_choices(rng, 30, 200)
-    new = interpolation.interpolate(rows, rows, choices)
+    rows, draw = make(dense), some_draw(rng, 30, 200)
+    new = interpolation.interpolate_nearest(rows, draw)
     assert type(new) is type(rows)
     assert (new.format, new.dtype, new.shape) == (rows.format, rows.dtype, (200, 6))
-    expected = expected_rows(dense, dense, choices, dtype)
+    expected = expected_rows(dense, draw, dtype)
     # a sparse sum may round once more than numpy's, before integers are rounded: not near .5 here
     np.testing.assert_allclose(new.toarray(), expected, rtol=1e-6 if dtype == "f4" else 1e-13)
 
@@ -171,7 +185,8 @@ def test_interpolate_sparse(make, dtype):
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i8", "u8"])
 def test_a_row_joined_to_its_duplicate_is_that_row(dtype):
     rows = np.full((2, 3), 2**24 - 1).astype(dtype)
-    new = interpolation.interpolate(rows, rows, some_choices(np.random.default_rng(0), 2, 50))
+    draw = some_draw(np.random.default_rng(0), 2, 50)
+    new = interpolation.interpolate_nearest(rows, draw)
     assert (new == rows[0]).all()
 
 
@@ -182,13 +197,26 @@ def test_integers_beyond_float64_stay_between_their_parents(dtype, make, low):
     top = np.iinfo(dtype).max
     small = top if low == "largest" else 2**53 + 1
     dense = np.array([[small, top], [small, top - 5], [small, 7]], dtype=dtype)
-    choices = some_choices(np.random.default_rng(0), 3, 100)
-    rows = make(dense)
-    new = interpolation.interpolate(rows, rows, choices)
+    draw = some_draw(np.random.default_rng(0), 3, 100)
+    new = interpolation.interpolate_nearest(make(dense), draw)
     new = new.toarray() if sparse.issparse(new) else new
-    left, right = dense[choices.base], dense[choices.neighbor]
+    left, right = dense[draw.base], dense[draw.neighbor]
     assert (new >= np.minimum(left, right)).all()
     assert (new <= np.maximum(left, right)).all()
+
+
+@given(st.integers(1, 40), st.lists(st.integers(0, 39), max_size=60), st.integers(1, 12))
+@settings(max_examples=100, deadline=None)
+def test_each_picked_row_comes_once_and_is_found_again(m, numbers, size):
+    rows, wanted = np.arange(2.0 * m).reshape(m, 2), np.array(numbers, dtype=int) % m
+    parts = [
+        picking.pick(pieces.GroupRows(rows[start : start + size], None), wanted, start)
+        for start in range(0, m, size)
+    ]
+    picked = picking.join_picked(parts)
+    assert picked.numbers.tolist() == sorted(set(wanted.tolist()))
+    np.testing.assert_array_equal(picked.rows[picking.index_in(picked, wanted)], rows[wanted])
+    np.testing.assert_array_equal(picking.pick_in_order(parts, wanted), rows[wanted])
 
 
 @st.composite
@@ -229,9 +257,9 @@ def test_pieces_keep_each_group_in_global_order(kind, case):
     np.testing.assert_array_equal(piece.counts, counts)
     assert piece.inertia == len(sizes)
     assert len(piece.starts) == len(wanted) * shape[0] + 1
-    for place, code in enumerate(wanted):
+    for number, code in enumerate(wanted):
         for cluster in range(shape[0]):
-            group = place * shape[0] + cluster
+            group = number * shape[0] + cluster
             expected = np.flatnonzero((codes == code) & (labels == cluster))
             m = int(piece.starts[group + 1] - piece.starts[group])
             found = pieces.slice_group(piece, group, 0, m)
@@ -276,13 +304,14 @@ def test_root_seed_of_none_and_int():
 
 def test_draw_is_keyed_and_joins_neighbors():
     neighbors = np.array([[1, 2], [2, 0], [0, 1]])
-    choices = seeding.draw(0, (1, 2, 3), neighbors, 6000)
-    again = seeding.draw(0, (1, 2, 3), neighbors, 6000)
-    for one, other in zip(choices, again, strict=True):
+    drawn, again = (drawing.KeyedStream(0, (1, 2, 3), 6000).draw(neighbors) for _ in range(2))
+    for one, other in zip(drawn, again, strict=True):
         np.testing.assert_array_equal(one, other)
     for key in [(0, 2, 3), (1, 0, 3), (1, 2, 0)]:
-        assert (seeding.draw(0, key, neighbors, 6000).gap != choices.gap).any()
-    pairs = np.bincount(choices.base * 3 + choices.neighbor, minlength=9).reshape(3, 3)
+        assert (drawing.KeyedStream(0, key, 6000).draw(neighbors).gap != drawn.gap).any()
+    # all neighbours of the base row, in their order
+    np.testing.assert_array_equal(drawn.neighbors, neighbors[drawn.base])
+    pairs = np.bincount(drawn.base * 3 + drawn.neighbor, minlength=9).reshape(3, 3)
     assert ((pairs > 0) == ~np.eye(3, dtype=bool)).all()
 
 
@@ -296,14 +325,14 @@ def test_draw_is_keyed_and_joins_neighbors():
 def test_compat_draws_in_pieces_what_numpy_draws_at_once(seed, sizes, m, k):
     n = sum(sizes)
     rng = np.random.RandomState(seed)
-    cells, gaps = rng.randint(0, m * k, n), rng.uniform(size=n)
+    numbers, gaps = rng.randint(0, m * k, n), rng.uniform(size=n)
     neighbors = np.random.default_rng(seed).integers(0, m, (m, k))
-    states = compat.block_states(seed, m * k, sizes)
+    streams = drawing.restarted_streams(seed, (0, 0), sizes, m * k)
     # last first: a block needs no other
-    drawn = [compat.draw(state, neighbors) for state in reversed(states)][::-1]
-    np.testing.assert_array_equal(np.concatenate([d.base for d in drawn]), cells // k)
+    drawn = [stream.draw(neighbors) for stream in reversed(streams)][::-1]
+    np.testing.assert_array_equal(np.concatenate([d.base for d in drawn]), numbers // k)
     np.testing.assert_array_equal(
-        np.concatenate([d.neighbor for d in drawn]), neighbors[cells // k, cells % k]
+        np.concatenate([d.neighbor for d in drawn]), neighbors[numbers // k, numbers % k]
     )
     np.testing.assert_array_equal(np.concatenate([d.gap for d in drawn]), gaps)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def test_smoke():
-    program = Path(__file__).parent / "benchmarks" / "run.py"
+    program = Path(__file__).parents[1] / "benchmarks" / "run.py"
     names = ["--scale", "0.01", "S1", "S4", "S8", "S9", "S10"]
     output = subprocess.check_output([sys.executable, program, *names], text=True)
     rows = [line.split("|")[1].strip() for line in output.splitlines()[2:]]

@@ -21,7 +21,7 @@ from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.manifest import MANIFEST, read_manifest
 
 pytestmark = pytest.mark.cluster
-STAGES = {"census", "clustering", "survey", "density", "write"}
+STAGES = {"census", "clustering", "survey", "gather", "density", "write"}
 
 
 @pytest.fixture(scope="module")
@@ -260,12 +260,13 @@ def test_logs_and_metrics(job, tmp_path):
         "census",
         "clustering",
         "survey",
+        "gather",
         "density",
         "write",
     }
     good = metrics.read_text()
     assert "dask_kmsmote_last_run_success" in good
-    assert 'kind="synthetic"} 480' in good
+    assert 'kind="synthetic"} 480.0' in good
     failed = job("--log-format", "json", "--metrics", metrics, "--json")
     assert failed.exit_code == 5
     assert json.loads(failed.stderr.splitlines()[-1])["exit_code"] == 5

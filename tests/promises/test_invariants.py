@@ -120,7 +120,7 @@ def test_gather_tasks_grow_with_pieces_and_not_with_groups():
     # 400 pieces and 400 groups: one by one they would be 160,000 tasks
     tasks = Tasks("test")
     pieces = [tasks("piece", int, number) for number in range(400)]
-    blocks = gather.gather(tasks, pieces, np.full((400, 400), 5), range(400), 2000)
+    blocks = gather.gather_groups(tasks, pieces, np.full((400, 400), 5), range(400), 2000)
     assert [len(parts) for parts in blocks] == [1] * 400
     assert len(dict(dask.delayed(blocks).__dask_graph__())) < 400 * 2 * 16 + 400 * 20
 

@@ -325,9 +325,6 @@ def test_errors_say_what_is_wrong():
         plots.nearest_original_distances(X_res, y_res, sampler, class_label=0)
     with pytest.raises(InputError, match="labels are not where"):
         plots.scatter(X_res[::-1], y_res[::-1], sampler)
-    sampler.layout = "interleave"
-    with pytest.raises(InputError, match="labels are not where"):
-        plots.scatter(X_res, y_res, sampler)
     one = KMeansSMOTE(random_state=0, kmeans_estimator=5)
     with pytest.raises(InputError, match="one column"):
         plots.scatter(*one.fit_resample(X[:, :1], y), one)

@@ -20,7 +20,7 @@ from dask_kmsmote.cli import cli
 from dask_kmsmote.dependencies import explained, requirement
 from dask_kmsmote.errors import IncompatibleVersionError, MissingPackageError
 
-PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 
 
 def floor(package):

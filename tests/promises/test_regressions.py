@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE
 from dask_kmsmote.errors import InputError, ParameterError
-from dask_kmsmote.kernels.making.frames import series_of
+from dask_kmsmote.kernels.making.partitions import series_of
 from dask_kmsmote.kernels.rows.labels import code, encode
 
 SEED = {"random_state": 0}

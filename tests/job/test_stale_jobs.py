@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from conftest import make_imbalanced
-from dask_kmsmote.job.cluster import ClusterChoice
+from dask_kmsmote.job.cluster import ClusterSettings
 from dask_kmsmote.job.columns import Columns
 from dask_kmsmote.errors import DestinationError
 from dask_kmsmote.events import StageStarted
@@ -65,7 +65,7 @@ def test_source_rewritten_while_its_job_writes(tmp_path, rewrite):
         Location(str(tmp_path / "out")),
         Columns("label", keep=("kept",)),
         {"random_state": 0, "kmeans_estimator": 2},
-        ClusterChoice(workers=1),
+        ClusterSettings(workers=1),
     )
     with pytest.raises(DestinationError, match="changed meanwhile"):
         run(job, change)

@@ -20,7 +20,7 @@ from distributed import Client
 import object_store
 from conftest import make_imbalanced
 from dask_kmsmote.cli import cli
-from dask_kmsmote.job.cluster import ClusterChoice
+from dask_kmsmote.job.cluster import ClusterSettings
 from dask_kmsmote.job.columns import Columns
 from dask_kmsmote.errors import ParameterError, StorageError
 from dask_kmsmote.job.run import Job
@@ -112,7 +112,7 @@ def test_addresses_of_schedulers(tmp_path, address):
 
 def test_nothing_shows_options():
     place = Location("memory://a", OPTIONS)
-    job = Job(place, place / "b", Columns("y"), {}, ClusterChoice())
+    job = Job(place, place / "b", Columns("y"), {}, ClusterSettings())
     for text in (repr(place), str(place), repr(place / "b"), repr(job), f"{job}"):
         assert not [word for word in (*FORBIDDEN, "PWvisible", "QUJD") if word in text]
 
