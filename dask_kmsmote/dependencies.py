@@ -30,8 +30,8 @@ def _lacking(package: str, what: str) -> IncompatibleVersionError:
     except PackageNotFoundError:
         installed = f"{package} is not installed"
     return IncompatibleVersionError(
-        f"{installed}, and {_US} {version(_US)} needs {wanted} ({what}): pip install {wanted!r}. If "
-        f"yours is newer than that, pip install {wanted.replace('>=', '==')!r}, and report it.",
+        f"{installed}, and {_US} {version(_US)} needs {wanted} ({what}): pip install {wanted!r}. "
+        f"If yours is newer than that, pip install {wanted.replace('>=', '==')!r}, and report it.",
         name=package,
     )
 

@@ -62,7 +62,8 @@ class Recipe:
     may_sample
         Groups of more than `exact_rows` rows may be sampled, and searched approximately.
     matrix_rows
-        Up to so many rows, the mean distance is that of a distance matrix, where an object searches.
+        Up to so many rows, and where an object searches, the mean distance is that of a distance
+        matrix.
     clusters
         Which clusters are kept.
     shares

@@ -1,9 +1,9 @@
 """Dask collections as the input of a run: X and y aligned, under keys of the run's own.
 
-X is one Dask array of features, in one block of columns; y has its chunks. What the stages read goes
-under keys of its own: what they keep in cluster memory remembers how it was computed, and a key of
-the user's that is computed later with another optimisation would contradict it. The result is made
-of the user's own collections.
+X is one Dask array of features, in one block of columns; y has its chunks. What the stages read
+goes under keys of its own: what they keep in cluster memory remembers how it was computed, and a
+key of the user's that is computed later with another optimisation would contradict it. The result
+is made of the user's own collections.
 """
 
 from __future__ import annotations

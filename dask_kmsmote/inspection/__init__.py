@@ -1,4 +1,4 @@
-"""Inspection: does a result hold what the plan promised, and what do its rows look like?
+"""Inspection: whether a result holds what the plan promised, and what its rows look like.
 
 - `fitted`: what is asked of a sampler.
 - `validate`: `check_result`, a table of findings; `KMeansSMOTE.validate` calls it.

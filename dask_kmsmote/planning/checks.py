@@ -132,6 +132,6 @@ def check_blocks(n_synthetic: int, block_rows: int) -> None:
     """The synthetic rows are no more than a scheduler can be asked for."""
     if n_synthetic > _MOST_BLOCKS * block_rows:
         raise ParameterError(
-            f"sampling_strategy asks for {n_synthetic:,} synthetic rows, more than {_MOST_BLOCKS:,} "
-            f"blocks of {block_rows:,}: is one of its counts a slip?"
+            f"sampling_strategy asks for {n_synthetic:,} synthetic rows, more than "
+            f"{_MOST_BLOCKS:,} blocks of {block_rows:,}: is one of its counts a slip?"
         )

@@ -70,7 +70,7 @@ def try_parsers(seconds: int) -> None:
     # numba can't compile what is instrumented
     names = [f"{kernels.__name__}.{module.name}" for module in iter_modules(kernels.__path__)]
     with atheris.instrument_imports(include=["dask_kmsmote"], exclude=names):
-        from parsers import example, parse_config, parse_option, parse_manifest, parse_strategy
+        from parsers import example, parse_config, parse_manifest, parse_option, parse_strategy
 
     parsers = [
         parse_manifest,

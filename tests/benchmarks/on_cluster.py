@@ -16,10 +16,10 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 import psutil
-from data import mixture
 from table import Figure, median_seconds
 
 from dask_kmsmote import KMeansSMOTE
+from data import mixture
 
 PART_ROWS = 125_000
 N_FEATURES = 18

@@ -20,7 +20,6 @@ import dask
 import dask.array as da
 import numpy as np
 import on_cluster
-from data import mixture
 from imblearn.over_sampling import KMeansSMOTE as Reference
 from sklearn.cluster import KMeans
 from sklearn.frozen import FrozenEstimator
@@ -29,6 +28,7 @@ from threadpoolctl import threadpool_limits
 
 from dask_kmsmote import KMeansSMOTE
 from dask_kmsmote.events import StageFinished
+from data import mixture
 
 MODULES = "dask_kmsmote", "dask.array"
 

@@ -19,9 +19,9 @@ import pytest
 from click.testing import CliRunner
 
 from conftest import make_imbalanced
-from dask_kmsmote.job import run as job
 from dask_kmsmote.cli import cli
 from dask_kmsmote.cli.stop import STOPS
+from dask_kmsmote.job import run as job
 
 pytestmark = pytest.mark.cluster
 BIN = Path(sys.executable).parent

@@ -20,9 +20,9 @@ from distributed import Client
 import object_store
 from conftest import make_imbalanced
 from dask_kmsmote.cli import cli
+from dask_kmsmote.errors import ParameterError, StorageError
 from dask_kmsmote.job.cluster import ClusterSettings
 from dask_kmsmote.job.columns import Columns
-from dask_kmsmote.errors import ParameterError, StorageError
 from dask_kmsmote.job.run import Job
 from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.masking import has_password, masked, masked_url, secrets_of

@@ -15,11 +15,10 @@ from click.testing import CliRunner
 
 import dask_kmsmote
 from conftest import make_imbalanced
-from dask_kmsmote import KMeansSMOTE, SamplingPlan
 from dask_kmsmote.cli import cli
-from dask_kmsmote.job.cluster import ClusterSettings, connect
 from dask_kmsmote.cli.config import load
 from dask_kmsmote.errors import ClusterError, InputError, ParameterError
+from dask_kmsmote.job.cluster import ClusterSettings, connect
 from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.manifest import MANIFEST, require_manifest
 from dask_kmsmote.job.storage.source import open_source
@@ -146,7 +145,8 @@ WHOLE = {
 @pytest.mark.parametrize(
     "change",
     [
-        {"run": 5}, {"finished": {}}, {"seconds": "1"}, {"bytes": None}, {"plan": []}, {"plan_text": 5},
+        {"run": 5}, {"finished": {}}, {"seconds": "1"}, {"bytes": None}, {"plan": []},
+        {"plan_text": 5},
         {"seconds": 10**400}, {"seconds": float("nan")}, {"bytes": 10**400},
         {"source": "here"}, {"source": {}}, {"source": {"url": 5}}, {"classes": []},
         {"classes": {"0": 5}}, {"classes": {"0": {"before": 1}}},

@@ -12,9 +12,7 @@ import numpy as np
 from click.testing import CliRunner
 
 from dask_kmsmote import KMeansSMOTE
-from dask_kmsmote.cli import config
-from dask_kmsmote.cli import options
-from dask_kmsmote.cli import cli
+from dask_kmsmote.cli import cli, config, options
 from dask_kmsmote.errors import InputError, ParameterError
 from dask_kmsmote.job.storage.manifest import MANIFEST
 from dask_kmsmote.planning.strategy import resolve_strategy

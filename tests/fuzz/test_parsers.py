@@ -12,8 +12,8 @@ from parsers import (
     TYPES,
     example,
     parse_config,
-    parse_option,
     parse_manifest,
+    parse_option,
     parse_strategy,
 )
 

@@ -17,17 +17,14 @@ from sklearn.neighbors import NearestNeighbors
 
 from dask_kmsmote import KMeansSMOTE, pipeline
 from dask_kmsmote.errors import LowRecallWarning
-from dask_kmsmote.graph.density import search as approximate
-from dask_kmsmote.graph.density import chain
-from dask_kmsmote.graph.gather import Group
 from dask_kmsmote.graph.dask.tasks import Tasks, _flat_graph
-from dask_kmsmote.kernels.neighbors import cells
-from dask_kmsmote.kernels.neighbors import forest
+from dask_kmsmote.graph.density import chain
+from dask_kmsmote.graph.density import search as approximate
+from dask_kmsmote.graph.gather import Group
 from dask_kmsmote.kernels.groups import picking
-from dask_kmsmote.kernels.neighbors import recall
-from dask_kmsmote.kernels.neighbors.distances import nothing_found
 from dask_kmsmote.kernels.groups.pieces import GroupRows
-from dask_kmsmote.planning.plan import SamplingPlan
+from dask_kmsmote.kernels.neighbors import cells, forest, recall
+from dask_kmsmote.kernels.neighbors.distances import nothing_found
 
 
 def true_squared(rows, k):

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from conftest import make_imbalanced
-from dask_kmsmote.job.cluster import ClusterSettings
-from dask_kmsmote.job.columns import Columns
 from dask_kmsmote.errors import DestinationError
 from dask_kmsmote.events import StageStarted
+from dask_kmsmote.job.cluster import ClusterSettings
+from dask_kmsmote.job.columns import Columns
 from dask_kmsmote.job.run import Job, run
 from dask_kmsmote.job.storage.location import Location
 

@@ -147,7 +147,8 @@ def test_both_weights_are_the_formula(rows):
     sparsity = np.array([d**e / m for d, e, m in rows])
     expected = sparsity / sparsity.sum()
     kept = kept_of(rows)
-    np.testing.assert_allclose(IMBALANCED_LEARN.shares.weights(kept, np.float64), expected, rtol=1e-13)
+    theirs = IMBALANCED_LEARN.shares.weights(kept, np.float64)
+    np.testing.assert_allclose(theirs, expected, rtol=1e-13)
     ours = OWN.shares.weights(kept, np.float64)
     np.testing.assert_allclose(ours, expected, rtol=1e-10, atol=1e-300)
 
@@ -261,9 +262,7 @@ def test_auto_thresholds():
 
 def test_k_plus_one_rows_are_judged_on_integers():
     table = np.array([[44, 3], [10, 0]])  # (3 / 47) * 47 < 3 in floats
-    ours, theirs = (
-        judged(table, 1, 0.0, 3, recipe)[0] for recipe in (OWN, IMBALANCED_LEARN)
-    )
+    ours, theirs = (judged(table, 1, 0.0, 3, recipe)[0] for recipe in (OWN, IMBALANCED_LEARN))
     assert (ours.reason, theirs.reason) == ("", "too few rows")
 
 

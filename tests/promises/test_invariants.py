@@ -16,9 +16,9 @@ from sklearn.datasets import make_classification
 from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE, pipeline
 from dask_kmsmote.graph import gather
-from dask_kmsmote.graph.density import measure as density
 from dask_kmsmote.graph.clustering import lloyd
 from dask_kmsmote.graph.dask.tasks import Tasks
+from dask_kmsmote.graph.density import measure as density
 from invariants import (
     Case,
     as_bytes,

@@ -21,13 +21,13 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.neighbors import NearestNeighbors
 
 from dask_kmsmote import KMeansSMOTE, pipeline
-from dask_kmsmote.graph.density import search as approximate
 from dask_kmsmote.graph.clustering import clusterer
 from dask_kmsmote.graph.clustering import learn as clustering
 from dask_kmsmote.graph.density import measure as density
+from dask_kmsmote.graph.density import search as approximate
 from dask_kmsmote.kernels import seeding
-from dask_kmsmote.kernels.neighbors import forest
 from dask_kmsmote.kernels.groups import picking
+from dask_kmsmote.kernels.neighbors import forest
 from dask_kmsmote.planning import allocate as allocation
 
 LEVEL = 1e-4

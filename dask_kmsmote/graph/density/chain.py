@@ -84,7 +84,7 @@ class Chain(NamedTuple):
             own = [run[number] for run in routed]
             merged = self._search_merged(own, edges, start, step, cells)
             for found, new in zip(founds, merged, strict=True):
-                found += new
+                found.extend(new)
         return founds
 
     def _search_merged(

@@ -146,7 +146,7 @@ def _grow(tasks: Tasks, large: LargeGroup) -> None:
     for number in range(large.n_trees, wanted, _CHAIN_TREES):
         chain = _chain(tasks, large, (TREES, *group.key, number))
         for found, new in zip(founds, chain, strict=True):
-            found += new
+            found.extend(new)
         large.n_trees += _CHAIN_TREES
     large.nearest = [
         tasks("density-neighbors", merge_found, known, new, start, stop - start, large.k)

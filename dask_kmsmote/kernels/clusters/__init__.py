@@ -1,1 +1,11 @@
-"""."""
+"""Clusters: centres, and the cluster of each row.
+
+- `learning`: from rows that fit in one task. KMeans starts from several runs of scikit-learn's on a
+  small sample, the best of them refined on a larger one; other clusterers are fitted once.
+- `assignment`: the nearest centre of each row, or a clusterer's own `predict`.
+
+Lloyd's passes over all rows are dask-ml's, in `graph.clustering.lloyd`. The assignment is our own:
+the usual matrix product gives a row other last bits at another place of its block, so that a row
+between two centres could change its cluster with the chunks. All that labels rows is a `Labeler`:
+another way to find clusters is another one.
+"""

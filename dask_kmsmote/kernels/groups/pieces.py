@@ -6,7 +6,7 @@ order of the data whatever the chunks were. With 2 clusters and the classes 1 an
 
     chunk of 5 rows, from row 100 of X   class 0 1 2 1 1, cluster 0 1 0 0 1
     group                                - 1 2 0 1
-    piece                                positions 103 | 101 104 | 102 |     of the groups 0, 1, 2, 3
+    piece, groups 0 | 1 | 2 | 3          positions 103 | 101 104 | 102 |
                                          starts    0     1         3     4  4
 """
 

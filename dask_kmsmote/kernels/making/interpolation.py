@@ -19,9 +19,10 @@ from .drawing import Draw, Stream
 
 
 class Interpolate(Protocol):
-    """Makes new rows, in the dtype and format of the given ones, shape (n, n_features)."""
+    """What a recipe makes rows by."""
 
-    def __call__(self, rows: Rows, draw: Draw, /) -> Any: ...
+    def __call__(self, rows: Rows, draw: Draw, /) -> Any:
+        """New rows, in the dtype and format of the given ones, shape (n, n_features)."""
 
 
 def draw_block(density: Density, stream: Stream) -> Draw:

@@ -53,5 +53,5 @@ def drop_self(indices: Ints) -> Ints:
 
 
 def drop_first(indices: Ints) -> Ints:
-    """The same without the first, as imbalanced-learn does: the row itself, or a duplicate of it."""
+    """The same without the first, as imbalanced-learn does: the row, or a duplicate of it."""
     return indices[:, 1:]
