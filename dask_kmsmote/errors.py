@@ -6,7 +6,7 @@ place, so that code written for it catches ours too.
 
 
 class InputError(ValueError):
-    """The data can't be resampled: the message says where, how many, and the mend."""
+    """The data can't be resampled: the message says where, how many, and a hint."""
 
 
 class InputTypeError(InputError, TypeError):
@@ -30,7 +30,7 @@ class UnsupportedDaskError(RuntimeError):
 
 
 class StorageError(OSError):
-    """A place of a job can't be reached: the message names it, and the mend."""
+    """A place of a job can't be reached: the message names it, and a hint."""
 
 
 class DestinationError(StorageError):

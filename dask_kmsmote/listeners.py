@@ -85,16 +85,21 @@ class EventLogger:
 
     def __call__(self, event: Event) -> None:
         """Log an event."""
-        if isinstance(event, Warned):
-            self.logger.warning("%s", event.message)
-        elif isinstance(event, StageFinished):
-            self.logger.info("%s done in %.1f s", event.stage, event.seconds)
-        elif isinstance(event, StageFailed):
-            self.logger.error("%s failed after %.1f s", event.stage, event.seconds)
-        elif isinstance(event, StageStarted):
-            self.logger.info("%s ...", event.stage)
-        else:
-            self.logger.debug("%s: %d of %d tasks", event.stage, event.n_done, event.n_tasks)
+        level, text = describe(event)
+        self.logger.log(level, "%s", text)
+
+
+def describe(event: Event) -> tuple[int, str]:
+    """Level and text of an event, as a log has them."""
+    if isinstance(event, Warned):
+        return logging.WARNING, event.message
+    if isinstance(event, StageFinished):
+        return logging.INFO, f"{event.stage} done in {event.seconds:.1f} s"
+    if isinstance(event, StageFailed):
+        return logging.ERROR, f"{event.stage} failed after {event.seconds:.1f} s"
+    if isinstance(event, StageStarted):
+        return logging.INFO, f"{event.stage} ..."
+    return logging.DEBUG, f"{event.stage}: {event.n_done} of {event.n_tasks} tasks"
 
 
 class JsonLines:

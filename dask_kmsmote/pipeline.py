@@ -79,12 +79,12 @@ def run(tasks: Tasks, chunks: Chunks, settings: Settings) -> Run:
     InputError, ParameterError, NoClusterError
         As the messages say.
     """
-    recipe, told = settings.recipe, settings.callbacks
-    with stage("census", told):
+    recipe, callbacks = settings.recipe, settings.callbacks
+    with stage("census", callbacks):
         census = take_census(tasks, chunks, settings, OUTPUT_BYTES)
-    with stage("clustering", told):
+    with stage("clustering", callbacks):
         clustering = learn_clusters(tasks, census, settings)
-    with stage("survey", told):
+    with stage("survey", callbacks):
         survey = take_survey(tasks, census, clustering, GROUP_BYTES)
     choice = choose(
         survey.table,
@@ -94,13 +94,13 @@ def run(tasks: Tasks, chunks: Chunks, settings: Settings) -> Run:
         settings.threshold,
         recipe.clusters,
     )
-    with stage("gather", told):
+    with stage("gather", callbacks):
         gathering = gather(tasks, census, survey, choice, GROUP_BYTES)
-    with stage("density", told):
+    with stage("density", callbacks):
         densities = measure_densities(tasks, gathering, settings)
     plan = _allocate(census, clustering, choice, densities, settings)
     for message in plan.warnings:
-        emit(told, Warned(message))
+        emit(callbacks, Warned(message))
     synthesis = synthesize(tasks, densities, choice.kept, plan, recipe)
     return Run(
         tasks=tasks,

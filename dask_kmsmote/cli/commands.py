@@ -57,7 +57,7 @@ class _Program(click.Group):
             if command is not None:
                 # what can be understood of the options
                 wished = command.make_context(command.name, args, ctx, resilient_parsing=True)
-                _tell_failure(USAGE, message, 0.0, wished.params)
+                _write_failure(USAGE, message, 0.0, wished.params)
             raise click.UsageError(message, error.ctx) from error
 
 
@@ -82,7 +82,7 @@ def resample(source: str, destination: str, **options: Any) -> None:
 
         return run(_job(source, destination, options), log)
 
-    def tell(result: dict[str, Any]) -> None:
+    def show(result: dict[str, Any]) -> None:
         say(result["plan_text"])
         say(
             f"{masked_url(destination)}: {result['rows']} + {result['synthetic_rows']} rows, "
@@ -90,7 +90,7 @@ def resample(source: str, destination: str, **options: Any) -> None:
         )
 
     places = {"source": source, "destination": destination}
-    sys.exit(_carry_out(work, tell, {**options, **places}))
+    sys.exit(_carry_out(work, show, {**options, **places}))
 
 
 @cli.command()
@@ -109,11 +109,11 @@ def plan(source: str, **options: Any) -> None:
 
     texts: list[str] = []
 
-    def tell(result: dict[str, Any]) -> None:
+    def show(result: dict[str, Any]) -> None:
         say(*texts)
         say(f"A run would write {result['rows']} rows, about {result['bytes']} bytes.")
 
-    sys.exit(_carry_out(work, tell, {**options, "source": source}))
+    sys.exit(_carry_out(work, show, {**options, "source": source}))
 
 
 @cli.command()
@@ -130,7 +130,7 @@ def report(destination: str, **options: Any) -> None:
 
         return require_manifest(Location(destination, options["storage_options"]))
 
-    def tell(manifest: dict[str, Any]) -> None:
+    def show(manifest: dict[str, Any]) -> None:
         say(
             manifest.get("plan_text", "An earlier version noted the plan in numbers alone: --json.")
         )
@@ -142,7 +142,7 @@ def report(destination: str, **options: Any) -> None:
             f"{manifest['seconds']:.1f} s"
         )
 
-    sys.exit(_carry_out(work, tell, {**_TEXT, **options, "source": destination}))
+    sys.exit(_carry_out(work, show, {**_TEXT, **options, "source": destination}))
 
 
 def _job(source: str, destination: str | None, options: dict[str, Any]) -> Job:
@@ -165,10 +165,10 @@ def _job(source: str, destination: str | None, options: dict[str, Any]) -> Job:
 
 def _carry_out(
     work: Callable[[Callback], dict[str, Any]],
-    tell: Callable[[dict[str, Any]], None],
+    show: Callable[[dict[str, Any]], None],
     options: dict[str, Any],
 ) -> int:
-    """Do the work, and tell how it went; the exit code."""
+    """Do the work, and show how it went; the exit code."""
     open_streams()
     log, start = Log(options["log_format"], quiet=options["quiet"]), perf_counter()
     # batch systems stop a job with SIGTERM, a lost terminal with SIGHUP: clean up as after Ctrl-C
@@ -192,23 +192,23 @@ def _carry_out(
             say(masked(traceback.format_exc(), secrets), err=True)
         code, message = exit_code(error), masked(failure_message(error), secrets)
         log.failure(message, code)
-        _tell_failure(code, message, perf_counter() - start, options)
+        _write_failure(code, message, perf_counter() - start, options)
         return code
-    _tell_metrics(0, perf_counter() - start, options, result)
+    _write_metrics(0, perf_counter() - start, options, result)
     if options["json"]:
         say(json_format.dumps({"status": "done", "exit_code": 0, **result}))
     else:
-        tell(result)
+        show(result)
     return 0
 
 
-def _tell_failure(code: int, message: str, seconds: float, options: dict[str, Any]) -> None:
+def _write_failure(code: int, message: str, seconds: float, options: dict[str, Any]) -> None:
     if options.get("json"):
         say(json_format.dumps({"status": "failed", "exit_code": code, "error": message}))
-    _tell_metrics(code, seconds, options, None)
+    _write_metrics(code, seconds, options, None)
 
 
-def _tell_metrics(
+def _write_metrics(
     code: int, seconds: float, options: dict[str, Any], manifest: dict[str, Any] | None
 ) -> None:
     if not options.get("metrics"):

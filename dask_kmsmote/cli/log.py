@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -9,8 +10,8 @@ from contextlib import contextmanager
 
 import click
 
-from ..events import Event, StageFailed, StageFinished, StageProgressed, StageStarted, Warned
-from ..listeners import JsonLines, ProgressBar
+from ..events import Event, StageProgressed, Warned
+from ..listeners import JsonLines, ProgressBar, describe
 
 
 def open_streams() -> None:
@@ -77,14 +78,9 @@ class Log:
             return
         if self._bar is not None:
             self._bar(event)
-        if isinstance(event, Warned):
-            say(f"Warning: {event.message}", err=True)
-        elif isinstance(event, StageStarted):
-            say(f"{event.stage} ...", err=True)
-        elif isinstance(event, StageFinished):
-            say(f"{event.stage} done in {event.seconds:.1f} s", err=True)
-        elif isinstance(event, StageFailed):
-            say(f"{event.stage} failed after {event.seconds:.1f} s", err=True)
+        level, text = describe(event)
+        if level > logging.DEBUG:
+            say(f"Warning: {text}" if isinstance(event, Warned) else text, err=True)
 
     def failure(self, message: str, code: int) -> None:
         """Tell what went wrong, in one line."""

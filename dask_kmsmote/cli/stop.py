@@ -5,8 +5,7 @@ from __future__ import annotations
 import signal
 
 from ..events import Event, StageFailed
-
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from ..process import STOP_SIGNALS
 
 
 class Stop:
@@ -23,13 +22,13 @@ class Stop:
 
     def listen(self) -> None:
         """Take the signals that this process was not told to ignore."""
-        for number in STOPS:
+        for number in STOP_SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._stop)
 
     def _stop(self, *_: object) -> None:
         self.asked = True
-        for number in STOPS:
+        for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 

@@ -8,7 +8,7 @@ that rows and labels can't part.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -97,6 +97,15 @@ class Arrangement:
         classes = self.run.classes
         return [classes[block.class_code] for block in self.blocks]
 
+    def unchanged(
+        self, what: str, check: Callable[..., Any], parts: Sequence[Any], *args: Any
+    ) -> list[Delayed]:
+        """Tasks that compare the chunks of originals with what they were."""
+        return [
+            self.run.tasks(f"synthesis-unchanged-{what}", check, part, own, *args)
+            for part, own in zip(parts, self.run.fingerprints, strict=True)
+        ]
+
     def partitions(self) -> list[Partition]:
         """Of what each partition of the result is made."""
         # rows of one kind have one order
@@ -141,12 +150,8 @@ class ArrayFeatures:
 
     def arranged(self, wanted: Arrangement) -> da.Array:
         """X and the synthetic rows, with known chunks."""
-        run, tasks = wanted.run, wanted.run.tasks
-        matrix = with_chunks(self.matrix, run.lengths)
-        originals = [
-            tasks("synthesis-unchanged-rows", unchanged_rows, block, own)
-            for block, own in zip(blocks_of(matrix), run.fingerprints, strict=True)
-        ]
+        matrix = with_chunks(self.matrix, wanted.run.lengths)
+        originals = wanted.unchanged("rows", unchanged_rows, blocks_of(matrix))
         return _array(matrix, wanted, originals, [block.rows for block in wanted.blocks])
 
 
@@ -160,10 +165,7 @@ class ArrayTarget:
         """Labels of the originals and of the synthetic rows, with known chunks."""
         run, tasks = wanted.run, wanted.run.tasks
         target = with_chunks(self.target, run.lengths)
-        originals = [
-            tasks("synthesis-unchanged-labels", unchanged_labels, block, own)
-            for block, own in zip(blocks_of(target), run.fingerprints, strict=True)
-        ]
+        originals = wanted.unchanged("labels", unchanged_labels, blocks_of(target))
         width = target.shape[1:]
         fill = one_hot if width else full_labels
         synthetic = [
@@ -198,10 +200,7 @@ class FrameFeatures:
         """A Dask frame of X and the synthetic rows, its index 0 ... n - 1."""
         run, tasks, meta = wanted.run, wanted.run.tasks, _reindexed(self.meta)
         to_whole = run.recipe.to_whole
-        originals = [
-            tasks("synthesis-unchanged-rows", unchanged_frame, part, own, run.dtype, meta)
-            for part, own in zip(self.partitions, run.fingerprints, strict=True)
-        ]
+        originals = wanted.unchanged("rows", unchanged_frame, self.partitions, run.dtype, meta)
         synthetic = [
             tasks("synthesis-frame", frame_of, block.rows, start, meta, to_whole)
             for block, start in zip(wanted.blocks, wanted.starts, strict=False)
@@ -225,10 +224,7 @@ class SeriesTarget:
             # as Dask has those of Arrow's dictionaries: none, until a partition is computed
             if not known.issuperset(run.classes):
                 like, meta = self.partitions[0], meta.cat.set_categories([UNKNOWN_CATEGORIES])
-        originals = [
-            tasks("synthesis-unchanged-labels", unchanged_series, part, own, meta)
-            for part, own in zip(self.partitions, run.fingerprints, strict=True)
-        ]
+        originals = wanted.unchanged("labels", unchanged_series, self.partitions, meta)
         synthetic = [
             tasks("synthesis-labels", series_of, block.n_rows, label, start, meta, like)
             for block, label, start in zip(

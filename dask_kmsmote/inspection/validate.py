@@ -35,11 +35,11 @@ class _Finding(NamedTuple):
 
     check: str
     class_label: Any
-    feature: Any
-    n_checked: int
-    n_wrong: int | None
-    distance: float
-    passed: bool | None
+    feature: Any = ""
+    n_checked: int = 0
+    n_wrong: int | None = None
+    distance: float = np.nan
+    passed: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -149,19 +149,17 @@ def _counted(
 ) -> Iterator[_Finding]:
     for code, (label, n) in enumerate(plan.class_counts):
         yield _count("original rows", label, int(labels.counts[0, code]), n)
-    for place, region in enumerate(regions, start=1):
+    for number, region in enumerate(regions, start=1):
         label, n = plan.class_counts[region.class_code][0], region.stop - region.start
-        yield _count("synthetic rows", label, int(labels.counts[place, region.class_code]), n)
+        yield _count("synthetic rows", label, int(labels.counts[number, region.class_code]), n)
 
 
 def _count(check: str, label: Any, found: int, expected: int) -> _Finding:
     return _Finding(
         check=check,
         class_label=label,
-        feature="",
         n_checked=expected,
         n_wrong=abs(found - expected),
-        distance=np.nan,
         passed=found == expected,
     )
 
@@ -196,10 +194,8 @@ def _looked_at(
             yield _Finding(
                 check=check,
                 class_label=label,
-                feature="",
                 n_checked=len(flags[mine]),
                 n_wrong=wrong,
-                distance=np.nan,
                 passed=wrong == 0,
             )
         new, old = family.new[mine], family.originals[others]
@@ -211,9 +207,7 @@ def _looked_at(
                 class_label=label,
                 feature=feature,
                 n_checked=new.shape[0],
-                n_wrong=None,
                 distance=distance,
-                passed=None,
             )
 
 

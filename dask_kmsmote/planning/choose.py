@@ -138,10 +138,15 @@ def _judge(
     automatic: bool,
     rules: Rules,
 ) -> list[GroupPlan]:
-    totals = int(table.sum()), int(table[:, column].sum())
+    total, class_total = int(table.sum()), int(table[:, column].sum())
     groups = []
     for cluster_id, row in enumerate(table):
-        standing = Standing(int(row.sum()), int(row[column]), *totals)
+        standing = Standing(
+            n_rows=int(row.sum()),
+            n_class_rows=int(row[column]),
+            total=total,
+            class_total=class_total,
+        )
         reason = ""
         if standing.n_rows == 0:
             reason = _EMPTY

@@ -24,6 +24,18 @@ _COLUMNS = (
     "weight",
     "new rows",
 )
+_WIDTH = 100  # of a terminal
+_FRAME = "font-size:.9em;line-height:1.4;color:inherit"
+_SCROLL = "max-height:26em;overflow:auto"
+_CELL = "text-align:right;padding:.1em .7em;border:0;background:none;white-space:nowrap"
+_LEFT = _CELL.replace("right", "left", 1)
+_DIM = ";opacity:.6"
+_BAR = (
+    "display:inline-block;height:.6em;margin-left:.5em;background:currentColor;opacity:.45;"
+    "vertical-align:baseline;width:{width:.2f}em"
+)
+_BAR_EMS = 4.0
+_HEAD = "border-bottom:1px solid currentColor;font-weight:600"
 _MOST_LINES = 50  # of a class; the report has them all
 
 
@@ -98,17 +110,15 @@ def _line(group: GroupPlan) -> _ClusterLine:
         f"{group.threshold:.4g}",
     )
     if not group.kept:
-        return _ClusterLine((*judged, "", "", ""), group.reason, kept=False, weight=0.0)
+        cells = (*judged, "", "", "")
+        return _ClusterLine(cells=cells, note=group.reason, kept=False, weight=0.0)
     notes = []
     if group.mean_distance_se > 0:
         notes.append(f"mean distance +- {group.mean_distance_se:.2g}")
     if group.neighbor_recall < 1:
         notes.append(f"neighbours' recall {group.neighbor_recall:.3g}")
     cells = (*judged, f"{group.mean_distance:.6g}", f"{group.weight:.4g}", f"{group.n_synthetic:,}")
-    return _ClusterLine(cells, ", ".join(notes), kept=True, weight=group.weight)
-
-
-_WIDTH = 100
+    return _ClusterLine(cells=cells, note=", ".join(notes), kept=True, weight=group.weight)
 
 
 def as_text(display: Display) -> str:
@@ -122,7 +132,7 @@ def as_text(display: Display) -> str:
 
 def _text_table(table: _ClassTable) -> list[str]:
     rows = [_COLUMNS, *(line.cells for line in table.lines)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(_COLUMNS))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     notes = ["", *(line.note for line in table.lines)]
     lines = [
         "  ".join(["", *(cell.rjust(width) for cell, width in zip(row, widths, strict=True)), note])
@@ -130,19 +140,6 @@ def _text_table(table: _ClassTable) -> list[str]:
     ]
     rest = [f"  {table.rest}"] if table.rest else []
     return [table.heading, *(line.rstrip() for line in lines), *rest]
-
-
-_FRAME = "font-size:.9em;line-height:1.4;color:inherit"
-_SCROLL = "max-height:26em;overflow:auto"
-_CELL = "text-align:right;padding:.1em .7em;border:0;background:none;white-space:nowrap"
-_LEFT = _CELL.replace("right", "left", 1)
-_DIM = ";opacity:.6"
-_BAR = (
-    "display:inline-block;height:.6em;margin-left:.5em;background:currentColor;opacity:.45;"
-    "vertical-align:baseline;width:{width:.2f}em"
-)
-_BAR_EMS = 4.0
-_HEAD = "border-bottom:1px solid currentColor;font-weight:600"
 
 
 def as_html(display: Display) -> str:

@@ -102,7 +102,7 @@ class SamplingPlan:
         """Output blocks, in output order."""
         for number, group in enumerate(self.groups):
             for block, (start, stop) in enumerate(cut(group.n_synthetic, self.block_rows)):
-                yield BlockPlan(number, block, start, stop - start)
+                yield BlockPlan(group=number, block=block, start=start, n_rows=stop - start)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, dicts, numbers and strings; NaN becomes None."""

@@ -55,19 +55,19 @@ def class_balance(plan: SamplingPlan, ax: Any = None) -> Any:
     made = [0] * len(before)
     for region in synthetic_regions(plan):
         made[region.class_code] = region.stop - region.start
-    places = range(len(before))
-    ax.bar(places, before, color=GREY, edgecolor=DARK, label="original")
+    codes = range(len(before))
+    ax.bar(codes, before, color=GREY, edgecolor=DARK, label="original")
     ax.bar(
-        places, made, bottom=before, color="white", edgecolor=DARK, hatch="///", label="synthetic"
+        codes, made, bottom=before, color="white", edgecolor=DARK, hatch="///", label="synthetic"
     )
     heights = [sum(both) for both in zip(before, made, strict=True)]
     if len(before) <= _NAMED_BARS:
-        for place, height in enumerate(heights):
-            text = f"{before[place]:,}" + (f"\n+ {made[place]:,}" if made[place] else "")
-            _write(ax, text, (place, height), (0, 3), ha="center")
+        for code, height in enumerate(heights):
+            text = f"{before[code]:,}" + (f"\n+ {made[code]:,}" if made[code] else "")
+            _write(ax, text, (code, height), (0, 3), ha="center")
     labels = [str(label) for label, _ in plan.class_counts]
     crowded = sum(len(label) + 2 for label in labels) > 60
-    ax.set_xticks(places, labels, rotation=90 if crowded else 0)
+    ax.set_xticks(codes, labels, rotation=90 if crowded else 0)
     ax.set(xlabel="class", ylabel="rows", ylim=(0, 1.35 * max(heights)))
     ax.set_title("Rows by class", loc="left")
     count_rows(ax.yaxis)

@@ -226,7 +226,7 @@ def _check_rows(n_rows: int, plan: SamplingPlan) -> None:
 def _check_labels(labels: LabelSample, plan: SamplingPlan) -> None:
     made = [(region.class_code, region.stop - region.start) for region in synthetic_regions(plan)]
     as_planned = [n for _, n in plan.class_counts] == labels.counts[0, :-1].tolist() and all(
-        labels.counts[place, code] == n for place, (code, n) in enumerate(made, start=1)
+        labels.counts[number, code] == n for number, (code, n) in enumerate(made, start=1)
     )
     if not as_planned:
         raise InputError(
@@ -243,14 +243,14 @@ def _points(sample: _Sample, features: Sequence[Any] | None) -> tuple[Floats, li
         n_originals = sum(len(numbers) for numbers in sample.originals.values())
         plane = on_components(sample.rows, n_originals)
         return plane.points, [
-            f"component {place}, {share:.0%} of variance (units of X)"
-            for place, share in enumerate(plane.shares, start=1)
+            f"component {number}, {share:.0%} of variance (units of X)"
+            for number, share in enumerate(plane.shares, start=1)
         ]
     missing = [name for name in features if name not in names]
     if len(features) != 2 or missing:
         raise ParameterError(
             f"features={list(features)!r} are not two columns of X: they are {names[:20]}."
         )
-    places = [names.index(name) for name in features]
+    columns = [names.index(name) for name in features]
     labels = [str(name) if isinstance(name, str) else f"feature {name}" for name in features]
-    return as_dense(sample.rows[:, places]), [f"{label} (units of X)" for label in labels]
+    return as_dense(sample.rows[:, columns]), [f"{label} (units of X)" for label in labels]

@@ -20,8 +20,8 @@ from click.testing import CliRunner
 
 from conftest import make_imbalanced
 from dask_kmsmote.cli import cli
-from dask_kmsmote.cli.stop import STOPS
 from dask_kmsmote.job import run as job
+from dask_kmsmote.process import STOP_SIGNALS
 
 pytestmark = pytest.mark.cluster
 BIN = Path(sys.executable).parent
@@ -306,7 +306,7 @@ def test_workers_that_lack_memory(source, tmp_path):
 
 
 def test_a_signal_that_somebody_swallows(source, tmp_path, monkeypatch):
-    look, before = job.open_source, {number: signal.getsignal(number) for number in STOPS}
+    look, before = job.open_source, {number: signal.getsignal(number) for number in STOP_SIGNALS}
 
     def swallowing(*places):
         with suppress(KeyboardInterrupt):

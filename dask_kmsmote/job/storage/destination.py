@@ -21,6 +21,7 @@ from typing import Any
 from uuid import uuid4
 
 from ...errors import DestinationError, ParameterError
+from ...process import STOP_SIGNALS
 from .location import Location
 from .manifest import DRAFT, MANIFEST, RUN, read_manifest, write_manifest
 
@@ -82,8 +83,7 @@ def _uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    stops = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in stops}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in STOP_SIGNALS}
     try:
         yield
     finally:
@@ -93,7 +93,7 @@ def _uninterrupted() -> Iterator[None]:
 
 @contextmanager
 def writing_to(destination: Location) -> Iterator[None]:
-    """Name the destination, and the mend, where the disk or its owner refuses.
+    """Name the destination, and a hint, where the disk or its owner refuses.
 
     Raises
     ------
@@ -104,11 +104,11 @@ def writing_to(destination: Location) -> Iterator[None]:
         yield
     except OSError as error:
         text = destination.masked(error)
-        mend = next((mend for word, mend in _HINTS.items() if word in text), None)
-        if mend is None or isinstance(error, DestinationError):
+        hint = next((hint for word, hint in _HINTS.items() if word in text), None)
+        if hint is None or isinstance(error, DestinationError):
             raise
         raise DestinationError(
-            f"The destination {destination.shown!r} can't be written: {text}. {mend}"
+            f"The destination {destination.shown!r} can't be written: {text}. {hint}"
         ) from error
 
 

@@ -124,7 +124,7 @@ class Location:
 
     @contextmanager
     def reached(self) -> Iterator[None]:
-        """Name this place, and the mend, where a store refuses what the body asks.
+        """Name this place, and a hint, where a store refuses what the body asks.
 
         Raises
         ------

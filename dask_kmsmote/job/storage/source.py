@@ -41,10 +41,8 @@ class Source:
     @property
     def urls(self) -> list[str]:
         """URLs of the files."""
-        place = self.location
-        return [
-            place.fs.unstrip_protocol(f"{place.path}/{name}".rstrip("/")) for name in self.files
-        ]
+        fs, path = self.location.fs, self.location.path
+        return [fs.unstrip_protocol(f"{path}/{name}".rstrip("/")) for name in self.files]
 
 
 def guess_format(location: Location, given: str | None) -> str:

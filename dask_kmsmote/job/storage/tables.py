@@ -33,10 +33,10 @@ def read_table(source: Source, partition_size: str | None) -> Any:
     except PermissionError:
         raise
     except (ValueError, OSError) as error:
-        mend = f". {TO_UTF_8}" if isinstance(error, UnicodeDecodeError) else ""
+        hint = f". {TO_UTF_8}" if isinstance(error, UnicodeDecodeError) else ""
         raise InputError(
             f"The source {source.location.shown!r} can't be read as {source.format}: "
-            f"{source.location.masked(error)}{mend}"
+            f"{source.location.masked(error)}{hint}"
         ) from error
     if index is not None:
         raise InputError(
@@ -86,17 +86,17 @@ def read_arrays(source: Source, features: str, target: str) -> tuple[Any, Any]:
 
 def _require_plain_codecs(source: Source, name: str) -> None:
     """Raise `InputError` where an array of a Zarr group is made of pickled Python objects."""
-    place = source.location
+    location = source.location
     for path in (f"{name}/{file}" for file in _METADATA):
         if path not in source.files:
             continue
         try:
-            names = set(_names(json.loads(place.fs.cat_file(f"{place.path}/{path}"))))
+            names = set(_names(json.loads(location.fs.cat_file(f"{location.path}/{path}"))))
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{path!r} of {place.shown!r} is not JSON: {error}") from error
+            raise InputError(f"{path!r} of {location.shown!r} is not JSON: {error}") from error
         if any("pickle" in name for name in names):
             raise InputError(
-                f"The array {name!r} of {place.shown!r} is stored by pickle, which could run "
+                f"The array {name!r} of {location.shown!r} is stored by pickle, which could run "
                 "anything when it is read: write it anew as an array of numbers or text."
             )
 
