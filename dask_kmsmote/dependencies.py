@@ -15,6 +15,7 @@ _US = "dask-kmsmote"
 def explained(error: ImportError) -> ImportError:
     """An error that names the installed and the wanted version, where a dependency is at fault."""
     room = str(error.name).partition(".")[0]
+    # for what is not installed, which `packages_distributions` does not know
     names = {"imblearn": ["imbalanced-learn"], "sklearn": ["scikit-learn"]}
     found = packages_distributions().get(room) or names.get(room, [room.replace("_", "-")])
     if isinstance(error, IncompatibleVersionError) or requirement(found[0]) is None:
@@ -39,6 +40,7 @@ def _lacking(package: str, what: str) -> IncompatibleVersionError:
 def requirement(package: str) -> str | None:
     """What this package's metadata asks for, such as "dask-ml>=2025.1"; None for others."""
     for line in requires(_US) or ():
+        # "dask[array,dataframe]>=2025.4.1" is of dask; "tqdm>=4.66; extra == 'cli'" is optional
         name = line.partition(">=")[0].partition("[")[0]
         if name == package and "extra ==" not in line:
             return f"{name}>={line.partition('>=')[2]}"

@@ -77,7 +77,9 @@ def stage(name: str, callbacks: Sequence[Callback]) -> Iterator[None]:
     start = perf_counter()
     try:
         yield
+    # KeyboardInterrupt as well: an open bar must be closed
     except BaseException:
         emit(callbacks, StageFailed(name, perf_counter() - start))
         raise
+    # outside of the try: a callback that raises here is no failure of the stage
     emit(callbacks, StageFinished(name, perf_counter() - start))

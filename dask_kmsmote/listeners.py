@@ -45,6 +45,7 @@ class ProgressBar:
     def __call__(self, event: Event) -> None:
         """Draw an event."""
         if isinstance(event, StageProgressed):
+            # the first progress comes after half a second: a shorter stage gets no bar
             if self._bar is None:
                 self._bar = self._make(
                     desc=event.stage, bar_format=_BAR, total=event.n_tasks, file=self.stream
@@ -53,6 +54,7 @@ class ProgressBar:
             self._bar.refresh()
         elif isinstance(event, StageFinished | StageFailed) and self._bar is not None:
             if isinstance(event, StageFinished):
+                # the last look may be older than the last task
                 self._bar.n = self._bar.total
             self._bar.close()
             self._bar = None

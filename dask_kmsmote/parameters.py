@@ -45,6 +45,7 @@ def settings_of(sampler: Parameters, recipe: Recipe, y: Any) -> Settings:
     rows, seed = sampler.learning_rows, recipe.seed(sampler.random_state)
     learning_rows = None if rows == "auto" else int(rows)
     callbacks = tuple(sampler.callbacks or ())
+    # scikit-learn's constraints do not look inside of a sequence
     not_callable = [each for each in callbacks if not callable(each)]
     if not_callable:
         raise ParameterError(
@@ -60,6 +61,7 @@ def settings_of(sampler: Parameters, recipe: Recipe, y: Any) -> Settings:
         threshold=_number("cluster_balance_threshold", sampler.cluster_balance_threshold),
         exponent=_number("density_exponent", sampler.density_exponent),
         seed=seed,
+        # made here, so that a missing tqdm is told before any stage
         callbacks=(*callbacks, *([ProgressBar()] if sampler.progress else [])),
     )
 
@@ -82,6 +84,8 @@ def search_in_force(search: Search) -> Any:
 
 
 def _number(name: str, value: float | str) -> float | str:
+    # numpy would round shares to float32 to compare them with a threshold of that type,
+    # and an int of 400 digits passes scikit-learn's check of real numbers
     try:
         return value if isinstance(value, str) else float(value)
     except OverflowError as error:
@@ -93,6 +97,7 @@ def _search(sampler: Parameters, recipe: Recipe) -> Search:
     if isinstance(sampler.k_neighbors, numbers.Integral):
         k = int(sampler.k_neighbors)
         return Search(k=k, estimator=recipe.make_search(k), exact_rows=exact_rows)
+    # an object with `kneighbors` may be no estimator, and is copied then
     estimator = clone(sampler.k_neighbors, safe=False)
     n_neighbors = getattr(estimator, "n_neighbors", None)
     if not isinstance(n_neighbors, numbers.Integral) or n_neighbors < 2:

@@ -33,6 +33,7 @@ from .planning.plan import SamplingPlan
 from .planning.strategy import Label
 from .recipes import Recipe
 
+# both shape results: a large group's cells follow from its blocks, streams from blocks of output
 GROUP_BYTES = 64 * 2**20  # of a block of a group's rows, and of a piece
 OUTPUT_BYTES = 16 * 2**20  # of a block of synthetic rows
 
@@ -86,6 +87,7 @@ def run(tasks: Tasks, chunks: Chunks, settings: Settings) -> Run:
         clustering = learn_clusters(tasks, census, settings)
     with stage("survey", callbacks):
         survey = take_survey(tasks, census, clustering, GROUP_BYTES)
+    # before the gather, which so leaves the rows of clusters that are not kept where they are
     choice = choose(
         survey.table,
         census.counts,
@@ -99,8 +101,10 @@ def run(tasks: Tasks, chunks: Chunks, settings: Settings) -> Run:
     with stage("density", callbacks):
         densities = measure_densities(tasks, gathering, settings)
     plan = _allocate(census, clustering, choice, densities, settings)
+    # before a row is made: a callback that raises stops the run here
     for message in plan.warnings:
         emit(callbacks, Warned(message))
+    # no stage around it, as it computes nothing
     synthesis = synthesize(tasks, densities, choice.kept, plan, recipe)
     return Run(
         tasks=tasks,
@@ -126,7 +130,7 @@ def _allocate(
     settings: Settings,
 ) -> SamplingPlan:
     chunks = census.chunks
-    measured = densities.of(choice, settings, chunks.n_features)
+    measured = densities.measured_groups(choice, settings, chunks.n_features)
     return SamplingPlan(
         class_counts=tuple(census.counts.items()),
         amounts=tuple(census.amounts.items()),

@@ -106,6 +106,7 @@ class Recipe:
 
 
 def _dask_k_means(n_clusters: int, seed: int) -> Any:
+    # not at the top: it takes a second to import
     from dask_ml.cluster import KMeans
 
     return KMeans(n_clusters, max_iter=_PASSES, random_state=small_seed(seed, START))
@@ -114,6 +115,7 @@ def _dask_k_means(n_clusters: int, seed: int) -> Any:
 def _mini_batch_k_means(n_clusters: int, seed: int) -> Any:
     from sklearn.cluster import MiniBatchKMeans
 
+    # the seed itself, as imbalanced-learn passes its `random_state` on
     return MiniBatchKMeans(n_clusters, random_state=seed)
 
 

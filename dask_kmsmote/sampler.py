@@ -82,9 +82,9 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     exact_rows : int or None, default=16384
         Rows of the largest group (class within a cluster) whose pairs are all looked at. In
         larger ones the mean distance comes from sampled pairs, and the neighbours from an
-        approximate search that goes on until a recall of 0.95 is measured, and warns where its
-        bound on the work is reached before (`LowRecallWarning`); `report_` has the standard error
-        and the recall. None means all pairs always, as with `compat`.
+        approximate search that goes on until a recall of 0.96 is measured, and warns where its
+        bound on the work is reached at less than 0.95 (`LowRecallWarning`); `report_` has the
+        standard error and the recall. None means all pairs always, as with `compat`.
     layout : "append" or "interleave", default="append"
         Synthetic rows after the originals; or spread evenly among them, so that every partition
         of a lazy result mixes classes, as training in batches or by partition needs. The order
@@ -212,6 +212,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     @property
     def report_(self) -> pd.DataFrame:
         """The plan as a table, a row per class and cluster."""
+        # named apart, as a plan may have no groups
         columns = [field.name for field in fields(GroupPlan)]
         return pd.DataFrame([asdict(group) for group in self.plan_.groups], columns=columns)
 
@@ -239,6 +240,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     def _recipe(self) -> Recipe:
         return RECIPES[self.compat]
 
+    # the parent's `fit` and `fit_resample` would bring Dask collections into memory, unasked
+    # (imbalanced-learn issue 668): neither is called
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, **params: Any) -> KMeansSMOTE:  # noqa: ARG002 - the parent's
         """Make the plan: everything but the synthetic rows.
@@ -334,6 +337,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         validate_parameter_constraints(_VALIDATION, asked, "validate")
         return check_result(self, X_resampled, y_resampled, **asked)
 
+    # abstract in the parent: without it there would be no instance
     def _fit_resample(self, X: Any, y: Any, **params: Any) -> Any:
         raise NotImplementedError("fit_resample does not go through the parent's.")
 
@@ -356,6 +360,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
             settings = settings_of(self, recipe, y)
             recipe.check_dtype(source.chunks.dtype)
             run = pipeline.run(tasks, source.chunks, settings)
+        # last and together: a run that fails leaves the plan and the result of the one before
         self._note(run)
         return source
 
@@ -373,5 +378,6 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         self.nn_k_ = search_in_force(run.search)
         self.cluster_balance_threshold_ = threshold_in_force(self, run.thresholds)
         self.plan_: SamplingPlan = run.plan
+        # settled here: `layout` may be set anew before the result is validated or plotted
         order = ORDERS[self.layout](run.plan.n_rows, run.plan.n_synthetic)
         self._result = Arrangement(run, order)

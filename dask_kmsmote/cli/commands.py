@@ -43,6 +43,7 @@ class _Program(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Remember the arguments."""
+        # `invoke` looks for --json and --metrics in them, when the command's own parser has failed
         ctx.obj = list(args)
         return super().parse_args(ctx, args)
 
@@ -53,12 +54,15 @@ class _Program(click.Group):
         except click.UsageError as error:
             # click quotes arguments that it has no place for
             message = " ".join(masked_url(word) for word in error.format_message().split(" "))
-            _, command, args = self.resolve_command(ctx, ctx.obj)
+            command = self.get_command(ctx, ctx.obj[0]) if ctx.obj else None
             if command is not None:
                 # what can be understood of the options
-                wished = command.make_context(command.name, args, ctx, resilient_parsing=True)
+                wished = command.make_context(
+                    command.name, ctx.obj[1:], ctx, resilient_parsing=True
+                )
                 _write_failure(USAGE, message, 0.0, wished.params)
-            raise click.UsageError(message, error.ctx) from error
+            # without the first error, whose text is not masked
+            raise click.UsageError(message, error.ctx) from None
 
 
 @click.group("kmsmote", cls=_Program, context_settings=_CONTEXT)
@@ -90,6 +94,7 @@ def resample(source: str, destination: str, **options: Any) -> None:
         )
 
     places = {"source": source, "destination": destination}
+    # click exits with 0 whatever a command returns
     sys.exit(_carry_out(work, show, {**options, **places}))
 
 
@@ -194,6 +199,7 @@ def _carry_out(
         log.failure(message, code)
         _write_failure(code, message, perf_counter() - start, options)
         return code
+    # before anything is printed: a full pipe whose reader sleeps would hold it back
     _write_metrics(0, perf_counter() - start, options, result)
     if options["json"]:
         say(json_format.dumps({"status": "done", "exit_code": 0, **result}))

@@ -32,11 +32,7 @@ def load(path: str, known: Iterable[str], flags: Iterable[str]) -> dict[str, Any
         neither true nor false.
     """
     try:
-        with Path(path).open("rb") as file:
-            text = file.read(_MOST_BYTES + 1)
-        if len(text) > _MOST_BYTES:
-            raise ParameterError(f"The configuration {path!r} has more than {_MOST_BYTES} bytes.")
-        content = tomllib.loads(text.decode("utf-8-sig"))
+        content = tomllib.loads(_read(path))
     except OSError as error:
         path = masked_url(path)
         raise ParameterError(
@@ -50,9 +46,20 @@ def load(path: str, known: Iterable[str], flags: Iterable[str]) -> dict[str, Any
     if len(settings) < len(content):
         raise ParameterError(f"{where} has one key twice, with - and with _: keep one of them.")
     for name in set(flags) & set(settings):
+        # click takes the default of a flag for text: quiet = 2 would be an AttributeError
         if not isinstance(settings[name], bool):
             raise ParameterError(f"{where} has {name} = {settings[name]!r}: it is true or false.")
     return settings
+
+
+def _read(path: str) -> str:
+    with Path(path).open("rb") as file:
+        # one more than allowed tells that there are more; /dev/zero has no end
+        text = file.read(_MOST_BYTES + 1)
+    if len(text) > _MOST_BYTES:
+        raise ValueError(f"it has more than {_MOST_BYTES} bytes.")
+    # editors of Windows put a mark first, which TOML refuses
+    return text.decode("utf-8-sig")
 
 
 def _require_known(names: Iterable[str], known: Iterable[str], where: str) -> None:

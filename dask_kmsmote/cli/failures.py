@@ -16,6 +16,8 @@ from ..job.storage.tables import TO_UTF_8
 
 _DEFECT, USAGE, _INPUT, _NO_CLUSTER, _RESOURCE, _INTERRUPTED = 1, 2, 3, 4, 5, 130
 
+# the first that fits: a TooFewRowsError is an InputError as well, and that a ValueError. Other
+# ValueErrors are of what refuses data, such as pandas and Arrow.
 _EXIT_CODES = (
     (NoClusterError, _NO_CLUSTER),
     (InputError, _INPUT),
@@ -81,7 +83,8 @@ def exit_code(error: BaseException) -> int:
     """The exit code that an error means."""
     if isinstance(error, KeyboardInterrupt):
         return _INTERRUPTED
-    if isinstance(error, ValueError) and isinstance(error, TypeError):
+    ours = isinstance(error, InputError)
+    if not ours and isinstance(error, ValueError) and isinstance(error, TypeError):
         return USAGE  # scikit-learn's InvalidParameterError
     for kind, code in _EXIT_CODES:
         if isinstance(error, kind):

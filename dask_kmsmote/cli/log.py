@@ -38,6 +38,7 @@ def say(text: str, *, err: bool = False) -> None:
     spelled = ["".join(s if s.isprintable() else ascii(s)[1:-1] for s in line) for line in lines]
     encoding = getattr(sys.stderr if err else sys.stdout, "encoding", None) or "utf-8"
     with _unheard(err=err):
+        # a stream may be in latin-1: a UnicodeEncodeError is a ValueError, which would end the job
         shown = "\n".join(spelled).encode(encoding, "backslashreplace")
         click.echo(shown.decode(encoding), err=err)
 
@@ -73,6 +74,7 @@ class Log:
 
     def _tell(self, event: Event) -> None:
         if self.form == "json":
+            # up to two a second: they are for a bar, and would bury the rest of a log
             if not isinstance(event, StageProgressed):
                 self._json(event)
             return

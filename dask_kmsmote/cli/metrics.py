@@ -32,6 +32,7 @@ def write_metrics(
     success = now if exit_code == 0 else _last_success(Path(path))
     if success is not None:
         note(_SUCCESS, "When a run last succeeded.", round(success, 3))
+    # a failed run has no such series, rather than those of the run before
     if manifest is not None:
         rows = gauge("rows", "Rows of the result, by origin.", "kind")
         rows.labels(destination, "source").set(manifest["rows"])

@@ -127,6 +127,7 @@ class NumberOr(click.ParamType):  # type: ignore[type-arg] # a generic only of l
 def load_config(ctx: click.Context, _: click.Parameter, path: str | None) -> str | None:
     """Take the file's settings as defaults; they and the environment have only known names."""
     try:
+        # click looks up the names that it knows: DASK_KMSMOTE__KNEIGHBORS would be without effect
         config.require_known_environment(os.environ, [*_all_names(ctx), "config"])
         if path is not None:
             flags = {str(p.name) for p in ctx.command.params if getattr(p, "is_flag", False)}
@@ -159,6 +160,7 @@ def combined(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Several decorators as one, the first on top."""
 
     def decorate(function: Any) -> Any:
+        # decorators are put on from the inside, and --help lists the outermost first
         for decorator in reversed(decorators):
             function = decorator(function)
         return function
@@ -251,6 +253,7 @@ cluster_options = combined(
     option("--threads-per-worker", type=_POSITIVE, default=1, **_SHOWN, help="Of a local process."),
     option(
         "--memory-limit",
+        # the imports of a worker take twice as much: less is a slip, such as 4 for 4GiB
         type=Bytes(2**27, "auto"),
         default="auto",
         **_SHOWN,
@@ -261,6 +264,7 @@ cluster_options = combined(
 run_options = combined(
     click.option(
         "--config",
+        # before the other options, which take their defaults from it
         is_eager=True,
         callback=load_config,
         envvar=f"{config.ENVIRONMENT}CONFIG",

@@ -28,11 +28,13 @@ class Stop:
 
     def _stop(self, *_: object) -> None:
         self.asked = True
+        # a second Ctrl-C would interrupt the clearing of the draft
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     def __call__(self, event: Event) -> None:
         """Stop again where somebody took the interrupt for its own, such as a finalizer."""
+        # a StageFailed is told while the interrupt is on its way: the log is to have it
         if self.asked and not isinstance(event, StageFailed):
             raise KeyboardInterrupt

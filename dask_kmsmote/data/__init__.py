@@ -4,8 +4,8 @@ An input holds two views of the same X and y: `chunks`, which the stages read, a
 is made of. Neither is changed by a run; what a run learns of the data (lengths, fingerprints,
 classes) is in what the run leaves.
 
-- `collections`: `DaskInput`. The stages read under keys of the run's own; the result refers to the
-  user's collections, so that their graphs can still be optimized.
+- `collections`: `DaskInput`. The stages read arrays under keys of the run's own; the result refers
+  to the user's collections, so that their graphs can still be optimized.
 - `memory`: `MemoryInput`. Chunks that refer to the user's array, computed in this process.
 - `result`: what a result consists of (originals, synthetic rows, or both), in which order, and how
   a collection of the kind that came in is made of it; and the provenance.

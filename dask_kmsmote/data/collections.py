@@ -1,9 +1,9 @@
-"""Dask collections as the input of a run: X and y aligned, under keys of the run's own.
+"""Dask collections as the input of a run: X and y aligned.
 
-X is one Dask array of features, in one block of columns; y has its chunks. What the stages read
-goes under keys of its own: what they keep in cluster memory remembers how it was computed, and a
-key of the user's that is computed later with another optimisation would contradict it. The result
-is made of the user's own collections.
+X is one Dask array of features, in one block of columns; y has its chunks. What the stages read of
+arrays goes under keys of the run's own: what they keep in cluster memory remembers how it was
+computed, and a key of the user's that is computed later with another optimisation would contradict
+it. The partitions of frames are read as they are. The result is made of the user's own collections.
 """
 
 from __future__ import annotations
@@ -110,6 +110,7 @@ def from_dask(tasks: Tasks, X: Any, y: Any) -> DaskInput:
 
 def _beside_array(tasks: Tasks, X: da.Array, y: Any) -> DaskInput:
     check_dimensions(X.shape)
+    # a task needs rows that are whole, and dask-ml refuses two blocks of columns
     matrix = X if X.numblocks[1] == 1 else X.rechunk({1: -1})
     y = _checked_target(matrix, y)
     if not isinstance(y, da.Array):
@@ -144,6 +145,7 @@ def _beside_frame(tasks: Tasks, X: Any, y: Any) -> DaskInput:
         if has_known_chunks(y):
             matrix = with_chunks(matrix, lengths_of(y))
     else:
+        # partitions pair up by position, whatever divisions they have
         if y.npartitions != len(partitions):
             raise misaligned(len(partitions), y.npartitions)
         parts = partitions_of(y)
@@ -210,6 +212,7 @@ def _is_frame(collection: Any) -> bool:
 def _label_array(tasks: Tasks, y: Any, known: bool) -> da.Array:
     """The labels of a Dask series as an array; for `known` chunks they are counted."""
     parts = partitions_of(y)
+    # where X knows its lengths, labels of other chunks can be aligned, if theirs are known too
     lengths = measure_lengths(tasks, parts) if known else (math.nan,) * len(parts)
     dtype = label_values(y._meta).dtype
     arrays = [
@@ -226,6 +229,7 @@ def _align(matrix: da.Array, target: da.Array) -> da.Array:
             raise misaligned(matrix.numblocks[0], target.numblocks[0])
         return target
     n_matrix, n_target = lengths_of(matrix), lengths_of(target)
+    # as many chunks: the one that differs can be named
     if len(n_matrix) == len(n_target) and sum(n_matrix) != sum(n_target):
         check_lengths(n_matrix, n_target)
     if sum(n_matrix) != sum(n_target):
@@ -234,4 +238,5 @@ def _align(matrix: da.Array, target: da.Array) -> da.Array:
             f"{sum(n_matrix)} rows and {sum(n_target)} labels. "
             "Select the same rows of both."
         )
+    # labels go to the chunks of X, and not X to theirs: they are the smaller
     return target if n_matrix == n_target else target.rechunk({0: n_matrix})

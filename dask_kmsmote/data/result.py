@@ -89,6 +89,7 @@ class Arrangement:
     @property
     def starts(self) -> list[int]:
         """Where each synthetic block starts, after all originals, and where the last one ends."""
+        # chunks of 3 and 4 rows, blocks of 2 and 5: of 0 7 9 14, the blocks start at 7 and 9
         return offsets([sum(self.lengths), *self.sizes])[1:]
 
     @property
@@ -100,7 +101,9 @@ class Arrangement:
     def unchanged(
         self, what: str, check: Callable[..., Any], parts: Sequence[Any], *args: Any
     ) -> list[Delayed]:
-        """Tasks that compare the chunks of originals with what they were."""
+        """Tasks that compare the chunks of originals, if any, with what they were."""
+        if self.output is Output.SYNTHETIC:
+            return []
         return [
             self.run.tasks(f"synthesis-unchanged-{what}", check, part, own, *args)
             for part, own in zip(parts, self.run.fingerprints, strict=True)
@@ -125,6 +128,7 @@ def arrange(
     for partition in partitions:
         own = [] if partition.chunk is None else [originals[partition.chunk]]
         own += _slices_of(tasks, partition, synthetic, sizes)
+        # appended, each is one part, and passes without a task or a copy
         mixed = len(own) > 1
         parts.append(tasks("synthesis-mix", mix, own, partition.stretches) if mixed else own[0])
     return parts
@@ -203,6 +207,7 @@ class FrameFeatures:
         originals = wanted.unchanged("rows", unchanged_frame, self.partitions, run.dtype, meta)
         synthetic = [
             tasks("synthesis-frame", frame_of, block.rows, start, meta, to_whole)
+            # not strict: starts have the end, too
             for block, start in zip(wanted.blocks, wanted.starts, strict=False)
         ]
         return _frame(meta, wanted, originals, synthetic)
@@ -265,6 +270,7 @@ def _from_partitions(
     """
     import dask.dataframe as dd
 
+    # an empty partition would repeat a division, and Dask repartitions by unique ones alone
     filled = [number for number, size in enumerate(sizes) if size] or [0]
     starts = offsets(sizes) if starts is None else starts
     divisions = (*(starts[number] for number in filled), max(starts[-1] - 1, 0))
@@ -286,6 +292,7 @@ def provenance(wanted: Arrangement) -> Any:
     parts, rows, starts = [], [], []
     for partition, start in zip(partitions, bounds, strict=False):
         if partition.slices:
+            # without a chunk, it is one whole block, which knows its positions
             own = _slices_of(tasks, partition, frames, wanted.sizes)
             if partition.chunk is not None:
                 args = own, partition.stretches, start

@@ -42,6 +42,7 @@ def unchanged_frame(
     part: Any, before: ChunkFingerprints, dtype: np.dtype[Any], meta: pd.DataFrame
 ) -> Any:
     """A partition of X, in the types of `meta`, whose rows, of a dtype, are what they were."""
+    # as the rows were computed, and then the integers that floats of their dtype may round
     require_unchanged(of_rows(frame_values(part, dtype)), before.rows, "X", before.chunk)
     require_unchanged(of_whole(part, dtype), before.whole, "X", before.chunk)
     return _as_declared(part, meta, "X", before.chunk)

@@ -98,6 +98,7 @@ def take_census(tasks: Tasks, chunks: Chunks, settings: Settings, block_bytes: i
     InputError, ParameterError
         X or y can't be resampled, or not as the settings say.
     """
+    # the rows to sample are chosen by position, which needs the lengths of all chunks
     chunks = chunks.counted(tasks)
     n = sum(chunks.lengths)
     n_sampled = rows_to_sample(settings.clusterer, n, chunks.n_features)
@@ -109,6 +110,7 @@ def take_census(tasks: Tasks, chunks: Chunks, settings: Settings, block_bytes: i
         for x, y, part in zip(rows, chunks.target, partitions, strict=True)
     ]
     summary = tasks.tree("census-merge", merge_summaries, notes)
+    # together, so that each chunk is loaded once for both
     summary, kept = persist(summary, _sampled(tasks, chunks, rows, sample))
     found, deviations = compute(
         summary, tasks("census-spread", measure_deviations, kept if len(sample) else None)
@@ -128,16 +130,19 @@ def take_census(tasks: Tasks, chunks: Chunks, settings: Settings, block_bytes: i
 
 
 def _sampled(tasks: Tasks, chunks: Chunks, rows: list[Delayed], sample: Ints) -> Delayed:
+    # a frozen clusterer learns from no rows: none of the first chunk are a block, too
+    wanted = list(by_chunk(chunks.lengths, sample)) or [(0, sample)]
     parts = [
         tasks("census-sample", sampled, rows[chunk], chunks.n_features, inside)
-        for chunk, inside in by_chunk(chunks.lengths, sample)
+        for chunk, inside in wanted
     ]
-    return tasks("census-sample-join", stack, parts or rows[:1])
+    return tasks("census-sample-join", stack, parts)
 
 
 def _judge(summary: Summary, chunks: Chunks) -> dict[Label, int]:
     labels = summary.labels
     checks.check_lengths(summary.n_rows, [part.n_rows for part in labels])
+    # the lengths were declared to Dask, or counted on y in a read before
     if summary.n_rows != chunks.lengths:
         raise InputError(
             "The number of rows changed between two reads of the data. Persist them first: "
@@ -173,6 +178,7 @@ def _spread(deviations: Floats, names: Sequence[Any]) -> FeatureSpread | None:
     varying = np.flatnonzero(np.isfinite(deviations) & (deviations > 0))
     if len(varying) < 2:
         return None
+    # of the deviations 0, 3, 1 the columns 1 and 2 vary; argmax is 0 in these, which is column 1
     high, low = (int(varying[find(deviations[varying])]) for find in (np.argmax, np.argmin))
     return FeatureSpread(
         widest=str(names[high]),

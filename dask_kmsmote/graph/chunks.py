@@ -62,6 +62,7 @@ class Chunks:
 
     def rows(self) -> list[Delayed]:
         """A task for each chunk's features."""
+        # an array's graph was optimized already, when it was copied under keys of the run's own
         return list(self.matrix.to_delayed(optimize_graph=False).ravel())
 
     def with_lengths(self, lengths: tuple[int, ...]) -> Chunks:
@@ -87,6 +88,7 @@ def with_chunks(array: da.Array, lengths: tuple[int, ...]) -> da.Array:
     """The same array, its row chunks declared, at no cost."""
     if len(lengths) != array.numblocks[0]:
         raise misaligned(array.numblocks[0], len(lengths))
+    # a claim: the census compares it with what the chunks hold
     chunks = (lengths, *array.chunks[1:])
     return da.Array(array.dask, array.name, chunks, dtype=array.dtype, meta=array._meta)
 
@@ -112,6 +114,7 @@ def by_chunk(lengths: Sequence[int], positions: Ints) -> Iterator[tuple[int, Int
     Of chunks of 3, 0 and 4 rows and the positions 1, 2, 5: chunk 0 has 1, 2 and chunk 2 has 2.
     """
     starts = offsets(lengths)
+    # of the example: starts 0 3 3 7 stand at 0 2 2 3 in the positions, so chunk 1 has none
     bounds = np.searchsorted(positions, starts)
     for chunk, (low, high) in enumerate(pairwise(bounds)):
         if low < high:

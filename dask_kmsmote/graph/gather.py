@@ -86,6 +86,8 @@ def gather(
     n_rows = survey.group_counts.sum(axis=0).tolist()
     blocks = gather_groups(tasks, survey.pieces, survey.group_counts, choice.kept, size)
     held = iter(persist(*[block for own in blocks for block in own]))
+    # streams are keyed by numbers; by those among all classes, so that they do not change with
+    # the classes that are targeted
     code_of = {label: code for code, label in enumerate(census.classes)}
     groups = []
     for number, own in zip(choice.kept, blocks, strict=True):
@@ -123,6 +125,8 @@ def segments(group_counts: Ints, group: int, start: int, stop: int) -> list[Segm
     """
     ends = np.cumsum(group_counts[:, group])
     found = []
+    # pieces of 4, 0, 5 rows end at 4 4 9: rows [4, 9) begin in piece 2, as "right" steps over
+    # pieces that end there, and rows [6, 9) are [2, 5) of it
     for piece in range(int(np.searchsorted(ends, start, "right")), len(ends)):
         first = int(ends[piece] - group_counts[piece, group])
         if first >= stop:
@@ -154,14 +158,17 @@ def gather_groups(
     if len(pieces) <= PARTS or len(groups) == 1:
         return [_blocks(tasks, pieces, group_counts, group, block_rows) for group in groups]
     blocks = []
+    # 40 groups are 13 runs of 3 and one of 1
     for low, high in cut(len(groups), -(-len(groups) // PARTS)):
         own = list(groups[low:high])
         counts = group_counts[:, own]
         holding = np.flatnonzero(counts.any(axis=1)).tolist()
         parts = [tasks("gather-part", select_groups, pieces[piece], own) for piece in holding]
+        # up to the rows of a block, so that a task holds about as much as a block
         runs = bundle(counts[holding].sum(axis=1).tolist(), block_rows)
         merged = [tasks("gather-merge", merge_pieces, parts[start:stop]) for start, stop in runs]
         counts = np.array([counts[holding[start:stop]].sum(axis=0) for start, stop in runs])
+        # `select_groups` has numbered the groups of the run anew, from 0
         blocks += gather_groups(tasks, merged, counts, range(len(own)), block_rows)
     return blocks
 

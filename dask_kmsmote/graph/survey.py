@@ -76,6 +76,7 @@ def _survey_chunks(
     tasks: Tasks, census: Census, clustering: Clustering, model: SurveyModel
 ) -> list[Delayed]:
     chunks = census.chunks
+    # a task of its own: as an argument, the centres would be in the task of every chunk
     shared = tasks("survey-model", same, model)
     labels = clustering.labels or [None] * len(chunks.target)
     starts = offsets(chunks.lengths)[:-1]
@@ -88,6 +89,8 @@ def _survey_chunks(
 
 
 def _merge(tasks: Tasks, pieces: list[Delayed], sizes: list[int], limit: int) -> list[Delayed]:
+    # sizes come from the census, so that the graph is whole before anything is computed:
+    # of 100 pieces of 10 rows and a limit of 1,000, 4 of 250, then 1 of 1,000
     while True:
         runs = bundle(sizes, limit)
         if len(runs) == len(pieces):

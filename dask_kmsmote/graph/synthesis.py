@@ -49,11 +49,6 @@ class Synthesis:
 
     blocks: list[SyntheticBlock]
 
-    @property
-    def sizes(self) -> list[int]:
-        """Rows of each block."""
-        return [block.n_rows for block in self.blocks]
-
 
 def synthesize(
     tasks: Tasks, densities: Densities, kept: Sequence[int], plan: SamplingPlan, recipe: Recipe
@@ -74,6 +69,7 @@ def synthesize(
         sizes[block.group].append(block.n_rows)
     blocks: list[SyntheticBlock] = []
     for number, dense in zip(kept, densities.groups, strict=True):
+        # all that a stream must know of the group: the neighbours are not here
         n_pairs = dense.group.n_rows * plan.k_neighbors
         streams = recipe.make_streams(plan.seed, dense.group.key, sizes[number], n_pairs)
         blocks += _blocks(tasks, dense, streams, recipe)
@@ -84,9 +80,11 @@ def _blocks(
     tasks: Tasks, dense: DenseGroup, streams: Sequence[Stream], recipe: Recipe
 ) -> list[SyntheticBlock]:
     group = dense.group
+    # for the provenance alone, shared by all output blocks of the group
     positions = [tasks("synthesis-positions", positions_of, block) for block in group.blocks]
     made = []
     for stream in streams:
+        # of a group of one block, for the provenance alone as well
         draw = tasks("synthesis-draw", draw_block, dense.density, stream)
         if len(group.blocks) == 1:
             # drawn again where the rows are: cheaper than to bring the draw there

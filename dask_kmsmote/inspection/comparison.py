@@ -39,6 +39,7 @@ def slack_of(dtypes: list[Any], whole_slack: float) -> _Slack:
     for column, dtype in enumerate(dtypes):
         whole = is_whole(dtype)
         info = np.finfo(np.float64 if whole else numpy_dtype(dtype))
+        # near 0 floats are equally spaced, and the relative slack vanishes
         absolute[column] = whole_slack if whole else float(info.smallest_subnormal)
         # a difference, a product, a sum and the dtype of the column: each rounds once
         relative[column] = 4 * float(info.eps)
@@ -94,6 +95,7 @@ def ks_distance(left: Floats, right: Floats) -> float:
 
 def column(rows: Rows, feature: int) -> Floats:
     """One feature of some rows, dense."""
+    # a list of one: a sparse array would give one dimension for a number
     values = rows[:, [feature]]
     return as_dense(values).ravel()
 
@@ -130,6 +132,7 @@ def on_components(rows: Rows, n_fitted: int) -> _Plane:
     """Rows on the two principal components of the first `n_fitted` of them."""
     from sklearn.decomposition import PCA
 
+    # arpack leaves sparse rows sparse, and starts from a random vector: hence the seed
     solver = "arpack" if is_sparse(rows) else "full"
     values = rows.tocsr().astype(np.float64) if is_sparse(rows) else as_dense(rows)
     pca = PCA(2, svd_solver=solver, random_state=0).fit(values[:n_fitted])

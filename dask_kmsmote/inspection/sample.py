@@ -111,6 +111,7 @@ def open_result(X: Any, y: Any) -> Result:
         raise InputError(f"X_resampled has the shape {rows.shape}: it needs rows and columns.")
     check_lengths([rows.shape[0]], [len(target)])
     size = block_rows(rows.shape[1], CHUNK_BYTES)
+    # not as one array: that would copy the whole frame into its common dtype
     if isinstance(rows, pd.DataFrame):
         return Result(tasks, _chunks_of_frame(tasks, rows, target, size))
     names = tuple(range(rows.shape[1]))
@@ -152,6 +153,7 @@ def parents_at(provenance: Any, positions: Ints) -> pd.DataFrame:
     tasks, parts = Tasks(uuid4().hex), partitions_of(provenance)
     wanted, order = np.unique(positions, return_inverse=True)
     inner = np.array(provenance.divisions[1:-1], dtype=np.int64)
+    # a division is the first row of its partition, so a position equal to it belongs behind
     bounds = np.searchsorted(wanted, inner)
     found = [
         tasks("sample-parents", _parents_of, part, rows)
@@ -176,6 +178,7 @@ def _labels_of(block: Any, inside: Ints, n: int) -> Any:
 
 def _parents_of(part: pd.DataFrame, rows: Ints) -> pd.DataFrame:
     """Some rows of a partition, by its index."""
+    # not `loc`: a row without parents is to become a finding (NaN), not a KeyError
     return part.reindex(rows)
 
 

@@ -68,6 +68,7 @@ def query_of(plan: SamplingPlan, order: Order, sizes: Mapping[int, int], seed: i
     return LabelQuery(
         order=order,
         classes=tuple(label for label, _ in plan.class_counts),
+        # of 100 originals, 30 rows of class 1 and 20 of class 2: 0 100 130 150
         bounds=(0, plan.n_rows, *(region.stop for region in synthetic_regions(plan))),
         sizes=tuple(sizes.get(code, 0) for code in range(len(plan.class_counts))),
         seed=seed,
@@ -76,6 +77,8 @@ def query_of(plan: SamplingPlan, order: Order, sizes: Mapping[int, int], seed: i
 
 def sample_synthetic(regions: Sequence[Region], size: int, seed: int) -> list[Ints]:
     """Up to `size` synthetic rows of each region, ascending."""
+    # `sample_rows` keys by the level alone, here a class: under the seed of a run, classes 0, 1
+    # and 2 would draw from the streams of the run's own samples
     salted = small_seed(seed, INSPECTION)
     return [
         region.start + sample_rows(region.stop - region.start, size, salted, region.class_code)
@@ -96,6 +99,7 @@ def sample_labels(labels: Any, start: int, query: LabelQuery) -> LabelSample:
     region = np.searchsorted(np.array(query.bounds), rows, side="right") - 1
     n_classes = len(query.classes)
     shape = (len(query.bounds) - 1, n_classes + 1)
+    # of 3 classes, with a column for no class: region 1 and class 2 are 1 * 4 + 2 = 6
     flat = region * shape[1] + codes
     counts = np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape)
     # the originals are region 0, so the flat number of theirs is the class itself
@@ -124,6 +128,7 @@ def _smallest(originals: Sequence[Ints], query: LabelQuery) -> tuple[Ints, ...]:
 
 
 def _keys(rows: Ints, salt: np.uint64) -> NDArray[np.uint64]:
+    # every step can be undone, so no two rows have one key: there are no ties to settle
     keys = rows.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + salt
     keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

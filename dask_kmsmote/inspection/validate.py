@@ -133,6 +133,7 @@ def check_result(
             if regions:
                 findings += _looked_at(sampler, X_resampled, result, labels, regions, size)
     table = pd.DataFrame(findings, columns=list(_Finding._fields))
+    # types that can be missing: a distance neither passes nor fails
     return table.astype({"n_wrong": "Int64", "passed": "boolean"})
 
 
@@ -199,6 +200,7 @@ def _looked_at(
                 passed=wrong == 0,
             )
         new, old = family.new[mine], family.originals[others]
+        # where labels are wrong, a class may have no originals to compare with
         features = result.chunks.feature_names if old.shape[0] else ()
         for number, feature in enumerate(features):
             distance = ks_distance(column(new, number), column(old, number))
@@ -217,6 +219,7 @@ def _slices(parts: Sequence[Ints]) -> list[slice]:
 
 
 def _dtypes(X: Any, rows: Rows) -> list[Any]:
+    # each column rounds by its own dtype; the rows here have the common one of all
     frame = getattr(X, "_meta", X)
     return list(frame.dtypes) if isinstance(frame, pd.DataFrame) else [rows.dtype] * rows.shape[1]
 
@@ -234,12 +237,16 @@ def _family(
     trace = parents_at(sampler.provenance_, positions)
     gap = trace["gap"].to_numpy(dtype=np.float64)
     parents = trace[["base_row", "neighbor_row"]].to_numpy(dtype=np.float64).T
+    # NaN, of a row without parents, passes no comparison
     known = ((parents >= 0) & (parents < plan.n_rows)).all(axis=0) & (gap >= 0) & (gap <= 1)
+    # all n bases, then all n neighbours; row 0 can be looked up in place of one there is not
     base_and_neighbor = np.where(known, parents, 0).astype(np.int64).ravel()
     at_parents, n = query.order.positions(base_and_neighbor), len(made)
     at_originals = query.order.positions(originals)
+    # one computation: n new rows, n bases, n neighbours, then the originals
     rows = result.rows_at(np.concatenate([positions, at_parents, at_originals]))
     classes = codes_of(result.labels_at(at_parents), query.classes)
+    # where the run took the fit's own labels, as `predict` may give others
     clusters = labels_learned(
         sampler.kmeans_estimator_, sampler.recipe_.keeps_fit_labels, plan.n_rows
     )

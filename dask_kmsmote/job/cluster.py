@@ -59,6 +59,7 @@ def connect(settings: ClusterSettings) -> Iterator[Any]:
         Nothing answers at the address, or not to this client; or no local cluster can be started.
     """
     address = settings.scheduler
+    # --workers asks for a local cluster also where a profile exports the address of another
     if not (address or settings.scheduler_file or settings.workers):
         address = os.environ.get("DASK_SCHEDULER_ADDRESS")
     if not address and settings.scheduler_file:
@@ -69,6 +70,7 @@ def connect(settings: ClusterSettings) -> Iterator[Any]:
 
 
 def _read_address(scheduler_file: str) -> str:
+    # not `Client(scheduler_file=...)`, which waits for ever for a file that is not there
     try:
         address: str = json.loads(Path(scheduler_file).read_text(encoding="utf-8"))["address"]
         address.encode()
@@ -94,12 +96,14 @@ def _remote(address: str, settings: ClusterSettings) -> Iterator[Any]:
         asyncio.run(_greet(address, timeout, security))
         client = Client(address, timeout=timeout, security=security)
     except (OSError, ValueError) as error:
+        # a ValueError is an address without a port, or of a scheme that Dask does not know
         raise ClusterError(f"No Dask scheduler answers at {address}: {_hint(address)}") from error
     with client:
         _await_workers(client, address, settings.wait)
         try:
             yield client
         except FutureCancelledError as error:
+            # how a client tells of a lost scheduler: no OSError, and without the address
             raise ClusterError(
                 f"The scheduler at {address} was lost, or gave up a task: {error}"
             ) from error
@@ -122,6 +126,7 @@ def _security(address: str) -> Any:
             f"The scheduler at {address} is to be reached without TLS, and Dask's configuration "
             "refuses that (distributed.comm.require-encryption): name one at tls://..."
         )
+    # before they are used: ssl says that a file is missing, but not which
     for name, variable in _TLS.items():
         # the text of a certificate may stand in place of its path
         path = str(getattr(security, name) or "")
@@ -135,6 +140,7 @@ def _security(address: str) -> Any:
             f"The TLS files can't be used ({what}): check that {_FILES} are PEM files, and that "
             "the key is the certificate's."
         ) from error
+    # Dask has a TypeError for this when it connects, which would read as a defect of ours
     if context is None and encrypted:
         raise ClusterError(
             f"The scheduler at {address} wants TLS: set {_FILES}, or the same in Dask's "
@@ -212,6 +218,7 @@ def _started(settings: ClusterSettings, level: int) -> Any:
             n_workers=settings.workers or CPU_COUNT,
             threads_per_worker=settings.threads_per_worker,
             memory_limit=settings.memory_limit,
+            # None takes port 8787, too, and warns where another has it; ":0" listens to everybody
             dashboard_address="127.0.0.1:0",
             silence_logs=level,
         )

@@ -76,6 +76,7 @@ class Columns:
 
     def require_named_features(self) -> None:
         """Raise `InputError` where a feature is a column of CSV files that has no name."""
+        # so pandas names the index that `frame.to_csv()` wrote: a row number, and no feature
         nameless = [name for name in self.features or () if name.startswith("Unnamed: ")]
         if nameless:
             raise InputError(
@@ -126,6 +127,8 @@ def result_frame(
 
     X, y = synthetic
     names = columns.of_result(list(table.columns))
+    # what the synthetic rows have, so that both parts have one type: an int64 that was read as
+    # Int64 is int64 again. The census lets no null into these columns.
     plain = dict(X._meta.dtypes) | {columns.target: y._meta.dtype}
     originals = table[names].map_partitions(
         _original_part, columns, plain, meta=_original_part(table._meta[names], columns, plain)
@@ -152,7 +155,9 @@ def _arranged(
     from ..data.result import arrange
     from ..graph.dask.tasks import Tasks
 
+    # keys of this call alone: one key with two meanings can make a scheduler deadlock
     tasks = Tasks(uuid4().hex)
+    # `partitions_of` joins no small reads: these are the partitions that the sampler counted
     parts = arrange(tasks, partitions, partitions_of(originals), partitions_of(new), sizes)
     # the columns have their types: objects are lists, structs or maps, and no strings
     with dask.config.set({"dataframe.convert-string": False}):
@@ -163,6 +168,8 @@ def _original_part(frame: Any, columns: Columns, plain: dict[str, Any]) -> Any:
     """Original rows; kept columns in types that have nulls, the others in the `plain` ones."""
     import pandas as pd
 
+    # no categories: those of a meta are unknown until data are read, and `astype` to them would
+    # make all values null
     types = {name: _nullable(frame[name].dtype) for name in columns.keep} | {
         name: dtype for name, dtype in plain.items() if not isinstance(dtype, pd.CategoricalDtype)
     }
@@ -174,10 +181,12 @@ def _original_part(frame: Any, columns: Columns, plain: dict[str, Any]) -> Any:
 
 def _synthetic_part(X: Any, y: Any, meta: Any, columns: Columns) -> Any:
     """Synthetic rows with the columns of `meta`; kept columns are null."""
+    # columns are added to this frame alone; the rows stay shared with the other tasks of X
     frame = X.copy(deep=False)
     frame[columns.target] = y
     for name in columns.keep:
-        frame[name] = meta[name].iloc[:0].reindex(X.index)
+        # nulls of any type: `pd.Series(pd.NA, X.index, dtype="float64")` is a TypeError
+        frame[name] = meta[name].reindex(X.index)
     if columns.mark is not None:
         frame[columns.mark] = True
     return frame[list(meta.columns)]

@@ -89,8 +89,7 @@ def project(job: Job, callback: Callback) -> Projection:
     X, y, _ = _read(source, job)
     with cluster.connect(job.cluster):
         plan = _sampler(job, [callback]).fit(X, y).plan_
-    made = 0 if not job.columns.only_synthetic else plan.n_rows
-    n_rows = plan.n_rows + plan.n_synthetic - made
+    n_rows = plan.n_synthetic + (0 if job.columns.only_synthetic else plan.n_rows)
     return Projection(plan, n_rows, source.n_bytes * n_rows // max(1, plan.n_rows))
 
 
@@ -113,6 +112,8 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         raise ParameterError("The job has no destination: name one, or make a plan alone.")
     started, start = datetime.now(UTC), perf_counter()
     _require_shared(job.source, job.destination)
+    # a result within the source would be read as a part of it the next time; a source within the
+    # destination would go when that is replaced
     _require_apart(job.source, job.destination)
     seconds: dict[str, float] = {}
 
@@ -121,6 +122,7 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
             seconds[event.stage] = event.seconds
         callback(event)
 
+    # first: a destination that is taken is told before files are listed and a cluster starts
     with whole_or_absent(job.destination, job.overwrite) as draft:
         source = open_source(job.source, job.format)
         _require_format(source, job.destination)
@@ -129,8 +131,11 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
             sampler = _sampler(job, [note])
             prepare = _arrays_to_write if source.format == "zarr" else _frame_to_write
             write = prepare(source, sampler, X, y, replace(job, columns=columns))
+            # around the write alone: what refuses in the stages before is not the destination
             with stage("write", [note], frames=True), writing_to(job.destination):
                 files = write(draft.location)
+        # after the last read. The engine compares X and y; to be written, a table is read once more
+        # from its files, with columns that the engine has never seen.
         if open_source(job.source, job.format).fingerprint != source.fingerprint:
             raise DestinationError(
                 f"The source {job.source.shown!r} changed meanwhile: run the job again when it "
@@ -239,7 +244,7 @@ def _describe(
     job: Job, source: Source, columns: Columns, plan: SamplingPlan, files: list[dict[str, Any]]
 ) -> dict[str, Any]:
     amounts = dict(plan.amounts)
-    before = 0 if columns.only_synthetic else 1
+    written = 0 if columns.only_synthetic else 1  # of the originals
     return {
         "source": {
             "url": job.source.shown,
@@ -256,7 +261,7 @@ def _describe(
         },
         "seed": plan.seed,
         "classes": {
-            str(label): {"before": count, "after": before * count + amounts.get(label, 0)}
+            str(label): {"before": count, "after": written * count + amounts.get(label, 0)}
             for label, count in plan.class_counts
         },
         "rows": plan.n_rows,

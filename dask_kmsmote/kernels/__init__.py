@@ -10,7 +10,8 @@ A room uses those above it in this list. Functions here are called with whole bl
 small tuples or new blocks; they change nothing that they are given, as what a task is given belongs
 to the task that made it. Everything random comes from a stream of `seeding`, keyed by its use.
 
-Results do not depend on how rows were chunked: sums over rows are exact or in a fixed order, equal
-distances are settled by row number, and a row's cluster is computed for it alone. Loops that numpy
+Results do not depend on how rows were chunked: sums over rows are exact or in a fixed order (but
+for the inertia, which is only told), equal distances are settled by row number, and a row's cluster
+is computed for it alone. Loops that numpy
 has no vectors for are `compiled`: they release the interpreter lock, and are kept on disk.
 """

@@ -16,5 +16,6 @@ def compiled(function: Callable[..., Any]) -> Any:
     """
     try:
         return numba.njit(nogil=True, cache=True)(function)
+    # numba looks for the place when it decorates, so an import would fail and not a call
     except RuntimeError:
         return numba.njit(nogil=True)(function)

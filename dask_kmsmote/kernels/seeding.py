@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# keys of streams: a new use goes behind the last, or every seed means other rows
 SAMPLE, START, SYNTHESIS, PAIRS, TREES, PROBES, INSPECTION = range(7)
 CENSUS_SAMPLE, START_SAMPLE, SMALL_START_SAMPLE = range(3)  # drawn from one another
 
@@ -51,5 +52,6 @@ def sample_rows(n: int, size: int, seed: int, level: int) -> NDArray[np.int64]:
     """
     if size >= n:
         return np.arange(n, dtype=np.int64)
+    # sorted below, so not shuffled; up to n / 20 rows numpy draws without a table of all n
     chosen = stream(seed, SAMPLE, level).choice(n, size, replace=False, shuffle=False)
     return np.sort(chosen).astype(np.int64)

@@ -33,6 +33,8 @@ def mix_parents(
 ) -> pd.DataFrame:
     """Parents of the synthetic rows of a partition that starts at a row of the result."""
     order = sort_by_place(stretches)
+    # the first stretch is that of the originals: of a, b and x in the order 0 2 1, which is a x b,
+    # row 1 is x, and its parents are row 2 - 2 of the parts
     n_originals = stretches[0].n_rows
     rows = np.flatnonzero(order >= n_originals)
     parents = pd.concat(parts).iloc[order[rows] - n_originals]

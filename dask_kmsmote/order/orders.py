@@ -93,6 +93,7 @@ class Interleave(Order):
         ]
         stretches = zip(totals.tolist(), lows, highs - lows, strict=True)
         order = sort_by_place([Stretch(*each) for each in stretches])
+        # all rows before the lows have smaller places, so what was taken begins at this position
         first = lows.sum()
         return np.concatenate(parts)[order[start - first : stop - first]]
 
@@ -116,6 +117,7 @@ class Interleave(Order):
         places = (numbers + 0.5) / len(sequences[mine])
         # of equal places the earlier sequence's comes first
         above = np.nextafter(places, np.inf)
+        # a x b c y d: before c are 2 of its own sequence, and 1 of x y, so its position is 3
         found = numbers.copy()
         for other, sequence in enumerate(sequences):
             if other != mine:

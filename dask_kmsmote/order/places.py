@@ -79,6 +79,7 @@ def interleave(lengths: Sequence[int], sizes: Sequence[int]) -> Iterator[Partiti
     """
     n, starts = sum(lengths), offsets(sizes)
     runs = runs_of(starts[-1])
+    # how far each run is, and in which block: a partition goes on there, without a search
     next_rows, block = [0] * len(runs), [0] * len(runs)
     for chunk, (begin, end) in enumerate(pairwise(offsets(lengths))):
         stretches, slices = [Stretch(n, begin, end - begin)], []
@@ -119,6 +120,7 @@ def n_below(bounds: Floats | float, total: Ints | int) -> Ints:
     ``ceil(bound * total - 1/2)`` is the number but for rounding, which the loops mend.
     """
     found = np.clip(np.ceil(np.multiply(bounds, total) - 0.5), 0, total).astype(np.int64)
+    # the place of row found - 1 is (found - 1/2) / total
     while (high := (found > 0) & ((found - 0.5) / total >= bounds)).any():
         found -= high
     while (low := (found < total) & ((found + 0.5) / total < bounds)).any():
@@ -132,6 +134,7 @@ def _place(row: int, total: int) -> float:
 
 def _first_at_least(bound: float, total: int) -> int:
     # as `n_below`, on one number: a graph of a million partitions asks 8 million times
+    # bound 175.5 / 273 of 91 rows: 58 exactly, which comes out above it, as 59, and is mended
     row = min(max(math.ceil(bound * total - 0.5), 0), total)
     while row > 0 and _place(row - 1, total) >= bound:
         row -= 1
@@ -141,6 +144,7 @@ def _first_at_least(bound: float, total: int) -> int:
 
 
 def _slices(starts: Sequence[int], low: int, high: int, block: int) -> list[Slice]:
+    # blocks of 4, 0, 4 rows start at 0 4 4: rows [2, 6) are [2, 4) of block 0, [0, 2) of block 2
     found = []
     while low < high:
         while starts[block + 1] <= low:

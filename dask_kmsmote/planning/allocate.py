@@ -87,6 +87,7 @@ def allocate(
     for label, amount in amounts.items():
         mine = [group for group in groups if group.class_label == label]
         kept = [group for group in mine if group.kept]
+        # a class of no rows to make, which `choose` did not judge: of others it keeps a cluster
         if not kept:
             continue
         weights = rules.weights(_columns(kept), dtype)
@@ -154,6 +155,7 @@ def linear_weights(kept: Kept, dtype: DTypeLike) -> Floats:
     precision = np.float32 if np.dtype(dtype) == np.float32 else np.float64
     rows = zip(kept.mean_distance.astype(precision), kept.exponent, kept.n_class_rows, strict=True)
     with np.errstate(all="ignore"):
+        # Python's numbers leave d in its precision, where numpy's would widen a float32
         sparsity = np.array([d ** float(e) / int(m) for d, e, m in rows])
         weights = sparsity / sparsity.sum()
     return np.asarray(weights) if np.isfinite(weights).all() else log_weights(kept, dtype)
@@ -180,4 +182,5 @@ def largest_remainder(n: int, weights: Floats) -> list[int]:
 
 def ceilings(n: int, weights: Floats) -> list[int]:
     """imbalanced-learn's ``ceil(n * weight)``: up to one row too many for each cluster."""
+    # numpy's int: with Python's, the product with a float32 weight is rounded to float32
     return [math.ceil(np.int64(n) * weight) for weight in weights]

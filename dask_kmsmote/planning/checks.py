@@ -24,6 +24,7 @@ def check_dimensions(shape: Sequence[float]) -> None:
 
 def check_lengths(n_rows: Sequence[int], n_labels: Sequence[int]) -> None:
     """Every chunk has as many labels as rows, and there are some."""
+    # chunk by chunk: of 3 and 5 rows with 4 and 4 labels, the sums agree and the rows do not
     for chunk, (rows, labels) in enumerate(zip(n_rows, n_labels, strict=True)):
         if rows != labels:
             raise InputError(
@@ -42,6 +43,7 @@ def check_finite(
     n_nan: Sequence[int], n_inf: Sequence[int], n_huge: Sequence[int], names: Sequence[Any]
 ) -> None:
     """No value of X is missing, infinite, or so large that its square overflows."""
+    # "Input X contains NaN" are scikit-learn's words: whoever looks for those finds ours
     for counts, word, hint in (
         (n_nan, "NaN", "Fill or drop them first, e.g. X = X.fillna(X.mean())."),
         (n_inf, "infinity", "Clip or drop them first, e.g. X = X.clip(-1e100, 1e100)."),
@@ -83,6 +85,7 @@ def sum_counts(parts: Sequence[Mapping[Label, int]]) -> dict[Label, int]:
         for label, n in part.items():
             total[label] = total.get(label, 0) + n
     try:
+        # the order gives each class its number, which keys its random streams
         return {label: total[label] for label in sorted(total)}
     except TypeError as error:
         kinds = sorted({type(label).__name__ for label in total})

@@ -115,6 +115,7 @@ def choose(
         None is kept for some class: with the numbers that would keep one.
     """
     automatic = threshold == "auto"
+    # asked for even where one is given: its labels are the classes that have rows to make
     thresholds = rules.auto_thresholds(counts, amounts)
     if not automatic:
         thresholds = dict.fromkeys(thresholds, float(threshold))
@@ -148,6 +149,7 @@ def _judge(
             class_total=class_total,
         )
         reason = ""
+        # asked first, as the share of no rows is NaN, which is below nothing
         if standing.n_rows == 0:
             reason = _EMPTY
         elif rules.is_below(standing, threshold, automatic):
@@ -218,6 +220,8 @@ def _require_kept(groups: list[GroupPlan], n_neighbors: int) -> None:
         best = max(large_enough, key=lambda group: group.class_share)
         head = "The best share there is"
     else:
+        # the least to change: two rows, as no k helps one alone; a share that is large enough, so
+        # that k alone would do; the most rows, for the largest k
         best = max(groups, key=lambda g: (g.n_class_rows > 1, g.reason == _FEW, g.n_class_rows))
         head = "No cluster has as many rows; the nearest to it"
     raise NoClusterError(
@@ -232,6 +236,7 @@ def _require_kept(groups: list[GroupPlan], n_neighbors: int) -> None:
 def _hint(best: GroupPlan, n_neighbors: int) -> str:
     hints = []
     if best.class_share < best.threshold:
+        # rounded down: a threshold above the share, by the last digit, would not keep it
         hints.append(f"cluster_balance_threshold={math.floor(best.class_share * 1e6) / 1e6:g}")
     if best.reason == _FEW or best.n_class_rows < n_neighbors:
         # one less even at k + 1 rows: imbalanced-learn's float product loses some such clusters

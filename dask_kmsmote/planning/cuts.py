@@ -33,6 +33,7 @@ def bundle(sizes: Sequence[int], limit: int, fan_in: int = FAN_IN) -> list[tuple
     runs: list[tuple[int, int]] = []
     start, total = 0, 0
     for number, size in enumerate(sizes):
+        # a run has one piece at least: one beyond the limit would leave an empty run before it
         if number > start and (total + size > limit or number - start == fan_in):
             runs.append((start, number))
             start, total = number, 0

@@ -163,6 +163,7 @@ def _html_table(table: _ClassTable) -> str:
     body = "".join(_html_row(line) for line in table.lines)
     rest = f"<div>{escape(table.rest)}</div>" if table.rest else ""
     return (
+        # escaped, as labels are the user's: no markup in them reaches the page
         f'<details open style="margin:.4em 0"><summary>{escape(table.heading)}</summary>'
         f'<div style="{_SCROLL}"><table style="border-collapse:collapse;margin:.2em 0">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{rest}</details>"

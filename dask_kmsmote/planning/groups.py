@@ -21,7 +21,8 @@ class ClusteringSummary:
     n_learning_rows
         Rows it learned from.
     n_start_rows
-        Rows of the sample that the starting centres come from; 0 where the start was given.
+        Rows of the sample that the starting centres, if none were given, and the variance of the
+        data come from; 0 where the clusterer makes no passes.
     n_iter
         Passes over the rows; 0 where the clusterer does not say.
     center_shifts

@@ -168,6 +168,7 @@ def synthetic_regions(plan: SamplingPlan) -> list[Region]:
     for group in plan.groups:
         code = codes[group.class_label]
         made[code] = made.get(code, 0) + group.n_synthetic
+    # groups are in the order of the classes, so the rows of each class are one region
     stops = accumulate(made.values(), initial=plan.n_rows)
     return [
         Region(code, start, start + n)
@@ -178,6 +179,7 @@ def synthetic_regions(plan: SamplingPlan) -> list[Region]:
 
 def groups_at(plan: SamplingPlan, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Number in `plan.groups` of some synthetic rows, counted behind the originals."""
+    # 100 originals, and groups of 5, 0, 7: stops 105 105 112, so row 105 is of the third
     stops = plan.n_rows + np.cumsum([group.n_synthetic for group in plan.groups])
     return np.searchsorted(stops, rows, side="right").astype(np.int64)
 

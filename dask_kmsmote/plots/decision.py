@@ -115,6 +115,7 @@ def cluster_allocation(plan: SamplingPlan, ax: Any = None, *, class_label: Any =
         if math.isfinite(threshold):
             text += f", threshold {threshold:.3g}"
             ax.axvline(threshold, color=color, linestyle=line, linewidth=1.2)
+        # nothing drawn: an entry of the legend that shows mark and line together
         ax.plot([], [], color=color, marker=shape, linestyle=line, linewidth=1.2, label=text)
     ax.plot([], [], color=DARK, marker="o", linestyle="", fillstyle="none", label="not kept")
     groups = [g for g in plan.groups if g.class_label in shown and g.n_rows]

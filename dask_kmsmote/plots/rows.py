@@ -192,6 +192,7 @@ def _draw(
 ) -> _Sample:
     plan: SamplingPlan = sampler.plan_
     regions = [region for region in synthetic_regions(plan) if region.class_code in codes]
+    # 2 at least: the nearest other original needs another
     size = max(2, n_sample // (len(codes) + len(regions)))
     query = query_of(plan, sampler.order_, dict.fromkeys(codes, size), seed)
     with where_held(X, y, n_jobs=sampler.n_jobs):
@@ -202,6 +203,7 @@ def _draw(
         chosen = [labels.originals[code] for code in codes]
         chosen += sample_synthetic(regions, size, seed)
         rows = result.rows_at(query.order.positions(np.concatenate(chosen)))
+    # rows come in the order of `chosen`: parts of 3 and 2 have the numbers 0 1 2 and 3 4
     bounds = np.cumsum([0, *map(len, chosen)])
     numbers = [np.arange(low, high) for low, high in pairwise(bounds)]
     originals = dict(zip(codes, numbers, strict=False))
@@ -240,6 +242,7 @@ def _points(sample: _Sample, features: Sequence[Any] | None) -> tuple[Floats, li
     if features is None:
         if len(names) == 1:
             raise InputError("X_resampled has one column; a scatter plot needs two.")
+        # axes of the originals alone: new rows, many in few clusters, would turn them
         n_originals = sum(len(numbers) for numbers in sample.originals.values())
         plane = on_components(sample.rows, n_originals)
         return plane.points, [

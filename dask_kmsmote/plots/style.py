@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import MissingPackageError
 
+# 5 of them and 7 colours: of 35 classes no two have both alike
 SHAPES = ("o", "^", "s", "D", "v")
 # Okabe and Ito's, told apart with any colour vision; neighbours differ in lightness too
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#666666")

@@ -74,6 +74,13 @@ def test_passwords_in_urls_are_refused(url, tmp_path):
     assert "SECRET" not in CliRunner().invoke(cli, ["report", url, "--verbose"]).output
 
 
+@pytest.mark.parametrize("arguments", [["s3://KEY:SECRET@b/in", "out"], ["s3://KEY:SECRET@b/in"]])
+def test_a_command_that_is_forgotten(arguments):
+    done = CliRunner().invoke(cli, arguments)
+    assert (done.exit_code, "No such command" in done.output) == (2, True), done.output
+    assert "SECRET" not in done.output
+
+
 OPTIONS = {
     "key": KEY,
     "secret": SECRET,

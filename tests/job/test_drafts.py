@@ -9,7 +9,7 @@ import pytest
 from dask_kmsmote.errors import ParameterError
 from dask_kmsmote.job.storage.destination import LocalDraft, StoreDraft, whole_or_absent
 from dask_kmsmote.job.storage.location import Location
-from dask_kmsmote.job.storage.manifest import read_manifest
+from dask_kmsmote.job.storage.manifest import MANIFEST, read_manifest
 
 pytestmark = pytest.mark.cluster
 STEPS = "rm_file", "rm", "copy"
@@ -95,6 +95,18 @@ def test_parts_of_a_dead_run_are_no_result(place):
     make_draft(out.url, b"whole")
     assert content_of(out.url) == b"whole"
     assert not [name for name in Location(place).files() if "kmsmote-" in name]
+
+
+@pytest.mark.parametrize("half", [b"", b'{"manifest_version": 1, "run": "'])
+def test_half_a_manifest_of_a_dead_run_is_no_result(tmp_path, half):
+    out = Location(str(tmp_path / "out"))
+    dead = LocalDraft(out)
+    dead.open()
+    dead.location.fs.pipe_file(f"{dead.location.path}/part-0", b"whole")
+    dead.location.fs.pipe_file(f"{dead.location.path}/{MANIFEST}", half)
+    make_draft(out.url, b"newer")
+    assert content_of(out.url) == b"newer"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_two_runs_at_once(place):

@@ -110,7 +110,7 @@ def test_every_partition_mixes_all_classes(three_classes):
     whole = np.bincount(labels.compute()) / len(labels)
     for part in labels.blocks:
         share = np.bincount(part.compute(), minlength=3) / len(part)
-        # each of 16 runs may miss its share by a row
+        # each of the runs may miss its share by a row
         assert np.abs(share - whole).max() < RUNS / len(part) + 0.1
 
 

@@ -20,7 +20,7 @@ from ..settings import Clusterer
 from .lloyd import find_k_means
 
 _DEFAULT_CLUSTERS = 8
-_SINGLE_FIT_ROWS = 1_000_000
+_SINGLE_FIT_ROWS = 1_000_000  # all in one task, on one worker
 # what is read of dask-ml's KMeans, which checks nothing itself
 _K_MEANS = {
     "init": [StrOptions({"k-means||", "k-means++", "random"}), "array-like"],
@@ -117,6 +117,7 @@ def rows_to_sample(clusterer: Clusterer, n: int, n_features: int) -> int:
     if clusterer.kind == "frozen":
         return 0
     if clusterer.kind == "lloyd" and not clusterer.is_bounded(n):
+        # the passes read all rows: the sample is for their start alone
         return min(n, start_rows(clusterer, n_features))
     return n if clusterer.learning_rows is None else min(n, clusterer.learning_rows)
 
@@ -125,15 +126,18 @@ def start_rows(clusterer: Clusterer, n_features: int) -> int:
     """Rows that the start of KMeans, and the variance of the data, are found on."""
     if isinstance(clusterer.estimator.init, str):
         return refining_size(clusterer.n_clusters, n_features)
+    # centres that are given need no refining: the sample is for mean and variance
     return start_size(clusterer.n_clusters)
 
 
 def _is_dask_k_means(estimator: Any) -> bool:
+    # by name, as the import takes a second; of the class itself, as a subclass may learn otherwise
     return type(estimator).__name__ == "KMeans" and type(estimator).__module__.startswith("dask_ml")
 
 
 def _n_clusters(estimator: Any) -> int:
     inner = getattr(estimator, "estimator", estimator)
+    # mixtures have components
     for name in ("n_clusters", "n_components"):
         value = getattr(inner, name, None)
         if isinstance(value, int | np.integer):
@@ -142,6 +146,7 @@ def _n_clusters(estimator: Any) -> int:
                     f"kmeans_estimator={estimator!r} has {name}={value}: it must make 1 or more."
                 )
             return int(value)
+    # what finds the number of its clusters itself knows it once it is fitted
     centers = getattr(inner, "cluster_centers_", None)
     if centers is None:
         raise ParameterError(

@@ -63,6 +63,7 @@ class Clustering:
 
     def note_inertia(self, inertia: float) -> None:
         """Have the estimator tell the inertia, which only a pass over all rows knows."""
+        # dask-ml's own is unsquared, or that of the pass before
         if self.learns_by_passes:
             self.estimator.inertia_ = inertia
 
@@ -85,6 +86,7 @@ def _learn_at_once(tasks: Tasks, census: Census, settings: Settings) -> Clusteri
     labels: list[Delayed] | None = None
     fitted = clusterer.estimator
     if clusterer.kind == "fit":
+        # kept in cluster memory, where the labels of each chunk are sliced from it
         (task,) = persist(tasks("clustering", fit_clusterer, clusterer.estimator, census.sample))
         (fitted,) = compute(task)
         if labels_learned(fitted, settings.recipe.keeps_fit_labels, census.n_rows) is not None:
@@ -138,6 +140,7 @@ def labels_learned(fitted: Any, keeps_fit_labels: bool, n_rows: int) -> Any:
 
 
 def _finds_nearest_center(estimator: Any) -> bool:
+    # of the class itself: a subclass may have another `predict`
     name, room = type(estimator).__name__, type(estimator).__module__.partition(".")[0]
     return name in ("KMeans", "MiniBatchKMeans") and room in ("sklearn", "dask_ml")
 
@@ -150,6 +153,7 @@ def _learn_by_passes(tasks: Tasks, census: Census, clusterer: Clusterer, seed: i
     spread, start = _find_start(tasks, sample, n_sampled, clusterer.n_clusters, seed, given)
     # the scheduler fuses tasks of arrays, and those of other stages not: keys of its own
     own = copy_under_own_keys(matrix, f"{tasks.token}-lloyd")
+    # dask-ml's own is absolute: data times 1e-3 would stop after one pass
     tolerance = float(estimator.tol) * spread.variance
     centers, shifts = lloyd(
         # from the mean on: distances of rows far from the origin lose their last digits
@@ -196,6 +200,7 @@ def _learning_rows(
     # all that it learns from is what the census brought
     matrix = da.from_delayed(census.sample, (n_brought, n_features), meta=matrix._meta)
     n_sampled = min(n_brought, start_rows(clusterer, n_features))
+    # from a stream of its own: from that of the census the first rows would be drawn too often
     chosen = sample_rows(n_brought, n_sampled, seed, START_SAMPLE)
     return matrix, tasks("clustering-sample", take, census.sample, chosen), n_sampled
 

@@ -37,6 +37,7 @@ def lloyd_blocks(tasks: Tasks, matrix: da.Array, offset: Floats) -> da.Array:
     lengths, n_features = matrix.chunks[0], len(offset)
     n = sum(lengths)
     low, high = (block_rows(n_features + 1, size) for size in BLOCK_BYTES)
+    # 10,000,000 x 18 make 64 blocks of 156,250 rows, 1,000,000 x 18 make 10 of up to 110,376
     size = min(max(low, -(-n // _BLOCKS)), high)
     parts: list[list[Delayed]] = [[] for _ in cut(n, size)]
     rows, starts = blocks_of(matrix), offsets(lengths)

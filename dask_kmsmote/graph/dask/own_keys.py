@@ -72,6 +72,7 @@ def _renamed_graph(graph: dict[Any, Any], asked: Iterable[Any], stage: str, toke
 
     Keys of ours, and futures, keep theirs.
     """
+    # the client fetches results by the keys that it asked for
     given, kept = convert_legacy_graph(graph), set(asked)
     names: dict[str, str] = {}
     renamed = {
@@ -96,6 +97,7 @@ def _rename(key: Any, token: str, names: dict[str, str], stage: str = "input") -
 
 
 def _name(name: Any, token: str, names: dict[str, str], stage: str = "input") -> str:
+    # one token a name, which all chunks of an array share
     if name not in names:
         names[name] = f"kmsmote-{stage}-{tokenize(name, token)}"
     return names[name]
@@ -111,6 +113,7 @@ _THREAD = threading.local()
 @contextmanager
 def named_after(stage: str, token: str) -> Iterator[None]:
     """Tasks that this thread computes on a cluster in the body read ``kmsmote-<stage>-…``."""
+    # local schedulers show no names, and `_get` needs a client
     if active_client() is None:
         yield
         return

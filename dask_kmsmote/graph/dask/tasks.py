@@ -68,6 +68,7 @@ class Tasks:
         self, stage: str, function: Callable[[Sequence[Any]], Any], parts: list[Delayed]
     ) -> Delayed:
         """`function` over lists of parts, `FAN_IN` at a time, until one is left."""
+        # once at least, so that a single part comes in the form of a merged one
         while True:
             parts = [
                 self(stage, function, parts[start:stop]) for start, stop in cut(len(parts), FAN_IN)
@@ -114,6 +115,7 @@ def as_array(
     (first, number), rest = parts[0].key, (0,) * (len(chunks) - 1)
     name = f"{first}-{number}-array"
     graph = _flat_graph(parts)
+    # keys of blocks are the array's name and their place, those of tasks name the stage
     for block, part in enumerate(parts):
         graph[name, block, *rest] = Alias((name, block, *rest), part.key)
     layers = HighLevelGraph.from_collections(name, graph, over)
@@ -136,6 +138,7 @@ def _flat_graph(parts: Sequence[Delayed]) -> dict[Any, Any]:
             if part.key not in graph:
                 graph[part.key] = part.task
                 waiting.extend(part.needed)
+        # the chunks of an array share one graph: merged once, not once for each of them
         elif id(part.dask) not in merged:
             merged.add(id(part.dask))
             graph.update(ensure_dict(part.dask))

@@ -29,12 +29,14 @@ def stage(name: str, callbacks: Sequence[Callback], *, frames: bool = False) -> 
     """
     client = active_client()
     span = nullcontext() if frames else _span(client, name)
+    # progress ends first: at an event after the last of its stage, a bar would open again
     with events.stage(name, callbacks), span, _progress(client, name, callbacks):
         yield
 
 
 def active_client() -> Any:
     """The distributed client that would compute now; None where a local scheduler would."""
+    # where a client is active, the scheduler is its bound method `get`
     client = getattr(get_scheduler(), "__self__", None)
     return client if hasattr(client, "run_on_scheduler") else None
 
@@ -66,6 +68,7 @@ class _Counting(TaskCallback):  # type: ignore[misc] # Dask has no types
         self.report, self.n_done, self.n_tasks, self.last = report, 0, 0, perf_counter()
 
     def _start_state(self, dsk: Any, state: Any) -> None:  # noqa: ARG002 - Dask's signature
+        # added up, as a stage computes more than once
         self.n_tasks += len(state["waiting"]) + len(state["ready"])
 
     def _posttask(self, *_: Any) -> None:
@@ -85,6 +88,7 @@ def _asking(client: Any, report: Callable[[int, int], None]) -> Iterator[None]:
             now = _count_tasks(client)
             if now is None or over.is_set():
                 return
+            # a scheduler forgets tasks, so there may be fewer than before
             n_tasks = max(now[1] - before[1], 0)
             report(min(max(now[0] - before[0], 0), n_tasks), n_tasks)
 

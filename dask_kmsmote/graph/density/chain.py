@@ -96,11 +96,13 @@ class Chain(NamedTuple):
         cells: Delayed | None,
     ) -> list[list[Delayed]]:
         if n_cells == 1:
+            # a cell joins its parts itself: merged before, they would be copied twice
             return self.search(parts, edges, first, 1, cells)
         runs = cut(len(parts), PARTS)
         merged = [
             self.tasks("density-cell-merge", join_groups, parts[low:high]) for low, high in runs
         ]
+        # 20 parts of 100 rows, 16 at a time: 0, 1600 and the end, 2000
         merged_edges = [edges[low] for low, _ in runs] + [edges[-1]]
         founds = []
         for (low, high), found in zip(
@@ -111,4 +113,5 @@ class Chain(NamedTuple):
         return founds
 
     def _items(self, stage: str, listed: Delayed, n: int) -> list[Delayed]:
+        # a task for each item, so that a worker fetches only what it needs
         return [self.tasks(stage, operator.getitem, listed, number) for number in range(n)]

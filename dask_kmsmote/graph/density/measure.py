@@ -32,7 +32,7 @@ from .search import RECALL, LargeGroup, search
 QUERY_ROWS = 8192  # a pair of ranges is a quarter of a second of work
 _SAMPLED_PAIRS = 2**21  # the standard error of the mean is about 1e-4 of it
 PAIR_BYTES = 16 * 2**20  # of the rows on each side of a task
-_PAIR_TASKS = 32  # at most, so that wide rows are sampled less
+_PAIR_TASKS = 32  # at most, so that wide rows are sampled less: those of 33 features or more
 
 
 class Measure(NamedTuple):
@@ -77,7 +77,9 @@ class Densities:
 
     groups: list[DenseGroup]
 
-    def of(self, choice: Choice, settings: Settings, n_features: int) -> list[GroupPlan]:
+    def measured_groups(
+        self, choice: Choice, settings: Settings, n_features: int
+    ) -> list[GroupPlan]:
         """The groups of a choice with what was measured, and the exponents for it.
 
         Raises
@@ -162,6 +164,7 @@ def _density(tasks: Tasks, group: Group, large: LargeGroup | None, settings: Set
     if group.n_rows <= recipe.matrix_rows:
         mean = tasks("density", kernel.by_matrix, group.blocks)
     elif large is None:
+        # no neighbours: the user's object finds those
         mean = _from_pairs(tasks, group, 0)
     else:
         sampled = _sampled(tasks, group, settings.seed)
@@ -170,12 +173,14 @@ def _density(tasks: Tasks, group: Group, large: LargeGroup | None, settings: Set
 
 
 def _from_pairs(tasks: Tasks, group: Group, k: int) -> Delayed:
+    # a block of rows [100, 180) in ranges of 50: Range(100, 150, 0) and Range(150, 180, 50)
     held = [
         (block, Range(start + low, start + high, low))
         for block, (start, stop) in zip(group.blocks, group.ranges, strict=True)
         for low, high in cut(stop - start, QUERY_ROWS)
     ]
     pairs: dict[Range, list[Delayed]] = {own: [] for _, own in held}
+    # 16,384 rows are 2 ranges and 3 tasks, 100,000 are 13 and 91
     for (left, a), (right, b) in combinations_with_replacement(held, 2):
         pair = tasks("density", kernel.measure_pairs, left, right, a, b, k)
         # a range with itself is one pair, and not two
@@ -201,6 +206,7 @@ def _sampled(tasks: Tasks, group: Group, seed: int) -> list[Delayed]:
     for number, (start, stop) in enumerate(cut(n, size)):
         key = (PAIRS, *group.key, number)
         if len(group.blocks) == 1:
+            # drawn where the rows are: only moments leave the task
             args = group.blocks[0], m, stop - start, seed, key
             parts.append(tasks("density-pairs", measure_own_pairs, *args))
             continue

@@ -73,11 +73,13 @@ class LargeGroup:
         """Numbers of the sampled rows, in no order."""
         n = min(self.group.n_rows, _CELL_SAMPLE_ROWS, self.group.size)
         drawn = stream(self.seed, PROBES, *self.group.key)
+        # shuffled, as the first `PROBE_ROWS` of them must be a sample as well
         return drawn.choice(self.group.n_rows, n, replace=False)
 
     @property
     def n_cells(self) -> int:
         """About one for each block, a power of two."""
+        # 5 blocks have 8 cells; 4,096 probes are enough for 1,024 cells, with 4 in each
         levels = math.ceil(math.log2(len(self.group.blocks)))
         return 1 << min(levels, int(math.log2(max(1, len(self.probes) // 4))))
 
@@ -85,12 +87,14 @@ class LargeGroup:
     def trees_wanted(self) -> int:
         """Trees for the recall, as each finds the same share of what is missing."""
         if self.n_trees == 0:
+            # a k-d tree finds all of the nearest at once
             alone = self.group.n_features <= EXACT_FEATURES and self.n_cells == 1
             return _CHAIN_TREES if alone else 2 * _CHAIN_TREES
         if self.recall >= RECALL + _MARGIN:
             return self.n_trees
         if self.recall == 0:
             return 2 * self.n_trees
+        # 4 trees that found 0.8 left 0.2: to leave 0.038 takes 4 * log(0.038) / log(0.2), or 9
         missing = math.log(1 - RECALL - 1.2 * _MARGIN) / math.log(1 - self.recall)
         return min(4 * self.n_trees, max(self.n_trees + 1, math.ceil(missing * self.n_trees)))
 
@@ -99,6 +103,8 @@ class LargeGroup:
         """Whether all pairs are no more work than the trees that are still wanted."""
         if self.n_cells < len(self.group.blocks):  # rows so wide that a cell would be many blocks
             return True
+        # a tree looks at rows * LEAF_ROWS / 4 pairs or more, as its leaves are at least half full;
+        # all pairs are rows ** 2 / 2
         missing = min(self.trees_wanted, MAX_TREES) - self.n_trees
         return self.n_trees > 0 and missing * LEAF_ROWS >= 2 * self.group.n_rows
 
@@ -144,6 +150,7 @@ def _grow(tasks: Tasks, large: LargeGroup) -> None:
         wanted = min(wanted, large.n_trees + 2 * _CHAIN_TREES)
     founds: list[list[Delayed]] = [[] for _ in group.blocks]
     for number in range(large.n_trees, wanted, _CHAIN_TREES):
+        # keyed by the trees before it, so that no later round repeats a chain
         chain = _chain(tasks, large, (TREES, *group.key, number))
         for found, new in zip(founds, chain, strict=True):
             found.extend(new)

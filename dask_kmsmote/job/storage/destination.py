@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from ...errors import DestinationError, ParameterError
+from ...errors import DestinationError, InputError, ParameterError
 from ...process import STOP_SIGNALS
 from .location import Location
 from .manifest import DRAFT, MANIFEST, RUN, read_manifest, write_manifest
@@ -58,11 +58,13 @@ def whole_or_absent(destination: Location, overwrite: bool) -> Iterator[Draft]:
     with ExitStack() as stack:
         with writing_to(destination):
             stack.enter_context(draft.alone())
+        # first: what a dead run left whole is a finished destination, and needs `overwrite`
         recovered = draft.recover()
         before = _require_free(draft, overwrite, recovered)
         try:
             draft.open()
             yield draft
+            # again, as hours may have passed: a store has no lock, and anybody can put files there
             _require_first(destination, before)
             _require_ours(draft, read_manifest(destination))
         except BaseException as error:
@@ -154,6 +156,7 @@ def _require_ours(draft: Draft, manifest: dict[str, Any] | None) -> None:
     """Raise `DestinationError` where a finished result has files of others, which would be lost."""
     if manifest is None:
         return
+    # an edited manifest may have any JSON here, and a list or a dict can't be in a set
     paths = [part.get("path") for part in manifest.get("files", ()) if isinstance(part, dict)]
     ours = {MANIFEST, *(path for path in paths if isinstance(path, str))}
     strange = set(draft.parts()) - ours
@@ -230,6 +233,7 @@ class LocalDraft(Draft):
 
     def _place(self) -> Location:
         self.final = Path(self.destination.path)
+        # beside it, so on the same disk: nothing is renamed to another, and a copy can break off
         self.folder = self.final.parent / f".{self.final.name}.kmsmote-{self.run}"
         self.made: list[Path] = []
         return Location(str(self.folder))
@@ -239,6 +243,7 @@ class LocalDraft(Draft):
         """Hold a lock that ends with the process."""
         import fcntl
 
+        # innermost first, in which order `rmdir` can remove them
         folders = (self.final.parent, *self.final.parent.parents)
         self.made = [folder for folder in folders if not folder.exists()]
         self.final.parent.mkdir(parents=True, exist_ok=True)
@@ -246,18 +251,23 @@ class LocalDraft(Draft):
         while True:
             handle = path.open("a")
             try:
+                # freed by the kernel however the process ends: a file alone, left by a dead run,
+                # would keep all later ones out
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 handle.close()
                 raise DestinationError(
                     f"Another run writes to {self.destination.shown!r} now: wait for it to end."
                 ) from error
+            # between `open` and `flock` the run before may have removed the file: then a lock on
+            # it keeps nobody out who makes it anew
             if path.exists() and os.path.samestat(path.stat(), os.fstat(handle.fileno())):
                 break
             handle.close()
         try:
             yield
         finally:
+            # while it is locked: after that, it could be the file that another run has locked
             path.unlink()
             handle.close()
             for folder in self.made:
@@ -271,9 +281,10 @@ class LocalDraft(Draft):
     def recover(self) -> bool:
         """Finish or remove what dead runs left: the lock says that they are dead."""
         left = self._left()
-        whole = [folder for folder in left if (folder / MANIFEST).exists()]
+        whole = [folder for folder in left if _is_whole(folder)]
         published = bool(whole) and not self.final.exists()
         if published:
+            # a death between the renames of `publish` leaves two: the draft and the old result
             newest = max(whole, key=lambda folder: (folder / MANIFEST).stat().st_mtime)
             newest.rename(self.final)
         self.clear()
@@ -282,6 +293,7 @@ class LocalDraft(Draft):
     def publish(self, draft: Location) -> None:
         """Rename the draft; what it replaces is moved aside first."""
         if self.final.exists():
+            # a rename replaces no folder that has files; `clear` removes this one
             self.final.rename(self.folder.with_name(f"{self.folder.name}-old"))
         Path(draft.path).rename(self.final)
 
@@ -294,9 +306,17 @@ class LocalDraft(Draft):
 
     def _left(self) -> list[Path]:
         start = f".{self.final.name}.kmsmote-"
+        # in full: for "out", the lock and the drafts of "out.kmsmote-b" begin alike
         names = re.compile(f"{re.escape(start)}{RUN.pattern}(-old)?")
         found = self.final.parent.iterdir()
         return [path for path in found if names.fullmatch(path.name) and path.is_dir()]
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        return read_manifest(Location(str(folder))) is not None
+    except InputError:  # half a manifest: the run died while it wrote it
+        return False
 
 
 class StoreDraft(Draft):
@@ -317,6 +337,8 @@ class StoreDraft(Draft):
         """Publish what a run was publishing when it died."""
         if read_manifest(self.destination) is not None:
             return False
+        # one without a manifest may be of a run that lives, as a store has no lock: it stays until
+        # a run publishes, and then its own run finds it gone, and gives up
         for name in self._drafts():
             if read_manifest(self.destination / name) is not None:
                 with _uninterrupted():
@@ -339,6 +361,7 @@ class StoreDraft(Draft):
             sources = [f"{draft.path}/{name}" for name in new]
             fs.copy(sources, [f"{path}/{name}" for name in new], on_error="raise")
         fs.copy(f"{draft.path}/{MANIFEST}", manifest)
+        # while the draft is there: to compare with, and for the next run where this one dies
         self._check(draft, new)
         for name in self._drafts():
             fs.rm(f"{path}/{name}", recursive=True)

@@ -34,6 +34,7 @@ class Location:
     url: str
     options: dict[str, Any] = field(default_factory=dict)
 
+    # that of a dataclass shows the options, also within that of a `Job`
     def __repr__(self) -> str:
         return f"Location({self.shown!r})"
 
@@ -119,6 +120,7 @@ class Location:
             The store does not know one of the options, or refuses.
         """
         with self.reached():
+            # fsspec shares a file system between places, and with it the listings that it keeps
             self.fs.invalidate_cache()
             return bool(self.fs.exists(self.path))
 
@@ -169,6 +171,7 @@ class Location:
 
 def contains(outer: Location, inner: Location) -> bool:
     """Whether one place is the other, or lies below it."""
+    # with a slash at both ends, as "out" does not contain "out2"
     same = type(outer.fs) is type(inner.fs)
     return same and f"{inner.path}/".startswith(f"{outer.path}/")
 

@@ -12,6 +12,7 @@ from .location import Location
 MANIFEST = "_kmsmote.json"
 _MANIFEST_VERSION = 1
 DRAFT = "_kmsmote-"  # begins the names of drafts on object stores
+# as `uuid4().hex` is: _kmsmote-notes.txt is no draft, but a file of others
 RUN = re.compile("[0-9a-f]{32}")
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "run": str,
@@ -24,6 +25,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "plan": dict,
     "plan_text": str,
 }
+# the place itself; absolute paths, also of Windows; URLs and chains of them; parts . and ..
 _OUTSIDE = re.compile(r"^$|^/|^[A-Za-z]:|\\|://|::|(^|/)\.\.?(/|$)")
 
 
@@ -58,6 +60,7 @@ def read_manifest(location: Location) -> dict[str, Any] | None:
         raise _not_ours(location, f"has no manifest_version {_MANIFEST_VERSION}")
     for name, kind in _KINDS.items():
         value = content.get(name)
+        # 1e400 is read as infinity without `_refuse`, and 10**400 overflows when it is shown
         wide = isinstance(value, int | float) and not abs(value) < 2**63
         if name in content and (wide or not isinstance(value, kind)):
             raise _not_ours(location, f"has another kind of {name!r}")

@@ -34,7 +34,9 @@ def secrets_of(urls: Iterable[str], options: Any) -> list[str]:
             user = _PASSWORD.search(text)
             parts = user.group()[:-1].split(":", 1) if user else []
             found |= {part for part in [*parts, *_QUERY.findall(text)] if part}
+    # as errors quote them in URLs: a/b is a%2Fb there
     found |= {quote(secret, safe="") for secret in found}
+    # longest first: masking "abcdefgh" would leave the end of "abcdefghij"
     return sorted(found - {""}, key=len, reverse=True)
 
 

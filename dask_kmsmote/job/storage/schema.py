@@ -31,6 +31,7 @@ def require_one_schema(source: Source) -> None:
                 str(s.field(column).type) if column in s.names else "absent"
                 for s in (first, schema)
             )
+            # where a file has no value in a column, pandas writes the type null
             if ours != theirs and "null" not in (ours, theirs):
                 raise InputError(
                     f"The files of {source.location.shown!r} differ: the column {column!r} is "
@@ -49,6 +50,8 @@ def require_one_header(source: Source) -> None:
         path = f"{source.location.path}/{name}".rstrip("/")
         how = {"compression": "infer", "block_size": _HEADER_BYTES}
         with source.location.fs.open(path, **how) as file:
+            # as a row: of a header x,x, pandas makes x and x.1, which would hide the double. And a
+            # column may be called NA.
             names = pd.read_csv(file, header=None, nrows=1, dtype=str, keep_default_na=False)
         return [str(name).removeprefix("\ufeff") for name in names.iloc[0]]
 
@@ -104,6 +107,7 @@ def schema_of(source: Source, names: Sequence[str], mark: str | None) -> Any:
         for name in names
         if name == mark or name in schema.names
     ]
+    # columns that folders name (city=c0) are in no file: Dask infers those that are left out
     return pa.schema(fields) if len(fields) == len(names) else {f.name: f.type for f in fields}
 
 

@@ -78,6 +78,7 @@ def open_source(location: Location, given: str | None = None) -> Source:
             )
         files = {name: files[name] for name in sorted(wanted)}
     else:
+        # without a manifest, parts of an old and a new result may be side by side
         if any(name.startswith(DRAFT) for name in files):
             raise InputError(
                 f"The source {location.shown!r} is the destination of a run that has not finished: "
@@ -102,5 +103,6 @@ def open_source(location: Location, given: str | None = None) -> Source:
 def _is_data(name: str, kind: str) -> bool:
     if kind == "zarr" or not name:
         return name.rpartition("/")[2] != MANIFEST
+    # _temporary/0/part.parquet is of a writer that has not finished, or died
     hidden = any(part.startswith(("_", ".")) for part in name.split("/"))
     return name.endswith(FORMATS[kind]) and not hidden

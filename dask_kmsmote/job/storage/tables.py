@@ -31,6 +31,7 @@ def read_table(source: Source, partition_size: str | None) -> Any:
     except InputError:
         raise
     except PermissionError:
+        # the data are not at fault: exit code 5, with a hint of credentials
         raise
     except (ValueError, OSError) as error:
         hint = f". {TO_UTF_8}" if isinstance(error, UnicodeDecodeError) else ""
@@ -62,6 +63,7 @@ def _read(source: Source, partition_size: str | None, **options: Any) -> Any:
     if partition_size:
         options["blocksize"] = partition_size
     read = dd.read_csv if source.format == "csv" else dd.read_parquet
+    # by files, not by folder: what is read is what was looked at and has the fingerprint
     return read(source.urls, storage_options=source.location.options or None, **options)
 
 
@@ -104,6 +106,7 @@ def _require_plain_codecs(source: Source, name: str) -> None:
 def _names(metadata: Any) -> Iterator[str]:
     if isinstance(metadata, dict):
         for key, value in metadata.items():
+            # codecs have an id in Zarr 2, a name in Zarr 3; attributes are texts of the user
             if key in ("id", "name") and isinstance(value, str):
                 yield value.lower()
             elif key != "attributes":

@@ -69,6 +69,7 @@ def _assign(rows: Floats, columns: Floats, labels: NDArray[np.int32]) -> float:
             if squared[cluster] < squared[best]:
                 best = cluster
         labels[i] = best
+        # in row order within the block: with other chunks its last bits differ, the labels not
         inertia += squared[best]
     return inertia
 
@@ -92,6 +93,7 @@ class Predictor(NamedTuple):
         """Cluster of each row, and NaN."""
         if rows.shape[0] == 0:
             return np.empty(0, dtype=np.int32), math.nan
+        # OpenMP alone, which has a number for each thread; that of BLAS is the whole process's
         with threadpool_limits(1, user_api="openmp"):
             return np.asarray(self.estimator.predict(rows)), math.nan
 
@@ -110,6 +112,7 @@ def require_labels(labels: Any, n_rows: int, n_clusters: int) -> Ints:
             f"kmeans_estimator labelled {n_rows} rows by an array of shape {found.shape} and dtype "
             f"{found.dtype}: its predict must give an integer for each row."
         )
+    # such a row has no line in the table, and would be counted nowhere
     if n_rows and found.max() >= n_clusters:
         raise ParameterError(
             f"kmeans_estimator labelled a row {found.max()}, but says that it makes "

@@ -15,6 +15,7 @@ from ...process import ProcessSetting, muted
 from ..rows.blocks import Floats, Rows, as_dense, is_sparse
 
 _START_ROWS = 20_000
+# from a start on so many, 2 passes come to scikit-learn's inertia (at 8, 50, 200 clusters)
 _START_ROWS_PER_CLUSTER = 100
 _REFINING_FACTOR = 10
 _REFINING_BYTES = 64 * 2**20
@@ -72,6 +73,7 @@ def find_start(rows: Rows, n_clusters: int, seed: int) -> Start:
 def refine_best(starts: Sequence[Start], rows: Rows) -> Floats:
     """Centres of the run with the least inertia (the first of equals), refined on more rows."""
     centers = min(starts, key=lambda start: start.inertia).centers
+    # KMeans would move the repeats, which no row is nearest to, to the farthest rows
     if len(np.unique(centers, axis=0)) < len(centers):
         return centers
     with _QUIET, threadpool_limits(1):
@@ -80,6 +82,7 @@ def refine_best(starts: Sequence[Start], rows: Rows) -> Floats:
 
 
 def _count_distinct(rows: Floats, enough: int) -> int:
+    # one column mostly tells, and sorts in a hundredth of the time of whole rows
     if len(np.unique(rows[:, 0])) >= enough:
         return enough
     return len(np.unique(rows, axis=0))

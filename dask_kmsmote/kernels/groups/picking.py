@@ -104,6 +104,7 @@ def measure_moments(rows: Rows, pairs: Ints) -> Moments:
         difference = as_dense(take(rows, pairs[0])) - as_dense(take(rows, pairs[1]))
         distances = np.sqrt(np.einsum("ij,ij->i", difference, difference))
         mean = float(distances.mean())
+        # about the mean: a difference of large sums of squares would lose a small spread
         return Moments(len(distances), mean, float(((distances - mean) ** 2).sum()))
 
 

@@ -125,8 +125,10 @@ def extract(
     n_clusters, n_classes = shape
     inside = (labels >= 0) & (labels < n_clusters)
     # a negative label is no cluster: such rows are counted nowhere
+    # of 3 classes: cluster 2 and class 1 are the number 2 * 3 + 1 = 7
     flat = labels[inside].astype(np.int64) * n_classes + codes[inside]
     counts = np.bincount(flat, minlength=n_clusters * n_classes).reshape(shape).astype(np.int64)
+    # of the classes 0, 1, 2 with 1 and 2 wanted: -1, 0, 1
     number_of = np.full(n_classes, -1, dtype=np.int64)
     number_of[list(wanted)] = np.arange(len(wanted))
     numbers = number_of[codes]
@@ -135,6 +137,7 @@ def extract(
     order = np.argsort(groups, kind="stable")
     chosen = chosen[order]
     return Piece(
+        # picked by numbers, so a copy: the piece does not keep the chunk in memory
         rows=take(rows, chosen),
         positions=chosen + start,
         starts=_starts(groups, len(wanted) * n_clusters),
@@ -153,6 +156,7 @@ def merge_pieces(parts: Sequence[Piece]) -> Piece:
         return parts[0]
     n_groups = len(parts[0].starts) - 1
     groups = np.concatenate([np.repeat(np.arange(n_groups), np.diff(p.starts)) for p in parts])
+    # each part ascends already, and a stable sort merges such runs
     order = np.argsort(groups, kind="stable")
     return Piece(
         rows=take(stack([part.rows for part in parts]), order),
@@ -172,6 +176,7 @@ def slice_group(piece: Piece, group: int, start: int, stop: int) -> GroupRows:
     """Rows [start, stop) of those that a piece has of a group."""
     first = int(piece.starts[group])
     chosen = slice(first + start, first + stop)
+    # of an array, a view: nothing is copied, and the whole piece stays in memory with it
     return GroupRows(piece.rows[chosen], piece.positions[chosen])
 
 

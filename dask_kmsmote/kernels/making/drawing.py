@@ -51,6 +51,7 @@ class Draw(NamedTuple):
     @property
     def wanted(self) -> Ints:
         """Numbers of all rows that are asked for."""
+        # all k, as a recipe may take a vote of them; to interpolate needs one
         return np.column_stack([self.base, self.neighbors])
 
     def within(self, picked: Picked) -> Draw:
@@ -95,6 +96,7 @@ class KeyedStream(NamedTuple):
     def draw(self, neighbors: Ints) -> Draw:
         """As `Stream` says."""
         rng = stream(self.seed, SYNTHESIS, *self.key)
+        # numbers before gaps: the order is part of what a seed means
         numbers = rng.integers(0, neighbors.size, self.n_rows)
         return draw_from(numbers, rng.random(self.n_rows), neighbors)
 
@@ -116,6 +118,7 @@ def keyed_streams(
     n_pairs
         Rows times neighbours of the group.
     """
+    # so the rows of a block are part of what a seed means (the pipeline's OUTPUT_BYTES)
     return [KeyedStream(seed, (*key, block), n) for block, n in enumerate(sizes)]
 
 
@@ -150,6 +153,7 @@ def restarted_streams(
     numbers, gaps = [], []
     for size in sizes:
         numbers.append(_state(rng))
+        # drawn and dropped: this generator can't skip numbers
         rng.randint(0, n_pairs, size)
     for size in sizes:
         gaps.append(_state(rng))

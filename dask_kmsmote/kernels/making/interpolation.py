@@ -54,6 +54,7 @@ def interpolate_nearest(rows: Rows, draw: Draw) -> Any:
         return _interpolate_whole(rows, draw)
     if is_sparse(rows):
         return _interpolate_sparse(rows, draw)
+    # numba knows no half floats, long doubles or other byte orders
     native = rows.dtype in (np.float32, np.float64)
     values: Any = rows if native else rows.astype(np.float64)
     out = np.empty((len(draw.base), rows.shape[1]), dtype=values.dtype)
@@ -83,8 +84,10 @@ def _interpolate_whole(rows: Rows, draw: Draw) -> Any:
     # from -2**63 to 2**63 - 1 are 2**64 - 1 steps, and unsigned numbers count them
     low, high = left.astype(np.uint64), right.astype(np.uint64)
     up = right >= left
+    # modulo 2**64: from -3 to 4, high - low is 4 - (2**64 - 3) = 7
     span = np.where(up, high - low, low - high)
     step = np.rint(draw.gap[:, np.newaxis] * span.astype(np.float64))
+    # a span near 2**64 is 2**64 as a float, which no uint64 holds: that step is the span itself
     whole = step >= span.astype(np.float64)
     step = np.where(whole, span, np.where(whole, 0, step).astype(np.uint64))
     new = np.where(up, low + step, low - step).astype(rows.dtype)

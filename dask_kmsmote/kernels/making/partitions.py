@@ -41,6 +41,7 @@ def _within(values: NDArray[np.floating], dtype: np.dtype[Any]) -> NDArray[Any]:
     # the largest int64 has no float64: its neighbour above would wrap around
     limits = np.iinfo(np.uint8 if dtype.kind == "b" else dtype)
     above, below = values >= float(limits.max), values <= float(limits.min)
+    # 0 stands in for them, as what numpy makes of numbers beyond the dtype is not defined
     inside = np.where(above | below, 0, values).astype(limits.dtype)
     return np.where(above, limits.max, np.where(below, limits.min, inside)).astype(limits.dtype)
 

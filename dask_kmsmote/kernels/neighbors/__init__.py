@@ -8,6 +8,6 @@
 - `search`: neighbours by an object of the user's or of scikit-learn.
 
 A list of nearest rows has squared distances, ascending, and row numbers; equal distances keep the
-order of the rows. Squares are summed feature by feature, without reassociation, so that the bits
-are the same on any machine.
+order of the rows where all pairs are looked at. Squares are summed feature by feature, without
+reassociation, so that the bits are the same on any machine.
 """

@@ -46,6 +46,7 @@ def learn_cells(sample: Floats, n_cells: int, rng: np.random.Generator) -> Cells
     """Cells of equal shares of a sample; n_cells is a power of two, the sample four times it."""
     directions, cuts = [], []
     level = [np.arange(len(sample))]
+    # level by level, in the order of the nodes: 0, then 1 2, then 3 4 5 6
     while len(level) < n_cells:
         children = []
         for node in level:
@@ -71,6 +72,7 @@ def route(part: GroupRows, cells: Cells, firsts: Sequence[int]) -> list[GroupRow
         The first cell of each run.
     """
     cell_of = _descend(part.rows, part.positions, cells.directions, cells.cuts)
+    # of runs that start at the cells 8 and 12: 8 to 11 are run 0, and 12 to 15 run 1
     run_of = np.searchsorted(firsts, cell_of, side="right") - 1
     chosen = [np.flatnonzero(run_of == run) for run in range(len(firsts))]
     return [GroupRows(part.rows[at], part.positions[at]) for at in chosen]
@@ -90,7 +92,7 @@ def _descend(rows: Floats, numbers: Ints, directions: Floats, cuts: Floats) -> I
                 second = (numbers[i] >> depth) % 2 == 1
             node = 2 * node + 1 + int(second)
             depth += 1
-        cell_of[i] = node - len(cuts)
+        cell_of[i] = node - len(cuts)  # of 3 cuts: the nodes 3 to 6 are the cells 0 to 3
     return cell_of
 
 
@@ -128,6 +130,7 @@ def split_found(found: Sequence[Found], edges: Sequence[int]) -> list[Found]:
     """What was found for rows in each of the ranges of numbers that `edges` bound."""
     parts: list[list[Found]] = [[] for _ in edges[1:]]
     for numbers, (squared, indices) in found:
+        # numbers ascend: 3 7 9, with edges 0 5 10, are cut at 0 1 3
         cuts = np.searchsorted(numbers, edges)
         for part, (low, high) in zip(parts, pairwise(cuts), strict=True):
             near = Nearest(squared[low:high], indices[low:high])

@@ -108,6 +108,7 @@ def from_sample(moments: Sequence[Moments], nearest: Sequence[Nearest]) -> Densi
     InputError
         A row has fewer neighbours than wanted, as distances to it are not finite.
     """
+    # sampled pairs may miss the rows that are too far away: only the lists tell
     found = np.concatenate([part.indices for part in nearest] or [_NO_NEIGHBORS])
     if (found < 0).any():
         raise InputError(

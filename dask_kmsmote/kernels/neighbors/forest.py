@@ -49,6 +49,7 @@ def near_rows(rows: Floats, k: int, n_trees: int, rng: np.random.Generator) -> N
             return _by_kd_tree(rows, k)
         nearest = nothing_found(len(rows), k)
         for _ in range(n_trees):
+            # halves of more than 4 (k + 1) rows have 2 (k + 1) or more: one tree fills every list
             leaves = grow(rows, max(LEAF_ROWS, 4 * (k + 1)), rng)
             ends = np.cumsum([len(leaf) for leaf in leaves])
             _scan_leaves(rows, np.concatenate(leaves), ends, *nearest)
@@ -84,6 +85,7 @@ def _by_kd_tree(rows: Floats, k: int) -> Nearest:
     near = drop_self(indices.astype(np.int64))
     squared = np.empty(near.shape)
     for rank in range(k):
+        # half of the tree's distances, squared, have other last bits than other searches find
         squared[:, rank] = ((rows - rows[near[:, rank]]) ** 2).sum(axis=1)
     return Nearest(squared, near)
 
@@ -143,6 +145,7 @@ def _relative(rows, leaf):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN20
             extent = max(extent, abs(rows[number, feature] - origin[feature]))
     if extent == 0.0:
         extent = 1.0
+    # from one of the rows, over the extent: float32's digits go to what differs, not to an offset
     # whole vectors in each row of the tile, so that loads are aligned
     tile = np.zeros((rows.shape[1], -(-len(leaf) // _VECTOR) * _VECTOR), dtype=np.float32)
     for column in range(len(leaf)):
@@ -156,8 +159,10 @@ def _scan_leaf(rows, leaf, tile, extent, squared, indices):  # type: ignore[no-u
     m, last = len(leaf), squared.shape[1] - 1
     bounds, near = np.empty(m, dtype=np.float32), np.empty(tile.shape[1], dtype=np.float32)
     for column in range(m):
+        # twice by the extent: its square may be 0, as that of 1e-200 is
         bounds[column] = squared[leaf[column], last] / extent / extent
     for i in range(m):
+        # from a whole vector on: row 20 starts at column 16, and 16 to 20 are made infinite
         low = (i + 1) // _VECTOR * _VECTOR
         squared_to_tile(tile[:, i].copy(), tile, low, tile.shape[1], near[low:])
         near[low : i + 1] = np.inf

@@ -36,6 +36,7 @@ def search(estimator: Any, rows: Rows) -> Ints:
             f"{found.dtype}: its kneighbors(X, return_distance=False) must give integers of shape "
             f"{wanted}."
         )
+    # compiled loops check no bounds: such a number would end in a segmentation fault
     if n and (found.min() < 0 or found.max() >= n):
         raise ParameterError(
             f"k_neighbors={estimator!r} gave neighbours from {found.min()} to {found.max()} among "
@@ -47,6 +48,7 @@ def search(estimator: Any, rows: Rows) -> Ints:
 def drop_self(indices: Ints) -> Ints:
     """The same without each row's own number, or without the last where that is not among them."""
     own = indices == np.arange(len(indices))[:, np.newaxis]
+    # equal rows may crowd a row out of its own list; one must go in each, for the reshape
     own[~own.any(axis=1), -1] = True
     others: Ints = indices[~own].reshape(len(indices), -1)
     return others

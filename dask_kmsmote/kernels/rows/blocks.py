@@ -1,7 +1,7 @@
 """A block of rows: a numpy array or a scipy sparse matrix, and what all kernels ask of it.
 
-No kernel tells the two apart by itself where a function here does: `take`, `stack` and `between`
-keep the format, `as_dense` is what distances are measured on.
+No kernel tells the two apart by itself where a function here does: `take` and `stack` keep the
+format, `as_dense` is what distances are measured on.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ def is_sparse(rows: object) -> TypeGuard[SparseRows]:
 
 def as_dense(rows: Rows) -> Floats:
     """The rows as C-contiguous float64, dense."""
+    # one type and layout for the loops that measure: numba compiles them anew for any other
     return np.ascontiguousarray(rows.toarray() if is_sparse(rows) else rows, dtype=np.float64)
 
 
@@ -92,7 +93,7 @@ def between(rows: Any, low: int, high: int) -> Any:
     """Rows [low, high) of a block, or of a partition of pandas."""
     if hasattr(rows, "iloc"):
         return rows.iloc[low:high]
-    # csc has no rows to slice
+    # csr, where the values of a row lie together
     return (rows.tocsr() if is_sparse(rows) else rows)[low:high]
 
 

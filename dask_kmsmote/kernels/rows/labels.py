@@ -110,6 +110,7 @@ def count_labels(block: Any) -> LabelCounts:
         ) from error
     if values.dtype.kind == "f":
         n_continuous = int(numbers[(values != np.floor(values)) | np.isinf(values)].sum())
+    # continuous labels are refused later, and their table would be as long as the block
     counts = {}
     if not n_continuous:
         counts = {label: int(n) for label, n in zip(_keys(labels), numbers, strict=True)}
@@ -126,6 +127,7 @@ def count_labels(block: Any) -> LabelCounts:
 def _keys(labels: NDArray[Any]) -> list[Any]:
     """The labels as Python compares them; dates as pandas has them."""
     if labels.dtype.kind in "mM":
+        # `tolist` makes plain integers of dates in nanoseconds
         return list(pd.Index(labels))
     return [label.item() if isinstance(label, np.generic) else label for label in labels.tolist()]
 
@@ -135,6 +137,7 @@ def code(block: Any) -> Coded:
     whole = isinstance(block, (pd.Series, pd.Index)) and not isinstance(block.dtype, np.dtype)
     values = block if whole else label_values(block)
     try:
+        # an extension type as it is: 1,000,000 categories take 2 ms, as objects 64
         codes, labels = pd.factorize(values)
     except TypeError as error:
         kinds = sorted({type(label).__name__ for label in values})
@@ -150,7 +153,9 @@ def numbers_of(coded: Coded, classes: Sequence[Any]) -> Ints:
 
     Labels are those of Python: 1, 1.0 and True are one, in whatever types blocks have them.
     """
+    # no index of pandas: one that threads share may not find its labels (pandas issue 21150)
     number_of = {label: number for number, label in enumerate(classes)}
+    # code -1, of a missing label, picks the last entry
     numbers = np.array([*(number_of.get(label, -1) for label in _keys(coded.labels)), -1])
     return numbers.astype(np.int64)[coded.codes]
 
