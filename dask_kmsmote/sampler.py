@@ -256,7 +256,9 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         KMeansSMOTE
             Itself, with all fitted attributes.
         """
-        self._run(X, y)
+        source = self._input(X, y)
+        with source.computing():
+            self._run(source, y)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -342,27 +344,32 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         raise NotImplementedError("fit_resample does not go through the parent's.")
 
     def _output(self, X: Any, y: Any, output: Output) -> tuple[Any, Any]:
-        source = self._run(X, y)
-        return source.resampled(Arrangement(self._result.run, self.order_, output))
-
-    def _run(self, X: Any, y: Any) -> DaskInput | MemoryInput:
-        """Run the stages, and note what they found; the input is what a result is made of."""
-        recipe = self._recipe
-        # a new name for each run: data may be persisted between two runs, under the same name
-        tasks = Tasks(uuid4().hex)
-        source: DaskInput | MemoryInput
-        if is_dask_collection(X) or is_dask_collection(y):
-            source = from_dask(tasks, X, y)
-            self._note_features(source.chunks)
-        else:
-            source = from_memory(self, X, y, self.n_jobs)
+        source = self._input(X, y)
+        # one context for both: what it changes of the process takes a millisecond to look up
         with source.computing():
-            settings = settings_of(self, recipe, y)
-            recipe.check_dtype(source.chunks.dtype)
-            run = pipeline.run(tasks, source.chunks, settings)
-        # last and together: a run that fails leaves the plan and the result of the one before
-        self._note(run)
+            self._run(source, y)
+            return source.resampled(Arrangement(self._result.run, self.order_, output))
+
+    def _input(self, X: Any, y: Any) -> DaskInput | MemoryInput:
+        if not (is_dask_collection(X) or is_dask_collection(y)):
+            return from_memory(self, X, y, self.n_jobs)
+        # a new name for each run: data may be persisted between two runs, under the same name
+        source = from_dask(Tasks(uuid4().hex), X, y)
+        self._note_features(source.chunks)
         return source
+
+    def _run(self, source: DaskInput | MemoryInput, y: Any) -> None:
+        """Run the stages, and note what they found."""
+        settings = settings_of(self, self._recipe, y)
+        settings.recipe.check_dtype(source.chunks.dtype)
+        run = pipeline.run(source.tasks, source.chunks, settings)
+        self.sampling_strategy_ = run.amounts
+        self.kmeans_estimator_ = run.estimator
+        self.nn_k_ = search_in_force(run.search)
+        self.cluster_balance_threshold_ = threshold_in_force(self, run.thresholds)
+        self.plan_: SamplingPlan = run.plan
+        order = ORDERS[self.layout](run.plan.n_rows, run.plan.n_synthetic)
+        self._result = Arrangement(run, order)
 
     def _note_features(self, chunks: Chunks) -> None:
         # as scikit-learn's own check of data in memory does
@@ -371,13 +378,3 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
             self.feature_names_in_ = np.array(chunks.feature_names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-
-    def _note(self, run: pipeline.Run) -> None:
-        self.sampling_strategy_ = run.amounts
-        self.kmeans_estimator_ = run.estimator
-        self.nn_k_ = search_in_force(run.search)
-        self.cluster_balance_threshold_ = threshold_in_force(self, run.thresholds)
-        self.plan_: SamplingPlan = run.plan
-        # settled here: `layout` may be set anew before the result is validated or plotted
-        order = ORDERS[self.layout](run.plan.n_rows, run.plan.n_synthetic)
-        self._result = Arrangement(run, order)

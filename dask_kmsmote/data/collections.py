@@ -50,12 +50,15 @@ class DaskInput:
 
     Attributes
     ----------
+    tasks
+        Makes the tasks of the run.
     chunks
         What the stages read.
     features, target
         What the result is made of.
     """
 
+    tasks: Tasks
     chunks: Chunks
     features: ArrayFeatures | FrameFeatures
     target: ArrayTarget | SeriesTarget
@@ -124,7 +127,8 @@ def _beside_array(tasks: Tasks, X: da.Array, y: Any) -> DaskInput:
         feature_names=tuple(range(X.shape[1])),
         partitions=[],
     )
-    return DaskInput(chunks=chunks, features=ArrayFeatures(matrix), target=ArrayTarget(target))
+    features = ArrayFeatures(matrix)
+    return DaskInput(tasks=tasks, chunks=chunks, features=features, target=ArrayTarget(target))
 
 
 def _beside_frame(tasks: Tasks, X: Any, y: Any) -> DaskInput:
@@ -154,7 +158,7 @@ def _beside_frame(tasks: Tasks, X: Any, y: Any) -> DaskInput:
         matrix=matrix, target=parts, feature_names=tuple(X.columns), partitions=partitions
     )
     features = FrameFeatures(partitions, X._meta)
-    return DaskInput(chunks=chunks, features=features, target=target)
+    return DaskInput(tasks=tasks, chunks=chunks, features=features, target=target)
 
 
 def partitions_of(frame: Any) -> list[Delayed]:

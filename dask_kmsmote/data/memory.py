@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import dask
 import dask.array as da
@@ -25,6 +26,7 @@ from sklearn.utils.validation import validate_data
 
 from ..errors import InputError, InputTypeError
 from ..graph.chunks import Chunks
+from ..graph.dask.tasks import Tasks
 from ..kernels.making.partitions import frame_of, full_labels, one_hot, series_of
 from ..kernels.rows.blocks import Rows, is_sparse, require_sound, stack, unmasked
 from ..kernels.rows.columns import check_columns
@@ -48,6 +50,8 @@ class MemoryInput:
 
     Attributes
     ----------
+    tasks
+        Makes the tasks of the run.
     chunks
         What the stages read; they refer to `rows`.
     X, y
@@ -60,6 +64,7 @@ class MemoryInput:
         Threads.
     """
 
+    tasks: Tasks
     chunks: Chunks
     X: Any
     y: Any
@@ -127,6 +132,8 @@ def from_memory(sampler: BaseEstimator, X: Any, y: Any, n_jobs: int | None) -> M
     names = getattr(sampler, "feature_names_in_", range(rows.shape[1]))
     chunks = chunks_in_memory(rows, target, size, tuple(names))
     return MemoryInput(
+        # a new name for each run
+        tasks=Tasks(uuid4().hex),
         chunks=chunks,
         X=X,
         y=y,

