@@ -5,16 +5,17 @@
     sampler      KMeansSMOTE: the estimator                        plots       pictures of it
     parameters   its parameters as the settings of one run         inspection  is a result right?
     data         X and y in, the result out, Dask and memory side by side
-    pipeline     the stages in their order; the one place that computes
+    pipeline     the stages in their order; the one place that decides when one computes
     graph        a module for each stage: Dask graphs that wire kernels together
     recipes      what one over-sampler decides                     order       where rows go
     kernels      what runs in a task: numpy, numba, scikit-learn on one block
     planning     decisions on small tables, pure
 
-A room imports only from rooms below it (import-linter holds that); `errors`, `events`, `listeners`,
-`process`, `threads` and `dependencies` are the ground. A run goes down that list once: a sampler
-makes settings of its parameters and an input of X and y, the pipeline runs the stages and leaves a
-plan and lazy synthetic rows, and the input makes a result of them, of the kind that it came as.
+A room (a package, or a module beside them) imports only from rooms below it in this list, as
+import-linter holds; `errors`, `events`, `listeners`, `process`, `threads` and `dependencies` are
+the ground. A run goes down the list, and its result back up to `data`: a sampler makes settings of
+its parameters and an input of X and y, the pipeline runs the stages and leaves a plan and lazy
+synthetic rows, and the input makes a result of them, of the kind that it came as.
 """
 
 from __future__ import annotations

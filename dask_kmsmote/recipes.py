@@ -13,9 +13,9 @@ Another over-sampler is another instance. One that gives every kept cluster the 
     class EvenSMOTE(KMeansSMOTE):
         _recipe = replace(OWN, shares=replace(OWN.shares, weights=even_weights))
 
-Its functions travel to the workers, so they are functions of a module. A recipe decides, and does
-no work of its own: the functions that it names lie with those that do the same work otherwise, in
-`planning` and in `kernels`.
+What makes rows (`make_streams`, `interpolate`, `to_whole`) travels to the workers, and so is made
+of functions of a module. A recipe decides, and does no work of its own: the functions that the two
+here name lie with those that do the same work otherwise, in `planning` and in `kernels`.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class Recipe:
     without_self: Callable[[Ints], Ints]
     may_sample: bool
     matrix_rows: int
-    clusters: choose.Rules
-    shares: allocate.Rules
+    clusters: choose.ClusterRules
+    shares: allocate.ShareRules
     make_streams: Callable[[int, tuple[int, int], Sequence[int], int], Sequence[Stream]]
     interpolate: Interpolate
     to_whole: Callable[[Floats], Floats]
@@ -145,8 +145,8 @@ OWN = Recipe(
     without_self=drop_self,
     may_sample=True,
     matrix_rows=0,
-    clusters=choose.Rules(choose.shares_of_all, choose.is_below_share, choose.has_too_few),
-    shares=allocate.Rules(
+    clusters=choose.ClusterRules(choose.shares_of_all, choose.is_below_share, choose.has_too_few),
+    shares=allocate.ShareRules(
         allocate.exponent_of_features, allocate.log_weights, allocate.largest_remainder
     ),
     make_streams=keyed_streams,
@@ -165,14 +165,17 @@ IMBALANCED_LEARN = Recipe(
     without_self=drop_first,
     may_sample=False,
     matrix_rows=_MATRIX_ROWS,
-    clusters=choose.Rules(
+    clusters=choose.ClusterRules(
         choose.half_shares_to_make, choose.is_below_number, choose.has_too_few_by_product
     ),
-    shares=allocate.Rules(allocate.exponent_of_rows, allocate.linear_weights, allocate.ceilings),
+    shares=allocate.ShareRules(
+        allocate.exponent_of_rows, allocate.linear_weights, allocate.ceilings
+    ),
     make_streams=restarted_streams,
     interpolate=interpolate_in_dtype,
     to_whole=np.trunc,
     whole_slack=1.0,
 )
 
-RECIPES: Mapping[str | None, Recipe] = {each.name: each for each in (OWN, IMBALANCED_LEARN)}
+# by what `compat` may name; without it, a class has its own
+RECIPES: Mapping[str | None, Recipe] = {"imbalanced-learn": IMBALANCED_LEARN}

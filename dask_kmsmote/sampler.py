@@ -31,7 +31,7 @@ from .order.orders import ORDERS, Order
 from .parameters import search_in_force, settings_of, threshold_in_force
 from .planning.groups import GroupPlan
 from .planning.plan import SamplingPlan
-from .recipes import RECIPES, Recipe
+from .recipes import OWN, RECIPES, Recipe
 
 _EXACT_ROWS = 16_384  # about where all pairs begin to cost more than sampling (18 features)
 _FINITE = Interval(numbers.Real, None, None, closed="neither")
@@ -152,6 +152,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     [897, 897]
     """
 
+    # what this over-sampler decides where `compat` names no other
+    _recipe: ClassVar[Recipe] = OWN
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseOverSampler._parameter_constraints,
         "random_state": ["random_state", np.random.Generator],
@@ -236,12 +238,6 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         """What the over-sampler decided."""
         return self._result.run.recipe
 
-    @property
-    def _recipe(self) -> Recipe:
-        return RECIPES[self.compat]
-
-    # the parent's `fit` and `fit_resample` would bring Dask collections into memory, unasked
-    # (imbalanced-learn issue 668): neither is called
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, **params: Any) -> KMeansSMOTE:  # noqa: ARG002 - the parent's
         """Make the plan: everything but the synthetic rows.
@@ -360,7 +356,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
 
     def _run(self, source: DaskInput | MemoryInput, y: Any) -> None:
         """Run the stages, and note what they found."""
-        settings = settings_of(self, self._recipe, y)
+        settings = settings_of(self, RECIPES.get(self.compat, self._recipe), y)
         settings.recipe.check_dtype(source.chunks.dtype)
         run = pipeline.run(source.tasks, source.chunks, settings)
         self.sampling_strategy_ = run.amounts

@@ -1,6 +1,7 @@
 """The command line: ``dask-kmsmote resample SOURCE DESTINATION --target COLUMN``.
 
-- `commands`: `resample`, `plan` and `report`; each makes a `Job` of its options, and has it done.
+- `commands`: `resample` and `plan` make a `Job` of their options, and have it done; `report` reads
+  what a run left.
 - `options`: what may be said, by a flag, in the environment (``DASK_KMSMOTE__…``) or in a file.
 - `config`: such files, in TOML.
 - `log`: what is told on stderr meanwhile, as text or JSON.

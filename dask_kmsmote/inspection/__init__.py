@@ -5,10 +5,11 @@
 - `sample`: a result as chunks of which rows can be taken. Labels are counted, all of them; of the
   rows few are brought to the client, chosen by their positions, so that the chunking does not
   matter.
-- `sampling`: which rows: seeded, drawn in one pass over the labels.
+- `sampling`: which rows: seeded; originals drawn in one pass over the labels, synthetic rows from
+  the plan.
 - `comparison`: what is measured on them: segments, distances, distributions, components.
 
-Where a row is in a result, the run's own `order_` says, also where the sampler's `layout` was set
+Where a row is in a result, the sampler's `order_` says, also where the sampler's `layout` was set
 to another meanwhile.
 """
 

@@ -1,4 +1,4 @@
-"""Planning: decisions on small tables: pure functions, no Dask, no data.
+"""Planning: decisions on small tables: pure functions, no Dask, no rows.
 
     strategy   rows to make of each class, from `sampling_strategy` and the counts
     checks     what the census found, judged
@@ -9,7 +9,8 @@
     display    a plan as text and HTML
     cuts       where blocks begin and end
 
-Counts are integers and exact; weights are made in log space. Where over-samplers differ, a function
-of a recipe is asked (`choose.Rules`, `allocate.Rules`). A plan is known before a row is made, and
-does not depend on the chunks, so it can be looked at, compared and kept.
+Counts are integers; by the package's recipe they are exact, and weights are made in log space.
+Where over-samplers differ, a function of a recipe is asked (`ClusterRules`, `ShareRules`). A plan
+is known before a row is made, and does not depend on the chunks, so it can be looked at, compared
+and kept.
 """

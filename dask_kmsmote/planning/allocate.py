@@ -4,7 +4,7 @@ The sparser a cluster's rows lie, the more it gets: ``sparsity = mean_distance *
 (Last, Douzas, Bacao, arXiv 1711.00837), ``weight = sparsity / sum``. The power overflows float64
 long before the data are unusual (a mean distance of 24,000, an exponent of 70), so weights are made
 from its logarithm. The exponent, the weights and how they become whole rows are a recipe's
-(`Rules`).
+(`ShareRules`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Kept(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Rules:
+class ShareRules:
     """What a recipe decides about shares.
 
     Attributes
@@ -59,7 +59,7 @@ class Rules:
 
 
 def resolve_exponent(
-    setting: float | str, n_features: int, n_class_rows: int, rules: Rules
+    setting: float | str, n_features: int, n_class_rows: int, rules: ShareRules
 ) -> float:
     """The exponent of a group, from the parameter: a number, "n_features" or "auto"."""
     if setting == "auto":
@@ -68,7 +68,7 @@ def resolve_exponent(
 
 
 def allocate(
-    groups: Sequence[GroupPlan], amounts: Mapping[Label, int], rules: Rules, dtype: DTypeLike
+    groups: Sequence[GroupPlan], amounts: Mapping[Label, int], rules: ShareRules, dtype: DTypeLike
 ) -> tuple[GroupPlan, ...]:
     """The same groups with weights and counts, from their mean distances and exponents.
 

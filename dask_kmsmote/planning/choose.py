@@ -2,7 +2,7 @@
 
 A cluster is kept for a class if the class has a large enough share of its rows (the threshold) and
 rows enough for its neighbours (k + 1). What "large enough" and "enough" mean exactly is a recipe's
-(`Rules`); the order of the questions, and the words for the answers, are the same for all.
+(`ClusterRules`); the order of the questions, and the words for the answers, are the same for all.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Standing(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Rules:
+class ClusterRules:
     """What a recipe decides about clusters.
 
     Attributes
@@ -92,7 +92,7 @@ def choose(
     amounts: _Counts,
     n_neighbors: int,
     threshold: float | str,
-    rules: Rules,
+    rules: ClusterRules,
 ) -> Choice:
     """Judge every cluster of every class to generate.
 
@@ -137,7 +137,7 @@ def _judge(
     n_neighbors: int,
     threshold: float,
     automatic: bool,
-    rules: Rules,
+    rules: ClusterRules,
 ) -> list[GroupPlan]:
     total, class_total = int(table.sum()), int(table[:, column].sum())
     groups = []

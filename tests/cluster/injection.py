@@ -35,15 +35,10 @@ PATIENCE = 120  # seconds after which a run counts as hung
 STOPPED = 1.0  # seconds that a worker stays so
 PAUSED = 5.0  # likewise, while its memory is held (see `fill_memory`)
 
-STAGES = {  # and the tasks that are theirs; what is fused has several names, a later stage last
-    "census": ("kmsmote-census", "kmsmote-sample"),
-    "clustering": ("kmsmote-clustering", "kmsmote-start", "kmsmote-lloyd"),
-    "survey": ("kmsmote-survey",),
-    "gather": ("kmsmote-gather",),
-    "density": ("kmsmote-trees", "kmsmote-probe", "kmsmote-pairs", "kmsmote-density"),
-    "synthesis": ("kmsmote-synthesis",),
-    "write": ("toparquet", "to-parquet"),
-}
+COMPUTED = ("census", "clustering", "survey", "gather", "density", "synthesis")
+# and the tasks that are theirs; what is fused has several names, a later stage last
+STAGES = {stage: (f"kmsmote-{stage}",) for stage in COMPUTED}
+STAGES["write"] = ("toparquet", "to-parquet")
 MEMORY = {"spill": 0.75, "pause": 0.85, "memory restart": 0.98}  # shares of the limit
 FAULTS = ("kill", "kill two", "kill all", "stop", "stop for ever", *MEMORY, "leave", "join",
           "client")  # fmt: skip

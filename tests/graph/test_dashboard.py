@@ -79,7 +79,7 @@ def test_the_dashboard_names_the_stages(browser, tmp_path):
         assert wanted <= texts, texts
         # the task stream remembers all of them
         browser.get(cluster.dashboard_link.replace("/status", "/individual-task-stream"))
-        wanted |= {"kmsmote-census", "kmsmote-lloyd", "kmsmote-gather"}
+        wanted |= {"kmsmote-census", "kmsmote-clustering-lloyd", "kmsmote-gather"}
         texts = shown_within(browser, 60, wanted)
         browser.save_screenshot(str(tmp_path / "stream.png"))
         assert wanted <= texts, texts

@@ -122,11 +122,14 @@ def test_a_recipe_is_handed_all_neighbors(data):
 
 
 def test_recipes_are_frozen_and_named():
-    assert {None: OWN, "imbalanced-learn": IMBALANCED_LEARN} == RECIPES
+    assert [each.name for each in (OWN, IMBALANCED_LEARN)] == [None, *RECIPES]
     with pytest.raises(FrozenInstanceError):
         OWN.kinds = "f"
     params = {"random_state": 0, "cluster_balance_threshold": 0.1}
-    sampler = KMeansSMOTE(**params, compat="imbalanced-learn").fit(*make_imbalanced())
+    given = make_imbalanced()
+    sampler = KMeansSMOTE(**params, compat="imbalanced-learn").fit(*given)
     assert sampler.recipe_ is IMBALANCED_LEARN
+    # `compat` goes before the recipe of a class
+    assert EvenSMOTE(**params, compat="imbalanced-learn").fit(*given).recipe_ is IMBALANCED_LEARN
     # what a run was made by does not change with the parameter
     assert sampler.set_params(compat=None).recipe_ is IMBALANCED_LEARN

@@ -5,7 +5,7 @@
 - `own_keys`: copies of a graph under keys of a run's own, and names for the tasks of dask-ml.
 - `watch`: spans of a distributed cluster, and how far a stage has come.
 
-The stages above use `Tasks`, `compute`, `persist` and `as_array`, and nothing of Dask below its
-collections, so that a change of Dask's task specification is a change here. Why not `delayed`: it
+The stages above use what these three hand out, and of Dask itself its collections alone, so that a
+change of Dask's task specification is a change here. Why not `delayed`: it
 culls the graphs of all tasks in a list argument at each call, in time quadratic in the chunks.
 """

@@ -186,13 +186,13 @@ def _from_pairs(tasks: Tasks, group: Group, k: int) -> Delayed:
         # a range with itself is one pair, and not two
         for own in dict.fromkeys((a, b)):
             pairs[own].append(pair)
-    ranges = [_gather_range(tasks, own, mine) for own, mine in pairs.items()]
+    ranges = [_collect_range(tasks, own, mine) for own, mine in pairs.items()]
     return tasks("density-join", kernel.from_pairs, ranges, group.n_rows)
 
 
-def _gather_range(tasks: Tasks, own: Range, pairs: list[Delayed]) -> Delayed:
+def _collect_range(tasks: Tasks, own: Range, pairs: list[Delayed]) -> Delayed:
     parts = [
-        tasks("density-range", kernel.gather_range, own, pairs[low:high])
+        tasks("density-range", kernel.collect_range, own, pairs[low:high])
         for low, high in cut(len(pairs), FAN_IN)
     ]
     return parts[0] if len(parts) == 1 else tasks.tree("density-range", kernel.merge_range, parts)

@@ -6,6 +6,6 @@
 
 Lloyd's passes over all rows are dask-ml's, in `graph.clustering.lloyd`. The assignment is our own:
 the usual matrix product gives a row other last bits at another place of its block, so that a row
-between two centres could change its cluster with the chunks. All that labels rows is a `Labeler`:
-another way to find clusters is another one.
+between two centres could change its cluster with the chunks. What labels rows is a `Labeler`,
+chosen in `graph.clustering.learn`; a fit's own labels may stand for one.
 """

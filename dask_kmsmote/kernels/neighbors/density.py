@@ -80,7 +80,7 @@ class RangeNearest(NamedTuple):
     nearest: Nearest
 
 
-def gather_range(own: Range, pairs: Sequence[Pairs]) -> RangeNearest:
+def collect_range(own: Range, pairs: Sequence[Pairs]) -> RangeNearest:
     """What some pairs of ranges, all with this one, say of it."""
     total = float(np.sum([part.total for part in pairs if part.left == own]))
     near = [part.near_left if part.left == own else part.near_right for part in pairs]
