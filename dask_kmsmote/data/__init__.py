@@ -13,5 +13,6 @@ classes) is in what the run leaves.
 - `unchanged`: originals are compared with what they were when they were planned.
 
 To take another kind of data, write its input (`tasks`, `chunks`, `computing`, `resampled`), and
-have `KMeansSMOTE` make it.
+have `KMeansSMOTE._input` make it. What depends on the kind is also in `kernels.rows` (columns,
+labels), `kernels.making.partitions`, `Interleave.arranged` and `inspection.sample`.
 """

@@ -27,7 +27,7 @@ from .census import Census
 from .dask.tasks import Tasks, persist
 from .survey import Survey
 
-PARTS = 16
+PARTS = 16  # most runs of groups, and most pieces that each group is sliced from; changes no result
 
 
 @dataclass(frozen=True)

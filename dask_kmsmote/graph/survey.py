@@ -78,12 +78,12 @@ def _survey_chunks(
     chunks = census.chunks
     # a task of its own: as an argument, the centres would be in the task of every chunk
     shared = tasks("survey-model", same, model)
-    labels = clustering.labels or [None] * len(chunks.target)
+    clusters = clustering.clusters or [None] * len(chunks.target)
     starts = offsets(chunks.lengths)[:-1]
     return [
         tasks("survey", survey_chunk, *chunk, shared)
         for chunk in zip(
-            chunks.rows(), chunks.target, labels, starts, census.fingerprints, strict=True
+            chunks.rows(), chunks.target, clusters, starts, census.fingerprints, strict=True
         )
     ]
 

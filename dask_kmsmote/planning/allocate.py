@@ -116,6 +116,7 @@ def exponent_of_rows(n_features: int, n_class_rows: int) -> float:  # noqa: ARG0
     return _size_exponent(n_class_rows)
 
 
+# imbalanced-learn's formula, of another number in each recipe: one of ours alone is a rule above
 def _size_exponent(n: int) -> float:
     return float(math.log(n, 1.6) ** 1.8 * 0.16)
 

@@ -19,6 +19,7 @@ from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
+from conftest import chunked, make_imbalanced
 from dask_kmsmote import KMeansSMOTE
 from dask_kmsmote.errors import NoClusterError
 
@@ -168,3 +169,35 @@ def test_row_for_row(group):
                 raise
     # the cases test something: most of them get as far as new rows
     assert outcomes.count("equal") >= len(outcomes) * 0.4
+
+
+class Shifted(KMeans):
+    """Gives the rows that it learned from other labels than it predicts for them."""
+
+    def fit(self, X, y=None, sample_weight=None):
+        super().fit(X)
+        self.labels_ = (self.labels_ + 1) % self.n_clusters
+        return self
+
+    def fit_predict(self, X, y=None, sample_weight=None):
+        return self.fit(X).labels_
+
+
+@pytest.mark.parametrize("chunk", [None, 130])
+def test_labels_of_the_fit_stand_for_those_that_are_predicted(chunk):
+    X, y = make_imbalanced(400, 3, 0.2, seed=4)
+    # of three clusters, two take the place of one another, and the third's rows move as well
+    params = {
+        "random_state": 0,
+        "kmeans_estimator": Shifted(3, n_init=1, random_state=0),
+        "cluster_balance_threshold": 0.1,
+    }
+    expected = Reference(**params).fit_resample(X, y)
+    plain = params | {"kmeans_estimator": KMeans(3, n_init=1, random_state=0)}
+    assert (expected[0] != Reference(**plain).fit_resample(X, y)[0]).any()
+    given = (X, y) if chunk is None else chunked(X, y, chunk)
+    sampler = KMeansSMOTE(**params, compat="imbalanced-learn")
+    X_res, y_res = dask.compute(*sampler.fit_resample(*given))
+    np.testing.assert_allclose(X_res, expected[0], rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(y_res, expected[1])
+    assert sampler.validate(X_res, y_res).passed.dropna().all()

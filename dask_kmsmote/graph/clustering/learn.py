@@ -52,12 +52,12 @@ _RUNS = 8  # of KMeans on the smaller sample, each a task
 class Clustering:
     """What was learned: the fitted estimator, what labels rows by it, and how it went.
 
-    `labels` are those of each chunk's rows, where the fit gave them; else None.
+    `clusters` are those of each chunk's rows, where the fit gave them; without, `labeler` is asked.
     """
 
     estimator: Any
     labeler: Labeler
-    labels: list[Delayed] | None
+    clusters: list[Delayed] | None
     summary: ClusteringSummary
     learns_by_passes: bool
 
@@ -83,14 +83,14 @@ def learn_clusters(tasks: Tasks, census: Census, settings: Settings) -> Clusteri
 
 def _learn_at_once(tasks: Tasks, census: Census, settings: Settings) -> Clustering:
     clusterer, chunks = settings.clusterer, census.chunks
-    labels: list[Delayed] | None = None
+    clusters: list[Delayed] | None = None
     fitted = clusterer.estimator
     if clusterer.kind == "fit":
-        # kept in cluster memory, where the labels of each chunk are sliced from it
+        # kept in cluster memory, where the clusters of each chunk are sliced from it
         (task,) = persist(tasks("clustering", fit_clusterer, clusterer.estimator, census.sample))
         (fitted,) = compute(task)
         if labels_learned(fitted, settings.recipe.keeps_fit_labels, census.n_rows) is not None:
-            labels = [
+            clusters = [
                 tasks("clustering-labels", labels_between, task, start, stop)
                 for start, stop in pairwise(offsets(chunks.lengths))
             ]
@@ -106,7 +106,11 @@ def _learn_at_once(tasks: Tasks, census: Census, settings: Settings) -> Clusteri
     if clusterer.kind == "frozen" and isinstance(labeler, NearestCenter):
         _require_centers(labeler.centers, chunks.n_features)
     return Clustering(
-        estimator=fitted, labeler=labeler, labels=labels, summary=summary, learns_by_passes=False
+        estimator=fitted,
+        labeler=labeler,
+        clusters=clusters,
+        summary=summary,
+        learns_by_passes=False,
     )
 
 
@@ -168,7 +172,7 @@ def _learn_by_passes(tasks: Tasks, census: Census, clusterer: Clusterer, seed: i
     return Clustering(
         estimator=estimator,
         labeler=NearestCenter(estimator.cluster_centers_),
-        labels=None,
+        clusters=None,
         summary=_summary_of_passes(clusterer, matrix, n_sampled, shifts, tolerance),
         learns_by_passes=True,
     )

@@ -1,8 +1,8 @@
 """A chain of an approximate search: every row of a group goes to a cell, and what is found, back.
 
-Where a group has many blocks, its cells are parted first into `PARTS` runs, and the rows of each
-run merged, and so on: tasks grow as blocks * log(blocks), not as blocks * cells. With 64 blocks and
-64 cells:
+Where a group has more than `PARTS` cells (about one a block), they are parted first into `PARTS`
+runs, and the rows of each run merged, and so on: tasks grow as blocks * log(blocks), not as blocks
+* cells. With 64 blocks and 64 cells:
 
     64 blocks  --route-->  16 runs of 4 cells, each in 64 parts
     a run      --merge-->  4 parts of 16 blocks  --route-->  4 cells, each in 4 parts
@@ -22,7 +22,7 @@ from ...kernels.neighbors.cells import grow_in_cell, route, split_found
 from ...planning.cuts import cut
 from ..dask.tasks import Tasks
 
-PARTS = 16
+PARTS = 16  # most runs of cells, and most parts that one task merges; changes no result
 
 
 class Chain(NamedTuple):

@@ -166,7 +166,7 @@ def _grow(tasks: Tasks, large: LargeGroup) -> None:
 def _chain(tasks: Tasks, large: LargeGroup, key: tuple[int, ...]) -> list[list[Delayed]]:
     group = large.group
     parts = [
-        tasks("density-cell-part", number_rows, block, start)
+        tasks("density-cell-rows", number_rows, block, start)
         for block, (start, _) in zip(group.blocks, group.ranges, strict=True)
     ]
     edges = [start for start, _ in group.ranges] + [group.n_rows]

@@ -65,13 +65,13 @@ def whole_or_absent(destination: Location, overwrite: bool) -> Iterator[Draft]:
             draft.open()
             yield draft
             # again, as hours may have passed: a store has no lock, and anybody can put files there
-            _require_first(destination, before)
+            _require_same_run(destination, before)
             _require_ours(draft, read_manifest(destination))
         except BaseException as error:
             draft.clear()
             if isinstance(error, OSError):
                 # its parts may be gone because another run has finished
-                _require_first(destination, before)
+                _require_same_run(destination, before)
             raise
         # from here on the draft is whole: a death is mended by the next run
         with _uninterrupted():
@@ -126,8 +126,14 @@ def _run_of_draft(name: str) -> str | None:
     return run if run != folder and RUN.fullmatch(run) else None
 
 
-def _require_first(destination: Location, before: str | None) -> None:
-    if _run_of(destination) != before:
+def _require_same_run(destination: Location, before: str | None) -> None:
+    now = _run_of(destination)
+    if now is None and before is not None:
+        raise DestinationError(
+            f"The destination {destination.shown!r} lost its manifest meanwhile: another run "
+            "publishes there, or it was removed. Run the job again when it is at rest."
+        )
+    if now != before:
         raise DestinationError(
             f"Another run finished {destination.shown!r} meanwhile: its result stays."
         )

@@ -76,12 +76,12 @@ class SurveyModel(NamedTuple):
 def survey_chunk(
     rows: Any,
     target: Any,
-    labels: Any,
+    clusters: Any,
     start: int,
     fingerprints: ChunkFingerprints,
     model: SurveyModel,
 ) -> Piece:
-    """The piece of one chunk; `labels` stand for the labeler where they are known already.
+    """The piece of one chunk; `clusters` stand for the labeler where they are known already.
 
     The chunk must be what the census saw: so must it be each time that a lost piece is made anew.
     """
@@ -90,18 +90,18 @@ def survey_chunk(
     require_unchanged(of_rows(rows), fingerprints.rows, "X", fingerprints.chunk)
     require_unchanged(of_labels(*coded), fingerprints.target, "y", fingerprints.chunk)
     inertia = math.nan
-    if labels is None:
-        labels, inertia = model.labeler.label(rows)
-    labels = require_labels(labels, rows.shape[0], model.n_clusters)
+    if clusters is None:
+        clusters, inertia = model.labeler.label(rows)
+    clusters = require_labels(clusters, rows.shape[0], model.n_clusters)
     codes = encode(coded, model.classes)
     shape = (model.n_clusters, len(model.classes))
-    return extract(rows, codes, labels, inertia, start, model.wanted, shape)
+    return extract(rows, codes, clusters, inertia, start, model.wanted, shape)
 
 
 def extract(
     rows: Rows,
     codes: Ints,
-    labels: NDArray[np.integer],
+    clusters: NDArray[np.integer],
     inertia: float,
     start: int,
     wanted: Sequence[int],
@@ -111,7 +111,7 @@ def extract(
 
     Parameters
     ----------
-    rows, codes, labels
+    rows, codes, clusters
         The chunk, and class number and cluster of each of its rows (negative: no cluster).
     inertia
         Passed on.
@@ -123,17 +123,17 @@ def extract(
         n_clusters, n_classes.
     """
     n_clusters, n_classes = shape
-    inside = (labels >= 0) & (labels < n_clusters)
+    inside = (clusters >= 0) & (clusters < n_clusters)
     # a negative label is no cluster: such rows are counted nowhere
     # of 3 classes: cluster 2 and class 1 are the number 2 * 3 + 1 = 7
-    flat = labels[inside].astype(np.int64) * n_classes + codes[inside]
+    flat = clusters[inside].astype(np.int64) * n_classes + codes[inside]
     counts = np.bincount(flat, minlength=n_clusters * n_classes).reshape(shape).astype(np.int64)
     # of the classes 0, 1, 2 with 1 and 2 wanted: -1, 0, 1
     number_of = np.full(n_classes, -1, dtype=np.int64)
     number_of[list(wanted)] = np.arange(len(wanted))
     numbers = number_of[codes]
     chosen = np.flatnonzero((numbers >= 0) & inside)
-    groups = numbers[chosen] * n_clusters + labels[chosen]
+    groups = numbers[chosen] * n_clusters + clusters[chosen]
     order = np.argsort(groups, kind="stable")
     chosen = chosen[order]
     return Piece(
