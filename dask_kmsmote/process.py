@@ -7,8 +7,8 @@ overlap would restore each other's values:
     run B        |-- on ------------------ off --|   B's "off" would bring A's value back
 
 So overlapping runs share one `ProcessSetting`: the first one in makes the change, the last one out
-takes it back. A lock that is held for a whole run would not do, as it could stop a run inside of a
-task.
+takes it back. (Two settings of the same state would still undo each other.) A lock that is held for
+a whole run would not do, as it could stop a run inside of a task.
 """
 
 from __future__ import annotations

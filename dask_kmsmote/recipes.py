@@ -13,7 +13,7 @@ Another over-sampler is another instance. One that gives every kept cluster the 
     class EvenSMOTE(KMeansSMOTE):
         _recipe = replace(OWN, shares=replace(OWN.shares, weights=even_weights))
 
-What makes rows (`make_streams`, `interpolate`, `to_whole`) travels to the workers, and so is made
+What makes rows (`make_streams`, `interpolation`, `to_whole`) travels to the workers, and so is made
 of functions of a module. A recipe decides, and does no work of its own: the functions that the two
 here name lie with those that do the same work otherwise, in `planning` and in `kernels`.
 """
@@ -28,8 +28,17 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError
-from .kernels.making.drawing import Stream, keyed_streams, restarted_streams
-from .kernels.making.interpolation import Interpolate, interpolate_in_dtype, interpolate_nearest
+from .kernels.making.drawing import (
+    Stream,
+    chosen_neighbor,
+    keyed_streams,
+    restarted_streams,
+)
+from .kernels.making.interpolation import (
+    Interpolation,
+    interpolate_in_dtype,
+    interpolate_nearest,
+)
 from .kernels.neighbors.search import drop_first, drop_self
 from .kernels.rows.blocks import Floats, Ints
 from .kernels.seeding import START, root_seed, small_seed
@@ -71,8 +80,8 @@ class Recipe:
     make_streams
         Streams of the output blocks of a group, from the root seed, class and cluster, the rows of
         each block, and the rows times neighbours of the group.
-    interpolate
-        New rows from base rows, all k neighbours, the chosen one, and gaps.
+    interpolation
+        New rows from base rows, all k neighbours or the chosen ones alone, and gaps.
     to_whole
         Whole numbers for the integer columns of a frame, whose rows are computed as floats.
     whole_slack
@@ -91,7 +100,7 @@ class Recipe:
     clusters: choose.ClusterRules
     shares: allocate.ShareRules
     make_streams: Callable[[int, tuple[int, int], Sequence[int], int], Sequence[Stream]]
-    interpolate: Interpolate
+    interpolation: Interpolation
     to_whole: Callable[[Floats], Floats]
     whole_slack: float
 
@@ -150,7 +159,7 @@ OWN = Recipe(
         allocate.exponent_of_features, allocate.log_weights, allocate.largest_remainder
     ),
     make_streams=keyed_streams,
-    interpolate=interpolate_nearest,
+    interpolation=Interpolation(interpolate_nearest, chosen_neighbor),
     to_whole=np.rint,
     whole_slack=0.5,
 )
@@ -172,7 +181,7 @@ IMBALANCED_LEARN = Recipe(
         allocate.exponent_of_rows, allocate.linear_weights, allocate.ceilings
     ),
     make_streams=restarted_streams,
-    interpolate=interpolate_in_dtype,
+    interpolation=Interpolation(interpolate_in_dtype, chosen_neighbor),
     to_whole=np.trunc,
     whole_slack=1.0,
 )

@@ -219,24 +219,29 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         return pd.DataFrame([asdict(group) for group in self.plan_.groups], columns=columns)
 
     @property
+    def _fitted(self) -> Arrangement:
+        check_is_fitted(self, "_result")
+        return self._result
+
+    @property
     def provenance_(self) -> Any:
         """Parents of each synthetic row, lazy."""
-        return provenance(self._result)
+        return provenance(self._fitted)
 
     @property
     def order_(self) -> Order:
         """Where a result has its rows."""
-        return self._result.order
+        return self._fitted.order
 
     @property
     def lengths_(self) -> tuple[int, ...]:
         """Rows of each chunk of X."""
-        return self._result.run.lengths
+        return self._fitted.run.lengths
 
     @property
     def recipe_(self) -> Recipe:
         """What the over-sampler decided."""
-        return self._result.run.recipe
+        return self._fitted.run.recipe
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, **params: Any) -> KMeansSMOTE:  # noqa: ARG002 - the parent's
@@ -299,7 +304,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         Returns
         -------
         X_synthetic, y_synthetic
-            As the last rows of `fit_resample` with ``layout="append"``.
+            As the last rows of `fit_resample` with ``layout="append"``. `provenance_` is of these
+            rows; `order_` is that of a whole result.
 
         Raises
         ------
@@ -343,8 +349,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         source = self._input(X, y)
         # one context for both: what it changes of the process takes a millisecond to look up
         with source.computing():
-            self._run(source, y)
-            return source.resampled(Arrangement(self._result.run, self.order_, output))
+            self._run(source, y, output)
+            return source.resampled(self._result)
 
     def _input(self, X: Any, y: Any) -> DaskInput | MemoryInput:
         if not (is_dask_collection(X) or is_dask_collection(y)):
@@ -354,7 +360,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         self._note_features(source.chunks)
         return source
 
-    def _run(self, source: DaskInput | MemoryInput, y: Any) -> None:
+    def _run(self, source: DaskInput | MemoryInput, y: Any, output: Output = Output.BOTH) -> None:
         """Run the stages, and note what they found."""
         settings = settings_of(self, RECIPES.get(self.compat, self._recipe), y)
         settings.recipe.check_dtype(source.chunks.dtype)
@@ -365,7 +371,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         self.cluster_balance_threshold_ = threshold_in_force(self, run.thresholds)
         self.plan_: SamplingPlan = run.plan
         order = ORDERS[self.layout](run.plan.n_rows, run.plan.n_synthetic)
-        self._result = Arrangement(run, order)
+        self._result = Arrangement(run, order, output)
 
     def _note_features(self, chunks: Chunks) -> None:
         # as scikit-learn's own check of data in memory does

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json as json_format
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..dependencies import explained
+from ..errors import MissingPackageError
 from ..events import Callback, Event
 from ..job.storage.masking import masked, masked_url, secrets_of
 from .failures import USAGE, exit_code, failure_message
@@ -185,6 +187,7 @@ def _carry_out(
         log(event)
 
     try:
+        _require_metrics(options)
         result = work(listener)
     except (Exception, KeyboardInterrupt) as caught:  # noqa: BLE001 - told, with an exit code
         error = explained(caught) if isinstance(caught, ImportError) else caught
@@ -208,6 +211,14 @@ def _carry_out(
     return 0
 
 
+def _require_metrics(options: dict[str, Any]) -> None:
+    """Raise `MissingPackageError` before the work, where nothing can write its metrics."""
+    if options.get("metrics") and find_spec("prometheus_client") is None:
+        raise MissingPackageError(
+            "--metrics needs prometheus_client: pip install 'dask-kmsmote[cli]'."
+        )
+
+
 def _write_failure(code: int, message: str, seconds: float, options: dict[str, Any]) -> None:
     if options.get("json"):
         say(json_format.dumps({"status": "failed", "exit_code": code, "error": message}))
@@ -217,7 +228,7 @@ def _write_failure(code: int, message: str, seconds: float, options: dict[str, A
 def _write_metrics(
     code: int, seconds: float, options: dict[str, Any], manifest: dict[str, Any] | None
 ) -> None:
-    if not options.get("metrics"):
+    if not options.get("metrics") or find_spec("prometheus_client") is None:
         return
     from .metrics import write_metrics
 

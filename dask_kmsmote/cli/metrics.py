@@ -29,7 +29,7 @@ def write_metrics(
     note("last_run_exit_code", "Exit code of the last run.", exit_code)
     note("last_run_timestamp_seconds", "When the last run ended.", round(now, 3))
     note("last_run_duration_seconds", "How long the last run took.", round(seconds, 3))
-    success = now if exit_code == 0 else _last_success(Path(path))
+    success = now if exit_code == 0 else _last_success(Path(path), destination)
     if success is not None:
         note(_SUCCESS, "When a run last succeeded.", round(success, 3))
     # a failed run has no such series, rather than those of the run before
@@ -39,16 +39,20 @@ def write_metrics(
         rows.labels(destination, "synthetic").set(manifest["synthetic_rows"])
         note("bytes_written", "Bytes of the result.", manifest["bytes"])
     write_to_textfile(path, registry)
+    # the collector is another user, whatever the umask of the job
+    Path(path).chmod(0o644)
 
 
-def _last_success(path: Path) -> float | None:
+def _last_success(path: Path, destination: str) -> float | None:
     if not path.exists():
         return None
-    try:
-        families = list(text_string_to_metric_families(path.read_text(errors="replace")))
-    except ValueError:  # it is no textfile: it is written anew
-        return None
-    values = [
-        s.value for family in families for s in family.samples if s.name == _PREFIX + _SUCCESS
-    ]
-    return values[0] if values else None
+    # line by line: what others wrote there, or half of it, does not matter
+    for line in path.read_text(errors="replace").splitlines():
+        if line.startswith(f"{_PREFIX}{_SUCCESS}"):
+            try:
+                (family,) = text_string_to_metric_families(line)
+            except ValueError:
+                continue
+            if family.samples[0].labels.get("destination") == destination:
+                return float(family.samples[0].value)
+    return None

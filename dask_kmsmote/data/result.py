@@ -29,7 +29,7 @@ from ..kernels.making.partitions import (
     positioned,
     series_of,
 )
-from ..kernels.rows.blocks import between
+from ..kernels.rows.blocks import between, in_native_order
 from ..order.mixing import mix, mix_parents
 from ..order.orders import Append, Order
 from ..order.places import Partition
@@ -172,8 +172,9 @@ class ArrayTarget:
         originals = wanted.unchanged("labels", unchanged_labels, blocks_of(target))
         width = target.shape[1:]
         fill = one_hot if width else full_labels
+        dtype = in_native_order(target._meta).dtype
         synthetic = [
-            tasks("synthesis-labels", fill, block.n_rows, label, *width, target.dtype)
+            tasks("synthesis-labels", fill, block.n_rows, label, *width, dtype)
             for block, label in zip(wanted.blocks, wanted.labels, strict=True)
         ]
         return _array(target, wanted, originals, synthetic)
@@ -190,7 +191,8 @@ def _array(
         return array[:0]
     parts = arrange(wanted.run.tasks, partitions, originals, synthetic, wanted.sizes)
     rows = tuple(partition.n_rows for partition in partitions)
-    return as_array(parts, (rows, *array.chunks[1:]), array._meta, over=[array])
+    meta = in_native_order(array._meta)
+    return as_array(parts, (rows, *array.chunks[1:]), meta, over=[array])
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from ..kernels.rows.blocks import frame_values, unmasked
+from ..kernels.rows.blocks import frame_values, in_native_order, unmasked
 from ..kernels.rows.fingerprint import (
     ChunkFingerprints,
     of_labels,
@@ -29,13 +29,13 @@ UNKNOWN_CATEGORIES = "__UNKNOWN_CATEGORIES__"  # Dask's own mark
 def unchanged_rows(rows: Any, before: ChunkFingerprints) -> Any:
     """A chunk of X that is what it was at first."""
     require_unchanged(of_rows(unmasked(rows, "X")), before.rows, "X", before.chunk)
-    return rows
+    return in_native_order(rows)
 
 
 def unchanged_labels(target: Any, before: ChunkFingerprints) -> Any:
     """A chunk of y that is what it was at first."""
     require_unchanged(of_labels(*code(unmasked(target, "y"))), before.target, "y", before.chunk)
-    return target
+    return in_native_order(target) if isinstance(target, np.ndarray) else target
 
 
 def unchanged_frame(

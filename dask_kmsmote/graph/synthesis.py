@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dask.delayed import Delayed
 
+from ..errors import ParameterError
 from ..kernels.groups.pieces import positions_of
 from ..kernels.making.drawing import Stream
 from ..kernels.making.interpolation import (
@@ -72,6 +73,11 @@ def synthesize(
         # all that a stream must know of the group: the neighbours are not here
         n_pairs = dense.group.n_rows * plan.k_neighbors
         streams = recipe.make_streams(plan.seed, dense.group.key, sizes[number], n_pairs)
+        if [stream.n_rows for stream in streams] != sizes[number]:
+            raise ParameterError(
+                f"The recipe made streams of {[stream.n_rows for stream in streams]} rows for "
+                f"blocks of {sizes[number]}."
+            )
         blocks += _blocks(tasks, dense, streams, recipe)
     return Synthesis(blocks)
 
@@ -85,15 +91,15 @@ def _blocks(
     made = []
     for stream in streams:
         # of a group of one block, for the provenance alone as well
-        draw = tasks("synthesis-draw", draw_block, dense.density, stream)
+        draw = tasks("synthesis-draw", draw_block, dense.density, stream, recipe.interpolation)
         if len(group.blocks) == 1:
             # drawn again where the rows are: cheaper than to bring the draw there
-            args = group.blocks[0], dense.density, stream, recipe.interpolate
+            args = group.blocks[0], dense.density, stream, recipe.interpolation
             rows = tasks("synthesis", make_from_block, *args)
         else:
             wanted = tasks("synthesis-wanted", wanted_of, draw)
             picked = group.pick(tasks, "synthesis-pick", wanted)
-            rows = tasks("synthesis", make_from_picked, picked, draw, recipe.interpolate)
+            rows = tasks("synthesis", make_from_picked, picked, draw, recipe.interpolation)
         made.append(
             SyntheticBlock(
                 n_rows=stream.n_rows,

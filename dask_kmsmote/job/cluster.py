@@ -118,15 +118,19 @@ def _security(address: str) -> Any:
         The address needs TLS, and the files are missing, no PEM, or do not fit together; or it has
         none, and the configuration wants it.
     """
+    from distributed.comm import parse_address
     from distributed.security import Security
 
-    security, encrypted = Security(), address.startswith("tls://")
+    security, (scheme, _) = Security(), parse_address(address)
+    encrypted = scheme == "tls"
     if security.require_encryption and not encrypted:
         raise ClusterError(
             f"The scheduler at {address} is to be reached without TLS, and Dask's configuration "
             "refuses that (distributed.comm.require-encryption): name one at tls://..."
         )
     # before they are used: ssl says that a file is missing, but not which
+    if not encrypted:
+        return security
     for name, variable in _TLS.items():
         # the text of a certificate may stand in place of its path
         path = str(getattr(security, name) or "")
@@ -141,7 +145,7 @@ def _security(address: str) -> Any:
             "the key is the certificate's."
         ) from error
     # Dask has a TypeError for this when it connects, which would read as a defect of ours
-    if context is None and encrypted:
+    if context is None:
         raise ClusterError(
             f"The scheduler at {address} wants TLS: set {_FILES}, or the same in Dask's "
             "configuration, distributed.comm.tls."

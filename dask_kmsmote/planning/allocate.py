@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ..errors import ParameterError
 from .groups import GroupPlan
 from .strategy import Label
 
@@ -63,7 +64,10 @@ def resolve_exponent(
 ) -> float:
     """The exponent of a group, from the parameter: a number, "n_features" or "auto"."""
     if setting == "auto":
-        return rules.auto_exponent(n_features, n_class_rows)
+        exponent = rules.auto_exponent(n_features, n_class_rows)
+        if not math.isfinite(exponent):
+            raise ParameterError(f"The recipe gave the exponent {exponent}: it must be finite.")
+        return exponent
     return float(n_features if setting == "n_features" else setting)
 
 
@@ -90,12 +94,32 @@ def allocate(
         # a class of no rows to make, which `choose` did not judge: of others it keeps a cluster
         if not kept:
             continue
-        weights = rules.weights(_columns(kept), dtype)
-        shares = iter(zip(weights, rules.whole_rows(amount, weights), strict=True))
+        weights = np.asarray(rules.weights(_columns(kept), dtype), dtype=np.float64)
+        _require_weights(weights, len(kept))
+        parts = rules.whole_rows(amount, weights)
+        _require_counts(parts, len(kept))
+        shares = iter(zip(weights, parts, strict=True))
         for group in mine:
             weight, n_synthetic = next(shares) if group.kept else (0.0, 0)
             allocated.append(replace(group, weight=float(weight), n_synthetic=n_synthetic))
     return tuple(allocated)
+
+
+def _require_weights(weights: Floats, n: int) -> None:
+    # a NaN would make `largest_remainder` deal out some 2**63 rows, one by one
+    if weights.shape != (n,) or not (weights >= 0).all() or abs(weights.sum() - 1) > 1e-6:
+        raise ParameterError(
+            f"The recipe gave {n} clusters the weights {weights}: it must give one for each, all "
+            "of them >= 0, and 1 together."
+        )
+
+
+def _require_counts(parts: Sequence[int], n: int) -> None:
+    if len(parts) != n or not all(isinstance(part, int) and part >= 0 for part in parts):
+        raise ParameterError(
+            f"The recipe shared the rows of {n} clusters as {parts}: it must give a whole number "
+            ">= 0 for each."
+        )
 
 
 def _columns(groups: Sequence[GroupPlan]) -> Kept:

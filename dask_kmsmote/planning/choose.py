@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import NoClusterError
+from ..errors import NoClusterError, ParameterError
 from .groups import GroupPlan
 from .strategy import Label
 
@@ -117,6 +117,12 @@ def choose(
     automatic = threshold == "auto"
     # asked for even where one is given: its labels are the classes that have rows to make
     thresholds = rules.auto_thresholds(counts, amounts)
+    wanted = [label for label, amount in amounts.items() if amount > 0]
+    if set(thresholds) != set(wanted):
+        raise ParameterError(
+            f"The recipe gave thresholds of the classes {list(thresholds)}: it must give one for "
+            f"each of {wanted}."
+        )
     if not automatic:
         thresholds = dict.fromkeys(thresholds, float(threshold))
     if len(table) == 1:  # all rows are in one cluster: there is nothing to choose

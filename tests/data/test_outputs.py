@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.exceptions import NotFittedError
 
 from conftest import chunked, make_imbalanced
 from dask_kmsmote import KMeansSMOTE, plots
@@ -86,6 +87,35 @@ def test_the_layout_does_not_matter_to_one_part_alone(data, kind):
     )
     for left, right in zip(one, other, strict=True):
         np.testing.assert_array_equal(values(left), values(right))
+
+
+@pytest.mark.parametrize("kind", ["numpy", "arrays", "frame"])
+@pytest.mark.parametrize("layout", ["append", "interleave"])
+def test_the_provenance_of_synthetic_rows_alone_is_in_their_order(data, kind, layout):
+    sampler = KMeansSMOTE(random_state=0, layout=layout)
+    X_new = values(sampler.fit_synthesize(*KINDS[kind](*data))[0])
+    parents = sampler.provenance_.compute()
+    assert parents.index.tolist() == list(range(len(X_new)))
+    base, neighbor = (data[0][parents[name]] for name in ("base_row", "neighbor_row"))
+    expected = base + parents["gap"].to_numpy()[:, np.newaxis] * (neighbor - base)
+    np.testing.assert_allclose(X_new, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("layout", ["append", "interleave"])
+@pytest.mark.parametrize("dtype", [">f8", ">f4", ">i4"])
+def test_blocks_are_of_the_dtype_that_their_array_says(data, layout, dtype):
+    X, y = data
+    given = chunked((100 * X).astype(dtype), y.astype(">i8"), 110)
+    for result in KMeansSMOTE(random_state=0, layout=layout).fit_resample(*given):
+        assert result.dtype.isnative
+        assert {block.compute().dtype.str for block in result.blocks} == {result.dtype.str}
+
+
+def test_what_is_not_fitted_says_so():
+    for name in ("order_", "lengths_", "recipe_", "provenance_"):
+        assert not hasattr(KMeansSMOTE(), name)
+        with pytest.raises(NotFittedError, match="not fitted"):
+            getattr(KMeansSMOTE(), name)
 
 
 @pytest.mark.parametrize("kind", KINDS)

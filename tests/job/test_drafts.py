@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dask_kmsmote.errors import ParameterError
+from dask_kmsmote.errors import InputError, ParameterError
 from dask_kmsmote.job.storage.destination import LocalDraft, StoreDraft, whole_or_absent
 from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.manifest import MANIFEST, read_manifest
@@ -107,6 +107,17 @@ def test_half_a_manifest_of_a_dead_run_is_no_result(tmp_path, half):
     make_draft(out.url, b"newer")
     assert content_of(out.url) == b"newer"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_whole_draft_of_another_version_is_not_removed(tmp_path):
+    out = Location(str(tmp_path / "out"))
+    dead = LocalDraft(out)
+    dead.open()
+    text = b'{"manifest_version": 99}'
+    dead.location.fs.pipe_file(f"{dead.location.path}/{MANIFEST}", text)
+    with pytest.raises(InputError, match="another version"):
+        make_draft(out.url, b"newer")
+    assert (tmp_path / "out" / MANIFEST).read_bytes() == text
 
 
 def test_two_runs_at_once(place):

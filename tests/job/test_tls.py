@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from distributed import LocalCluster
 
 from conftest import make_imbalanced
 from dask_kmsmote.cli import cli
@@ -154,6 +155,22 @@ def test_files_in_the_environment(cluster):
 )
 def test_wrong_files(cluster, files, words):
     refused(plan(cluster, files=files), 5, *words)
+
+
+def test_an_address_without_a_scheme_where_encryption_is_required(cluster):
+    address = ["--scheduler", address_of(cluster).removeprefix("tls://")]
+    wanted = PLAIN | {"distributed.comm.require-encryption": True}
+    done = plan(cluster, address=address, files=RIGHT, **wanted)
+    assert done.exit_code == 0, done.output
+
+
+def test_files_that_a_plain_scheduler_does_not_need(cluster):
+    with LocalCluster(
+        n_workers=1, processes=False, dashboard_address=None, protocol="tcp"
+    ) as plain:  # fmt: skip
+        address = ["--scheduler", plain.scheduler_address]
+        done = plan(cluster, address=address, files=["gone.pem"])
+    assert done.exit_code == 0, done.output
 
 
 def test_a_plain_client(cluster):

@@ -154,7 +154,7 @@ def in_two_blocks(rows, draw, interpolate):
     blocks = [pieces.GroupRows(rows[:half], None), pieces.GroupRows(rows[half:], None)]
     wanted = interpolation.wanted_of(draw)
     picked = [picking.pick(b, wanted, s) for b, s in zip(blocks, (0, half), strict=True)]
-    return interpolation.make_from_picked(picked, draw, interpolate)
+    return interpolation.make_from_picked(picked, draw, interpolation.Interpolation(interpolate))
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i1", "i4", "i8", "u1", "u8"])

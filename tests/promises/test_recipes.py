@@ -13,8 +13,9 @@ from scipy import stats
 
 from conftest import chunked, make_imbalanced
 from dask_kmsmote import KMeansSMOTE
+from dask_kmsmote.errors import ParameterError
 from dask_kmsmote.kernels.making.drawing import KeyedStream
-from dask_kmsmote.kernels.making.interpolation import interpolate_nearest
+from dask_kmsmote.kernels.making.interpolation import Interpolation, interpolate_nearest
 from dask_kmsmote.kernels.rows.blocks import take
 from dask_kmsmote.recipes import IMBALANCED_LEARN, OWN, RECIPES
 
@@ -59,7 +60,7 @@ def vote(rows, draw):
 
 
 class VotingSMOTE(KMeansSMOTE):
-    _recipe = replace(OWN, interpolate=vote)
+    _recipe = replace(OWN, interpolation=Interpolation(vote))
 
 
 @pytest.fixture(params=["numpy", "frame", "array", "small blocks"])
@@ -133,3 +134,42 @@ def test_recipes_are_frozen_and_named():
     assert EvenSMOTE(**params, compat="imbalanced-learn").fit(*given).recipe_ is IMBALANCED_LEARN
     # what a run was made by does not change with the parameter
     assert sampler.set_params(compat=None).recipe_ is IMBALANCED_LEARN
+
+
+def one_nan(kept, dtype):
+    return np.where(np.arange(len(kept.n_class_rows)) == 0, np.nan, 0.5)
+
+
+def too_much(kept, dtype):
+    return np.ones(len(kept.n_class_rows))
+
+
+def one_short(kept, dtype):
+    return np.ones(1)
+
+
+SHARES = {
+    "weights": [one_nan, too_much, one_short, lambda kept, dtype: -even_weights(kept, dtype)],
+    "whole_rows": [lambda n, weights: [n], lambda n, weights: [-1] * len(weights)],
+    "auto_exponent": [lambda n_features, n_class_rows: np.nan],
+}
+
+
+@pytest.mark.parametrize(("field", "rule"), [(f, rule) for f in SHARES for rule in SHARES[f]])
+def test_recipes_that_share_wrongly_are_refused(field, rule):
+    class Wrong(KMeansSMOTE):
+        _recipe = replace(OWN, shares=replace(OWN.shares, **{field: rule}))
+
+    with pytest.raises(ParameterError, match="The recipe"):
+        Wrong(random_state=0).fit(*make_imbalanced())
+
+
+def test_recipes_that_leave_out_a_class_or_a_block_are_refused():
+    clusters = replace(OWN.clusters, auto_thresholds=lambda counts, amounts: {})
+    for wrong in (
+        replace(OWN, clusters=clusters),
+        replace(OWN, make_streams=lambda *args: OWN.make_streams(*args)[1:]),
+    ):
+        Wrong = type("Wrong", (KMeansSMOTE,), {"_recipe": wrong})
+        with pytest.raises(ParameterError, match="The recipe"):
+            Wrong(random_state=0).fit(*make_imbalanced())

@@ -10,6 +10,7 @@ manifest whose run died while publishing is published by the next run.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import signal
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from ...errors import DestinationError, InputError, ParameterError
+from ...errors import DestinationError, ParameterError
 from ...process import STOP_SIGNALS
 from .location import Location
 from .manifest import DRAFT, MANIFEST, RUN, read_manifest, write_manifest
@@ -320,8 +321,8 @@ class LocalDraft(Draft):
 
 def _is_whole(folder: Path) -> bool:
     try:
-        return read_manifest(Location(str(folder))) is not None
-    except InputError:  # half a manifest: the run died while it wrote it
+        return isinstance(json.loads((folder / MANIFEST).read_bytes()), dict)
+    except (OSError, ValueError):  # none, or half of one: the run died while it wrote it
         return False
 
 

@@ -60,6 +60,16 @@ class Draw(NamedTuple):
         return self._replace(base=base, neighbors=np.stack(neighbors, axis=1))
 
 
+def all_neighbors(draw: Draw) -> Draw:
+    """The draw as it is, for rows that are made of all k neighbours."""
+    return draw
+
+
+def chosen_neighbor(draw: Draw) -> Draw:
+    """The draw with the chosen neighbours alone, so that no other rows are brought for it."""
+    return draw._replace(neighbors=draw.neighbor[:, np.newaxis], chosen=np.zeros_like(draw.chosen))
+
+
 class Stream(Protocol):
     """Where the draw of one block comes from; pickled into its task."""
 

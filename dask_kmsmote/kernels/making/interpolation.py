@@ -1,12 +1,15 @@
 """New rows on the segments between base rows and neighbours.
 
-Every function here is handed the rows, and for each new row its base, all k nearest of it, which of
-them was chosen, and the gap. Numbers need the chosen one alone; a category is a vote of all.
+Every function here is handed the rows, and for each new row its base, its k nearest, which of them
+was chosen, and the gap. A category is a vote of all k; numbers need the chosen one alone, and say
+so (`Interpolation.parents`), as rows of a large group are brought from many blocks.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,20 +17,29 @@ from ..compiled import compiled
 from ..groups.picking import Picked, join_picked
 from ..groups.pieces import GroupRows
 from ..neighbors.density import Density
-from ..rows.blocks import Ints, Rows, is_sparse, take
-from .drawing import Draw, Stream
+from ..rows.blocks import Ints, Rows, in_native_order, is_sparse, take
+from .drawing import Draw, Stream, all_neighbors
 
 
-class Interpolate(Protocol):
-    """What a recipe makes rows by."""
+@dataclass(frozen=True)
+class Interpolation:
+    """What a recipe makes rows by.
 
-    def __call__(self, rows: Rows, draw: Draw, /) -> Any:
-        """New rows, in the dtype and format of the given ones, shape (n, n_features)."""
+    Attributes
+    ----------
+    make
+        New rows, in the dtype and format of the given ones, shape (n, n_features).
+    parents
+        The draw with the neighbours that `make` looks at.
+    """
+
+    make: Callable[[Rows, Draw], Any]
+    parents: Callable[[Draw], Draw] = all_neighbors
 
 
-def draw_block(density: Density, stream: Stream) -> Draw:
+def draw_block(density: Density, stream: Stream, interpolation: Interpolation) -> Draw:
     """The draw of an output block."""
-    return stream.draw(density.neighbors)
+    return interpolation.parents(stream.draw(density.neighbors))
 
 
 def wanted_of(draw: Draw) -> Ints:
@@ -36,16 +48,18 @@ def wanted_of(draw: Draw) -> Ints:
 
 
 def make_from_block(
-    block: GroupRows, density: Density, stream: Stream, interpolate: Interpolate
+    block: GroupRows, density: Density, stream: Stream, interpolation: Interpolation
 ) -> Any:
     """Rows of an output block of a group that is held in one block."""
-    return interpolate(block.rows, stream.draw(density.neighbors))
+    return in_native_order(
+        interpolation.make(block.rows, draw_block(density, stream, interpolation))
+    )
 
 
-def make_from_picked(parts: list[Picked], draw: Draw, interpolate: Interpolate) -> Any:
+def make_from_picked(parts: Sequence[Picked], draw: Draw, interpolation: Interpolation) -> Any:
     """Rows of an output block from the parents that each block of a group holds."""
     picked = join_picked(parts)
-    return interpolate(picked.rows, draw.within(picked))
+    return in_native_order(interpolation.make(picked.rows, draw.within(picked)))
 
 
 def interpolate_nearest(rows: Rows, draw: Draw) -> Any:

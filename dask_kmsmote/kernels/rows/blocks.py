@@ -89,6 +89,11 @@ def stack(parts: Sequence[Rows]) -> Any:
     return np.concatenate(parts)  # type: ignore[arg-type] # none of them is sparse
 
 
+def in_native_order(rows: Any) -> Any:
+    """The rows or labels in the machine's own order of bytes, as joined blocks have them."""
+    return rows.astype(rows.dtype.newbyteorder("="), copy=False)
+
+
 def between(rows: Any, low: int, high: int) -> Any:
     """Rows [low, high) of a block, or of a partition of pandas."""
     if hasattr(rows, "iloc"):
