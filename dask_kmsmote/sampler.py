@@ -279,8 +279,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         X_resampled, y_resampled
             The kinds that came in (a series of labels beside an array becomes an array): the
             originals, untouched and in order, then (or among them, see `layout`) the synthetic
-            rows by class and cluster. Dask
-            collections are lazy, with known chunks; frames have the new index 0 ... n - 1.
+            rows by class and cluster. Dask collections are lazy, with known chunks; frames have the
+            new index 0 ... n - 1.
 
         Raises
         ------
