@@ -84,7 +84,7 @@ def _wait(url, server, log):
         if server.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(url, timeout=1):  # noqa: S310
+            with urllib.request.urlopen(url, timeout=1):  # noqa: S310 - its own server
                 return
         except urllib.error.HTTPError:
             return

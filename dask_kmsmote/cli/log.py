@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
@@ -18,7 +19,7 @@ def open_streams() -> None:
     """Have something to write to where the process was started without stdout or stderr."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # where libraries write without a look
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open for good
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def _unheard(*, err: bool) -> Iterator[None]:
         yield
     except OSError:
         # the interpreter flushes it at its end
-        with open(os.devnull, "w", encoding="utf-8") as nothing:  # noqa: PTH123
+        with Path(os.devnull).open("w", encoding="utf-8") as nothing:
             os.dup2(nothing.fileno(), 2 if err else 1)
 
 

@@ -203,7 +203,11 @@ def is_below_share(standing: Standing, threshold: float, automatic: bool) -> boo
     return standing.share < threshold
 
 
-def is_below_number(standing: Standing, threshold: float, automatic: bool) -> bool:  # noqa: ARG001
+def is_below_number(
+    standing: Standing,
+    threshold: float,
+    automatic: bool,  # noqa: ARG001 - a rule's
+) -> bool:
     """Whether the share is less than the number, wherever that came from."""
     return standing.share < threshold
 

@@ -49,7 +49,7 @@ def kill_once(place: str, scheduler: str, number: int, longest: float) -> tuple[
     before = state(out)
     job = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     # only a random moment is wanted, none in particular
-    time.sleep(random.uniform(0, longest))  # noqa: S311
+    time.sleep(random.uniform(0, longest))  # noqa: S311 - no secret
     job.kill()
     job.wait()
     after = state(out)

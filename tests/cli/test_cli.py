@@ -257,7 +257,7 @@ def test_stopped_job_leaves_nothing(tmp_path, number):
         stderr=subprocess.PIPE,
         text=True,
         # a suite that a shell runs in the background passes on that it ignores SIGINT
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads
     )
     seen = ""
     while "clustering" not in seen:

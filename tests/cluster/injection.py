@@ -77,7 +77,7 @@ class Result(NamedTuple):
 
 def draw(seed, fault, stage, n_tasks):
     """An injection of this kind into a stage of so many tasks."""
-    rng = random.Random(f"{seed} {fault} {stage}")  # noqa: S311
+    rng = random.Random(f"{seed} {fault} {stage}")  # noqa: S311 - no secret
     return Injection(
         fault, stage, rng.randrange(WORKERS), rng.randrange(n_tasks), rng.random() < 0.5
     )

@@ -36,7 +36,6 @@ return Array.from(found);
 def browser(tmp_path):
     if not (shutil.which("chromium") and shutil.which("chromedriver")):
         pytest.skip("needs a browser: apt-get install chromium chromium-driver")
-    pytest.importorskip("bokeh")
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()

@@ -170,9 +170,8 @@ def test_places_within_each_other_or_not_ours(job):
     assert len(pd.read_parquet(job.out)) == 600
 
 
+@pytest.mark.parametrize("place", ["s3"], indirect=True)
 def test_folders_that_a_console_makes(job):
-    if not job.place.startswith("s3"):
-        pytest.skip("a local folder is no object")
     fs, bucket, key = Location(job.place).fs, *job.place.removeprefix("s3://").split("/", 1)
     for name in ("source/", "out/"):
         fs.call_s3("put_object", Bucket=bucket, Key=f"{key}/{name}", Body=b"")
@@ -180,9 +179,8 @@ def test_folders_that_a_console_makes(job):
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.parametrize("place", ["s3"], indirect=True)
 def test_store_that_refuses(job):
-    if not job.place.startswith("s3"):
-        pytest.skip("a local folder has no secret")
     done = job(out="s3://no-such-bucket-here/out")
     assert done.exit_code == 5, done.output
     done = job("--storage-options", '{"secret": "wrong"}')

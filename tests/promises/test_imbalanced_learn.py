@@ -39,7 +39,7 @@ def own_tests():
         assert source.count(old) == 1
         source = source.replace(old, new)
     namespace = {"__name__": "imblearn_tests"}
-    exec(compile(source, "test_kmeans_smote.py", "exec"), namespace)  # noqa: S102
+    exec(compile(source, "test_kmeans_smote.py", "exec"), namespace)  # noqa: S102 - as installed
     return {k: v for k, v in namespace.items() if k.startswith("test_") or k == "data"}
 
 

@@ -118,7 +118,7 @@ def _names(metadata: Any) -> Iterator[str]:
 
 def _require_zarr() -> None:
     try:
-        import zarr  # noqa: F401
+        import zarr  # noqa: F401 - only whether it is there
     except ImportError as error:
         raise ParameterError(
             "Zarr groups need another package: pip install 'dask-kmsmote[zarr]'."
