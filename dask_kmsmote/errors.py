@@ -41,7 +41,23 @@ class ClusterError(OSError):
     """The cluster of a job can't be reached."""
 
 
-class LowRecallWarning(UserWarning):
+class PlanWarning(UserWarning):
+    """Something about a plan to look at before rows are made; the message says what mends it."""
+
+
+class ConcentrationWarning(PlanWarning):
+    """Most of the new rows of a class come from few of its rows."""
+
+
+class UnscaledWarning(PlanWarning):
+    """Distances follow the widest features alone."""
+
+
+class FewNeighborsWarning(PlanWarning):
+    """Some clusters have fewer rows of a class than the wanted neighbours."""
+
+
+class LowRecallWarning(PlanWarning):
     """An approximate search found fewer of the nearest rows than it should."""
 
 

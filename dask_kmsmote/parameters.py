@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterable, Mapping
+from inspect import signature
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,6 +29,9 @@ class Parameters(Protocol):
     kmeans_estimator: Any
     cluster_balance_threshold: float | str
     density_exponent: float | str
+    count_exponent: float
+    max_ratio: float | None
+    scale: str | None
     learning_rows: int | str
     exact_rows: int | None
     progress: bool
@@ -42,6 +46,8 @@ def settings_of(sampler: Parameters, recipe: Recipe, y: Any) -> Settings:
     ParameterError
         A parameter is of no use.
     """
+    fixed = _fixed(sampler, recipe)
+    max_ratio = fixed.get("max_ratio", sampler.max_ratio)
     rows, seed = sampler.learning_rows, recipe.seed(sampler.random_state)
     learning_rows = None if rows == "auto" else int(rows)
     callbacks = tuple(sampler.callbacks or ())
@@ -60,6 +66,11 @@ def settings_of(sampler: Parameters, recipe: Recipe, y: Any) -> Settings:
         search=_search(sampler, recipe),
         threshold=_number("cluster_balance_threshold", sampler.cluster_balance_threshold),
         exponent=_number("density_exponent", sampler.density_exponent),
+        count_exponent=_number(
+            "count_exponent", fixed.get("count_exponent", sampler.count_exponent)
+        ),
+        max_ratio=None if max_ratio is None else _number("max_ratio", max_ratio),
+        scale=fixed.get("scale", sampler.scale),
         seed=seed,
         # made here, so that a missing tqdm is told before any stage
         callbacks=(*callbacks, *([ProgressBar()] if sampler.progress else [])),
@@ -83,7 +94,20 @@ def search_in_force(search: Search) -> Any:
     return search.estimator or NearestNeighbors(n_neighbors=search.n_neighbors)
 
 
-def _number(name: str, value: float | str) -> float | str:
+def _fixed(sampler: Parameters, recipe: Recipe) -> Mapping[str, Any]:
+    """What the recipe decides itself; the sampler must have been given nothing else for it."""
+    defaults = signature(type(sampler)).parameters
+    given = [name for name in recipe.fixed if getattr(sampler, name) != defaults[name].default]
+    if given:
+        values = ", ".join(f"{name}={getattr(sampler, name)!r}" for name in given)
+        raise ParameterError(
+            f"compat={recipe.name!r} decides {', '.join(recipe.fixed)} itself, and {values} was "
+            "given: leave it out, or leave out compat."
+        )
+    return recipe.fixed
+
+
+def _number(name: str, value: Any) -> Any:
     # numpy would round shares to float32 to compare them with a threshold of that type,
     # and an int of 400 digits passes scikit-learn's check of real numbers
     try:

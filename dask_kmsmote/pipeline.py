@@ -9,6 +9,7 @@ are computed here. What is large stays in cluster memory: the results hold tasks
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,11 +27,13 @@ from .graph.settings import Search, Settings
 from .graph.survey import take_survey
 from .graph.synthesis import Synthesis, synthesize
 from .kernels.rows.fingerprint import ChunkFingerprints
+from .kernels.rows.metric import Metric
 from .planning.allocate import allocate
 from .planning.choose import Choice, choose
 from .planning.cuts import block_rows
 from .planning.plan import SamplingPlan
 from .planning.strategy import Label
+from .process import levels_to_caller
 from .recipes import Recipe
 
 # both shape results: a large group's cells follow from its blocks, streams from blocks of output
@@ -50,6 +53,8 @@ class Run:
         Makes further tasks of the run; the over-sampler, and how it finds neighbours.
     lengths, dtype, fingerprints
         Of the chunks of X: rows, type of the features, and what they were when they were read.
+    metric
+        What distances are measured in.
     classes, amounts, thresholds
         Labels in order; rows to generate, and the threshold, of those targeted.
     estimator
@@ -64,6 +69,7 @@ class Run:
     lengths: tuple[int, ...]
     dtype: np.dtype[Any]
     fingerprints: tuple[ChunkFingerprints, ...]
+    metric: Metric
     classes: tuple[Label, ...]
     amounts: dict[Label, int]
     thresholds: dict[Label, float]
@@ -99,11 +105,13 @@ def run(tasks: Tasks, chunks: Chunks, settings: Settings) -> Run:
     with stage("gather", callbacks):
         gathering = gather(tasks, census, survey, choice, GROUP_BYTES)
     with stage("density", callbacks):
-        densities = measure_densities(tasks, gathering, settings)
+        densities = measure_densities(tasks, census, gathering, settings)
     plan = _allocate(census, clustering, choice, densities, settings)
-    # before a row is made: a callback that raises stops the run here
-    for message in plan.warnings:
-        emit(callbacks, Warned(message))
+    # before a row is made: a callback that raises stops the run here, and so does a warning that
+    # is an error
+    for warning in plan.advice:
+        emit(callbacks, Warned(warning.message))
+        warnings.warn(warning.category(warning.message), stacklevel=levels_to_caller())
     # no stage around it, as it computes nothing
     synthesis = synthesize(tasks, densities, choice.kept, plan, recipe)
     return Run(
@@ -113,6 +121,7 @@ def run(tasks: Tasks, chunks: Chunks, settings: Settings) -> Run:
         lengths=census.chunks.lengths,
         dtype=census.chunks.dtype,
         fingerprints=census.fingerprints,
+        metric=census.metric,
         classes=census.classes,
         amounts=census.amounts,
         thresholds=choice.thresholds,
@@ -134,7 +143,14 @@ def _allocate(
     return SamplingPlan(
         class_counts=tuple(census.counts.items()),
         amounts=tuple(census.amounts.items()),
-        groups=allocate(measured, census.amounts, settings.recipe.shares, chunks.dtype),
+        groups=allocate(
+            measured,
+            census.amounts,
+            settings.recipe.shares,
+            settings.count_exponent,
+            settings.max_ratio,
+            chunks.dtype,
+        ),
         k_neighbors=settings.search.k,
         seed=settings.seed,
         compat=settings.recipe.name,
@@ -142,5 +158,8 @@ def _allocate(
         block_rows=block_rows(chunks.n_features, OUTPUT_BYTES),
         clustering=clustering.summary,
         row_bytes=np.dtype(chunks.dtype).itemsize * chunks.n_features,
+        scale=settings.scale,
+        count_exponent=settings.count_exponent,
+        max_ratio=settings.max_ratio,
         spread=census.spread,
     )

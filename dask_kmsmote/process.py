@@ -14,10 +14,12 @@ a whole run would not do, as it could stop a run inside of a task.
 from __future__ import annotations
 
 import signal
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from threading import Lock
+from types import FrameType
 from typing import Any
 
 # what batch systems, terminals and users stop a process by
@@ -54,6 +56,21 @@ class ProcessSetting:
 
 # one lock for all settings, as they change the same state
 _STATE = Lock()
+
+
+def levels_to_caller() -> int:
+    """Levels of the stack, from who asks, to the code that called the package: for a warning.
+
+    What a decorator of scikit-learn puts between is passed over, too.
+    """
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and _is_between(frame):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def _is_between(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in {"dask_kmsmote", "sklearn"}
 
 
 @contextmanager

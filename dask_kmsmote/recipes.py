@@ -7,11 +7,11 @@ the package asks which of the two is in force.
 
 Another over-sampler is another instance. One that gives every kept cluster the same:
 
-    def even_weights(kept, dtype):
-        return np.full(len(kept.n_class_rows), 1 / len(kept.n_class_rows))
+    def share_evenly(kept, n):
+        return share_by_logs(np.zeros(len(kept.n_class_rows)), kept, n)
 
     class EvenSMOTE(KMeansSMOTE):
-        _recipe = replace(OWN, shares=replace(OWN.shares, weights=even_weights))
+        _recipe = replace(OWN, shares=replace(OWN.shares, share=share_evenly))
 
 What makes rows (`make_streams`, `interpolation`, `to_whole`) travels to the workers, and so is made
 of functions of a module. A recipe decides, and does no work of its own: the functions that the two
@@ -56,6 +56,8 @@ class Recipe:
     ----------
     name
         As the parameter `compat` and the plan have it.
+    fixed
+        Parameters that a user can't give, as the recipe decides them, by name.
     kinds
         Kinds of dtypes that rows may have: "b", "i", "u", "f".
     seed
@@ -89,6 +91,7 @@ class Recipe:
     """
 
     name: str | None
+    fixed: Mapping[str, Any]
     kinds: str
     seed: Callable[[Any], int]
     make_clusterer: Callable[[int, int], Any]
@@ -146,6 +149,7 @@ def _seed_of_32_bits(random_state: Any) -> int:
 
 OWN = Recipe(
     name=None,
+    fixed={},
     kinds="biuf",
     seed=root_seed,
     make_clusterer=_dask_k_means,
@@ -154,10 +158,13 @@ OWN = Recipe(
     without_self=drop_self,
     may_sample=True,
     matrix_rows=0,
-    clusters=choose.ClusterRules(choose.shares_of_all, choose.is_below_share, choose.has_too_few),
-    shares=allocate.ShareRules(
-        allocate.exponent_of_features, allocate.log_weights, allocate.largest_remainder
+    clusters=choose.ClusterRules(
+        auto_thresholds=choose.shares_of_all,
+        least_rows=choose.two_rows,
+        is_below=choose.is_below_share,
+        has_too_few=choose.has_too_few,
     ),
+    shares=allocate.ShareRules(allocate.exponent_of_features, allocate.share_by_weight),
     make_streams=keyed_streams,
     interpolation=Interpolation(interpolate_nearest, chosen_neighbor),
     to_whole=np.rint,
@@ -166,6 +173,7 @@ OWN = Recipe(
 
 IMBALANCED_LEARN = Recipe(
     name="imbalanced-learn",
+    fixed={"count_exponent": -1.0, "max_ratio": None, "scale": None},
     kinds="iuf",  # it can't take differences of booleans
     seed=_seed_of_32_bits,
     make_clusterer=_mini_batch_k_means,
@@ -175,11 +183,12 @@ IMBALANCED_LEARN = Recipe(
     may_sample=False,
     matrix_rows=_MATRIX_ROWS,
     clusters=choose.ClusterRules(
-        choose.half_shares_to_make, choose.is_below_number, choose.has_too_few_by_product
+        auto_thresholds=choose.half_shares_to_make,
+        least_rows=choose.all_neighbors,
+        is_below=choose.is_below_number,
+        has_too_few=choose.has_too_few_by_product,
     ),
-    shares=allocate.ShareRules(
-        allocate.exponent_of_rows, allocate.linear_weights, allocate.ceilings
-    ),
+    shares=allocate.ShareRules(allocate.exponent_of_rows, allocate.share_by_ceilings),
     make_streams=restarted_streams,
     interpolation=Interpolation(interpolate_in_dtype, chosen_neighbor),
     to_whole=np.trunc,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numbers
-from dataclasses import asdict, fields
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 from dask.base import is_dask_collection
 from imblearn.over_sampling.base import BaseOverSampler
+from numpy.typing import NDArray
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -29,7 +29,7 @@ from .graph.dask.tasks import Tasks
 from .inspection.validate import check_result
 from .order.orders import ORDERS, Order
 from .parameters import search_in_force, settings_of, threshold_in_force
-from .planning.groups import GroupPlan
+from .planning.groups import GROUP_COLUMNS
 from .planning.plan import SamplingPlan
 from .recipes import OWN, RECIPES, Recipe
 
@@ -58,8 +58,9 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     random_state : int, RandomState, Generator or None, default=None
         An int gives the same bytes for any chunking, scheduler and number of workers.
     k_neighbors : int or object, default=2
-        Neighbours that a row may be joined to. An object with `kneighbors` is cloned for each
-        group of rows; its `n_neighbors` includes the row itself.
+        Neighbours that a row may be joined to; in a cluster of fewer rows of the class, all
+        others. An object with `kneighbors` is cloned for each group of rows; its `n_neighbors`
+        includes the row itself.
     n_jobs : int or None, default=None
         Threads for data in memory; None means all cores. Dask collections are computed by the
         active scheduler with the workers that it has.
@@ -71,11 +72,23 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     cluster_balance_threshold : "auto" or float, default="auto"
         Least share of the class in a kept cluster. "auto" is its share of all rows.
     density_exponent : "auto", "n_features" or float, default="auto"
-        Exponent e in ``sparsity = mean_distance ** e / n_class_rows``. "auto" is
+        Exponent e in ``weight = mean_distance ** e * n_class_rows ** g`` of a cluster. "auto" is
         ``log(n_features, 1.6) ** 1.8 * 0.16``; "n_features" is their number, as in [1]_.
+    count_exponent : float, default=1
+        Exponent g of the cluster's rows of the class. With 1, what a row gets follows from how
+        sparse its cluster is; with -1, as in [1]_, also from how few rows that has.
+    max_ratio : float or None, default=2.0
+        Most new rows per row of the class in a cluster, over the average of the class in its kept
+        clusters; at least 1. What is cut goes to the others by weight. None: no bound.
+    scale : "standard" or None, default="standard"
+        What distances are measured in: each feature's standard deviation over sampled rows
+        (`scale_`), or None for the units of X. It changes no value of the result. A clusterer
+        and a search that are given see the rows so divided (but a frozen clusterer, which has
+        learned elsewhere, sees X), and centres to start from are given in the units of X.
     compat : None or "imbalanced-learn", default=None
         With "imbalanced-learn" the result is that of its KMeansSMOTE, row for row, for an int
-        `random_state`; the defaults of clusterer, threshold and exponent are its own.
+        `random_state`; the defaults of clusterer, threshold and exponent are its own, and
+        `count_exponent`, `max_ratio` and `scale` can't be given, as it has none.
     learning_rows : "auto" or int, default="auto"
         Most rows that the clusterer learns from, sampled by their position in X and brought
         together in one task. "auto": all for dask-ml's KMeans, 1,000,000 for any other.
@@ -100,11 +113,13 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     sampling_strategy_ : dict
         Rows to generate of each targeted class, in label order.
     kmeans_estimator_ : estimator
-        The fitted clusterer.
+        The fitted clusterer; it has learned, and predicts, rows of ``X / scale_``.
     nn_k_ : estimator
         The neighbours search, unfitted; its `n_neighbors` includes the row itself.
     cluster_balance_threshold_ : float or dict
         The threshold in force; by class where "auto" gave several; NaN where it had nothing to do.
+    scale_ : ndarray of shape (n_features_in_,)
+        What each feature is divided by where distances are measured; 1 with ``scale=None``.
     plan_ : SamplingPlan
         Who gets how many rows, and why.
     report_ : pandas.DataFrame
@@ -169,6 +184,9 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         ],
         "cluster_balance_threshold": [StrOptions({"auto"}), _FINITE],
         "density_exponent": [StrOptions({"auto", "n_features"}), _FINITE],
+        "count_exponent": [_FINITE],
+        "max_ratio": [Interval(numbers.Real, 1, None, closed="left"), None],
+        "scale": [StrOptions({"standard"}), None],
         "compat": [StrOptions({"imbalanced-learn"}), None],
         "learning_rows": [
             StrOptions({"auto"}),
@@ -190,6 +208,9 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         kmeans_estimator: Any = None,
         cluster_balance_threshold: Any = "auto",
         density_exponent: Any = "auto",
+        count_exponent: float = 1,
+        max_ratio: float | None = 2.0,
+        scale: str | None = "standard",
         compat: str | None = None,
         learning_rows: Any = "auto",
         exact_rows: int | None = _EXACT_ROWS,
@@ -204,6 +225,9 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         self.kmeans_estimator = kmeans_estimator
         self.cluster_balance_threshold = cluster_balance_threshold
         self.density_exponent = density_exponent
+        self.count_exponent = count_exponent
+        self.max_ratio = max_ratio
+        self.scale = scale
         self.compat = compat
         self.learning_rows = learning_rows
         self.exact_rows = exact_rows
@@ -214,9 +238,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     @property
     def report_(self) -> pd.DataFrame:
         """The plan as a table, a row per class and cluster."""
-        # named apart, as a plan may have no groups
-        columns = [field.name for field in fields(GroupPlan)]
-        return pd.DataFrame([asdict(group) for group in self.plan_.groups], columns=columns)
+        groups = [group.to_dict() for group in self.plan_.groups]
+        return pd.DataFrame(groups, columns=list(GROUP_COLUMNS))
 
     @property
     def _fitted(self) -> Arrangement:
@@ -237,6 +260,11 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     def lengths_(self) -> tuple[int, ...]:
         """Rows of each chunk of X."""
         return self._fitted.run.lengths
+
+    @property
+    def scale_(self) -> NDArray[np.float64]:
+        """What each feature is divided by where distances are measured."""
+        return self._fitted.run.metric.scales_of(self.plan_.n_features)
 
     @property
     def recipe_(self) -> Recipe:

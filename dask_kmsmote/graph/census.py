@@ -15,15 +15,10 @@ from dask.delayed import Delayed
 
 from ..errors import InputError
 from ..kernels.rows.blocks import Floats, Ints, stack
-from ..kernels.rows.census import (
-    Summary,
-    measure_deviations,
-    merge_summaries,
-    sampled,
-    summarize,
-)
+from ..kernels.rows.census import Summary, merge_summaries, sampled, summarize
 from ..kernels.rows.fingerprint import ChunkFingerprints
 from ..kernels.rows.labels import LabelCounts
+from ..kernels.rows.metric import SPREAD_ROWS, Metric, measure_deviations, standard
 from ..kernels.seeding import CENSUS_SAMPLE, sample_rows
 from ..planning import checks
 from ..planning.cuts import block_rows
@@ -31,7 +26,7 @@ from ..planning.groups import FeatureSpread
 from ..planning.strategy import Label, resolve_strategy
 from .chunks import Chunks, by_chunk
 from .clustering.clusterer import rows_to_sample
-from .dask.tasks import Tasks, compute, persist
+from .dask.tasks import Tasks, compute, persist, same
 from .settings import Settings
 
 
@@ -49,10 +44,12 @@ class Census:
         Rows of each class, and rows to generate of each targeted one, in label order.
     by_chunk
         Labels of each chunk.
-    sample
-        A task, kept in cluster memory: rows to learn clusters from, in their order.
+    sample, n_sampled
+        A task, kept in cluster memory: some rows, in their order; and how many.
+    metric
+        What distances are measured in.
     spread
-        How far the scales of the features lie apart.
+        How far the scales of the features lie apart, where they are measured in the units of X.
     """
 
     chunks: Chunks
@@ -61,12 +58,21 @@ class Census:
     amounts: dict[Label, int]
     by_chunk: tuple[LabelCounts, ...]
     sample: Delayed
+    n_sampled: int
+    metric: Metric
     spread: FeatureSpread | None
 
     @property
     def n_rows(self) -> int:
         """Rows of X."""
         return sum(self.chunks.lengths)
+
+    def shared_metric(self, tasks: Tasks) -> Delayed:
+        """The metric as a task of its own.
+
+        As an argument it would be in every task, and it is as wide as a row.
+        """
+        return tasks("census-metric", same, self.metric)
 
     @property
     def classes(self) -> tuple[Label, ...]:
@@ -101,7 +107,9 @@ def take_census(tasks: Tasks, chunks: Chunks, settings: Settings, block_bytes: i
     # the rows to sample are chosen by position, which needs the lengths of all chunks
     chunks = chunks.counted(tasks)
     n = sum(chunks.lengths)
-    n_sampled = rows_to_sample(settings.clusterer, n, chunks.n_features)
+    # enough for the spreads, too, where clusters are learned from few rows or elsewhere
+    n_learning = rows_to_sample(settings.clusterer, n, chunks.n_features)
+    n_sampled = min(n, max(n_learning, SPREAD_ROWS))
     sample = sample_rows(n, n_sampled, settings.seed, CENSUS_SAMPLE)
     rows = chunks.rows()
     partitions = chunks.partitions or [None] * len(rows)
@@ -112,9 +120,7 @@ def take_census(tasks: Tasks, chunks: Chunks, settings: Settings, block_bytes: i
     summary = tasks.tree("census-merge", merge_summaries, notes)
     # together, so that each chunk is loaded once for both
     summary, kept = persist(summary, _sampled(tasks, chunks, rows, sample))
-    found, deviations = compute(
-        summary, tasks("census-spread", measure_deviations, kept if len(sample) else None)
-    )
+    found, deviations = compute(summary, tasks("census-spread", measure_deviations, kept))
     counts = _judge(found, chunks)
     amounts = resolve_strategy(settings.strategy, counts, settings.target)
     _require_room(counts, amounts, settings, block_rows(chunks.n_features, block_bytes))
@@ -125,12 +131,14 @@ def take_census(tasks: Tasks, chunks: Chunks, settings: Settings, block_bytes: i
         amounts=amounts,
         by_chunk=found.labels,
         sample=kept,
-        spread=_spread(deviations, chunks.feature_names),
+        n_sampled=len(sample),
+        metric=standard(deviations) if settings.scale == "standard" else Metric(),
+        spread=None if settings.scale else _spread(deviations, chunks.feature_names),
     )
 
 
 def _sampled(tasks: Tasks, chunks: Chunks, rows: list[Delayed], sample: Ints) -> Delayed:
-    # a frozen clusterer learns from no rows: none of the first chunk are a block, too
+    # of no rows, which are refused, none of the first chunk are a block, too
     wanted = list(by_chunk(chunks.lengths, sample)) or [(0, sample)]
     parts = [
         tasks("census-sample", sampled, rows[chunk], chunks.n_features, inside)
@@ -168,9 +176,8 @@ def _require_room(
     clusterer = settings.clusterer
     # a frozen clusterer has learned elsewhere
     learning_rows = None if clusterer.kind == "frozen" else clusterer.learning_rows
-    checks.check_sizes(
-        counts, amounts, clusterer.n_clusters, learning_rows, settings.search.n_neighbors
-    )
+    least_rows = settings.recipe.clusters.least_rows(settings.search.n_neighbors)
+    checks.check_sizes(counts, amounts, clusterer.n_clusters, learning_rows, least_rows)
     checks.check_blocks(sum(amounts.values()), output_rows)
 
 

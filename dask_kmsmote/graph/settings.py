@@ -6,9 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from sklearn.base import clone
+
 from ..events import Callback
+from ..kernels.rows.metric import Metric
 from ..planning.strategy import Strategy
 from ..recipes import Recipe
+
+_STARTS = "init", "means_init"  # of KMeans and mixtures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +37,17 @@ class Clusterer:
     kind: str
     n_clusters: int
     learning_rows: int | None
+
+    def measured_in(self, metric: Metric) -> Any:
+        """The estimator to fit in a metric: centres to start from come in the units of X."""
+        starts: dict[str, Any] = {name: getattr(self.estimator, name, None) for name in _STARTS}
+        given = {
+            name: np.asarray(start, dtype=np.float64) / metric.scales
+            for name, start in starts.items()
+            # of another shape they are refused by whoever starts from them
+            if metric.scales is not None and np.shape(start)[1:] == metric.scales.shape
+        }
+        return clone(self.estimator).set_params(**given) if given else self.estimator
 
     def is_bounded(self, n: int) -> bool:
         """Whether it learns from fewer than n rows."""
@@ -57,8 +74,12 @@ class Search:
 
     @property
     def n_neighbors(self) -> int:
-        """Least rows of a kept group: a row and its neighbours."""
+        """A row and its neighbours."""
         return self.k + 1
+
+    def k_of(self, n_rows: int) -> int:
+        """Neighbours of each row of a group of two or more: all others, where they are fewer."""
+        return min(self.k, n_rows - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +96,10 @@ class Settings:
         How clusters and neighbours are found.
     threshold, exponent
         Numbers, or "auto"; the exponent also "n_features".
+    count_exponent, max_ratio
+        Of the rows of a group in its weight, and the bound on new rows per row; None: none.
+    scale
+        "standard", or None for the units of X.
     seed
         Root seed.
     callbacks
@@ -88,5 +113,8 @@ class Settings:
     search: Search
     threshold: float | str
     exponent: float | str
+    count_exponent: float
+    max_ratio: float | None
+    scale: str | None
     seed: int
     callbacks: Sequence[Callback] = ()

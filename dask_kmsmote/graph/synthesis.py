@@ -71,7 +71,7 @@ def synthesize(
     blocks: list[SyntheticBlock] = []
     for number, dense in zip(kept, densities.groups, strict=True):
         # all that a stream must know of the group: the neighbours are not here
-        n_pairs = dense.group.n_rows * plan.k_neighbors
+        n_pairs = dense.group.n_rows * min(plan.k_neighbors, dense.group.n_rows - 1)
         streams = recipe.make_streams(plan.seed, dense.group.key, sizes[number], n_pairs)
         if [stream.n_rows for stream in streams] != sizes[number]:
             raise ParameterError(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..order.orders import Order
 from ..planning.plan import SamplingPlan
 from ..recipes import Recipe
@@ -23,6 +26,10 @@ class FittedSampler(Protocol):
     @property
     def recipe_(self) -> Recipe:
         """What the over-sampler decided."""
+
+    @property
+    def scale_(self) -> NDArray[np.float64]:
+        """What each feature is divided by where distances are measured."""
 
     @property
     def provenance_(self) -> Any:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..graph.clustering.learn import labeler_of, labels_learned
 from ..kernels.rows.blocks import Ints, Rows
+from ..kernels.rows.metric import Metric
 from ..kernels.seeding import root_seed
 from ..planning.cuts import offsets
 from ..planning.plan import Region, SamplingPlan, groups_at, synthetic_regions
@@ -251,7 +252,9 @@ def _family(
         sampler.kmeans_estimator_, sampler.recipe_.keeps_fit_labels, plan.n_rows
     )
     if clusters is None:
-        clusters = labels_by(labeler_of(sampler.kmeans_estimator_), rows[n : 3 * n])
+        metric = Metric(sampler.scale_ if plan.scale else None)
+        labeler = labeler_of(sampler.kmeans_estimator_, metric)
+        clusters = labels_by(labeler, rows[n : 3 * n])
     else:
         clusters = clusters[base_and_neighbor]
     planned = np.array([group.cluster_id for group in plan.groups])[groups_at(plan, made)]

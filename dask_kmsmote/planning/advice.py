@@ -1,46 +1,175 @@
-"""What a plan warns of before rows are made, each with a hint."""
+"""What a plan warns of before rows are made, each with what mends it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+from ..errors import (
+    ConcentrationWarning,
+    FewNeighborsWarning,
+    LowRecallWarning,
+    PlanWarning,
+    UnscaledWarning,
+)
 from .groups import FeatureSpread, GroupPlan
+from .strategy import Label
 
-_LARGE_WEIGHT = 0.9
-_LARGE_RATIO = 1000.0  # of standard deviations: the narrow feature is a millionth of a square
-
-
-def warnings_of(groups: Sequence[GroupPlan], spread: FeatureSpread | None) -> tuple[str, ...]:
-    """Sentences on clusters that take nearly all, and on features of unlike scales."""
-    labels = dict.fromkeys(group.class_label for group in groups)
-    by_class = [[group for group in groups if group.class_label == label] for label in labels]
-    found = [warning for mine in by_class for warning in _concentration(mine)]
-    return tuple(found + _unlike_scales(spread))
+RECALL = 0.95  # of an approximate search, wanted of the k nearest
+_MOST_RATIO = 50.0  # new rows per row of a cluster, over the average of the class
+_FEWEST_ORIGINALS = 30  # behind half of the new rows of a class
+_MOST_SPREAD = 10.0  # of standard deviations: the narrow feature is a hundredth of a square
+_NAMED = 5  # clusters
 
 
-def _concentration(groups: Sequence[GroupPlan]) -> list[str]:
-    top = max(groups, key=lambda group: group.weight)
-    if len(groups) == 1 or top.weight <= _LARGE_WEIGHT:
+class Advice(NamedTuple):
+    """One thing to look at.
+
+    Attributes
+    ----------
+    category
+        Class of the warning.
+    message
+        A sentence on what there is, and what mends it.
+    """
+
+    category: type[PlanWarning]
+    message: str
+
+
+def advise(
+    groups: Sequence[GroupPlan],
+    counts: Mapping[Label, int],
+    k: int,
+    max_ratio: float | None,
+    spread: FeatureSpread | None,
+) -> tuple[Advice, ...]:
+    """Advice on a plan.
+
+    Parameters
+    ----------
+    groups, counts
+        What is made of each class in each cluster, and rows of each class.
+    k, max_ratio
+        Neighbours asked for, and the bound in force.
+    spread
+        How far the scales of the features lie apart, if that matters.
+    """
+    found = _unscaled(spread)
+    for label in dict.fromkeys(group.class_label for group in groups):
+        kept = [group for group in groups if group.class_label == label and group.kept]
+        found += _above_average(kept)
+        found += _few_originals(kept, counts[label], max_ratio)
+        found += _few_neighbors(kept, k)
+        found += _low_recall(kept)
+    return tuple(found)
+
+
+def average_ratio(kept: Sequence[GroupPlan]) -> float:
+    """New rows per row of the class in its kept clusters."""
+    return sum(g.n_synthetic for g in kept) / max(1, sum(g.n_class_rows for g in kept))
+
+
+def originals_behind_half(kept: Sequence[GroupPlan]) -> float:
+    """Least originals that half of the new rows are made from, as base rows.
+
+    Rows of a cluster are drawn alike. Of 90 new rows from 3 originals and 10 from 100, the first 50
+    are behind 3 * 50 / 90 originals, or 1.7.
+    """
+    left, originals = sum(group.n_synthetic for group in kept) / 2, 0.0
+    for group in sorted(kept, key=lambda group: -group.new_rows_per_row):
+        if left <= 0 or not group.n_synthetic:
+            break
+        originals += min(left, group.n_synthetic) / group.new_rows_per_row
+        left -= group.n_synthetic
+    return originals
+
+
+def _above_average(kept: Sequence[GroupPlan]) -> list[Advice]:
+    average = average_ratio(kept)
+    above = [group for group in kept if group.new_rows_per_row > _MOST_RATIO * average]
+    if not above:
         return []
-    n_kept = sum(group.kept for group in groups)
-    hint = (
-        "a lower cluster_balance_threshold or k_neighbors keeps more clusters"
-        if n_kept == 1
-        else f"a density_exponent nearer to 0 (now {top.exponent:.4g}) shares them more evenly"
+    top = max(above, key=lambda group: group.new_rows_per_row)
+    message = (
+        f"Cluster {top.cluster_id} gets {top.n_synthetic:,} new rows for its {top.n_class_rows:,} "
+        f"rows of class {top.class_label!r}: {top.new_rows_per_row:,.4g} for each, "
+        f"{top.new_rows_per_row / average:,.4g} times the average of the class"
+        f"{_and_more(len(above) - 1)}. max_ratio=2.0 bounds them (not with compat)."
     )
-    warning = (
-        f"Cluster {top.cluster_id} gets {top.weight:.1%} of the new rows of class "
-        f"{top.class_label!r} ({n_kept} of {len(groups)} clusters are kept): {hint}."
-    )
-    return [warning]
+    return [Advice(ConcentrationWarning, message)]
 
 
-def _unlike_scales(spread: FeatureSpread | None) -> list[str]:
-    if spread is None or spread.widest_spread <= _LARGE_RATIO * spread.narrowest_spread:
+def _few_originals(kept: Sequence[GroupPlan], n_rows: int, max_ratio: float | None) -> list[Advice]:
+    n, behind = sum(group.n_synthetic for group in kept), originals_behind_half(kept)
+    if not n or behind >= _FEWEST_ORIGINALS:
         return []
-    warning = (
+    message = (
+        f"Half of the {n:,} new rows of class {kept[0].class_label!r} come from "
+        f"{math.ceil(behind)} of its {n_rows:,} rows: "
+        f"{_more_originals(sum(group.n_class_rows for group in kept), n_rows, max_ratio)}."
+    )
+    return [Advice(ConcentrationWarning, message)]
+
+
+def _more_originals(n_kept: int, n_rows: int, max_ratio: float | None) -> str:
+    enough = 2 * _FEWEST_ORIGINALS
+    if n_rows < enough:
+        return (
+            "a class so small needs more rows of its own; ask for fewer new ones "
+            "(sampling_strategy), and judge them on a test set"
+        )
+    if n_kept < enough:
+        return (
+            f"its kept clusters hold {n_kept:,} of them; cluster_balance_threshold=0.0 or fewer "
+            "clusters (kmeans_estimator) keep more"
+        )
+    if max_ratio is None:
+        return "max_ratio=2.0 bounds how often a row is used (not with compat)"
+    return "max_ratio=1.0 uses all rows of its kept clusters alike"
+
+
+def _few_neighbors(kept: Sequence[GroupPlan], k: int) -> list[Advice]:
+    few = [group for group in kept if group.n_class_rows <= k]
+    if not few:
+        return []
+    named = ", ".join(f"{g.cluster_id} ({g.n_class_rows} rows)" for g in few[:_NAMED])
+    least = min(group.n_class_rows for group in few)
+    message = (
+        f"Class {few[0].class_label!r} has {k} rows or fewer in {len(few)} of its {len(kept)} kept "
+        f"clusters: {named}{', ...' if len(few) > _NAMED else ''}. There each row is joined to all "
+        f"others, not to k_neighbors={k}; k_neighbors={least - 1} or fewer clusters "
+        "(kmeans_estimator) treat all alike."
+    )
+    return [Advice(FewNeighborsWarning, message)]
+
+
+def _low_recall(kept: Sequence[GroupPlan]) -> list[Advice]:
+    return [
+        Advice(
+            LowRecallWarning,
+            f"The approximate search found {group.neighbor_recall:.1%} of the nearest rows of "
+            f"class {group.class_label!r} in cluster {group.cluster_id}, which has "
+            f"{group.n_class_rows} rows. For all of them pass exact_rows=None (all pairs), more "
+            "clusters, or a search of your own as k_neighbors.",
+        )
+        for group in kept
+        if group.neighbor_recall < RECALL
+    ]
+
+
+def _unscaled(spread: FeatureSpread | None) -> list[Advice]:
+    if spread is None or spread.widest_spread <= _MOST_SPREAD * spread.narrowest_spread:
+        return []
+    message = (
         f"The standard deviation of feature {spread.widest} is {spread.widest_spread:.3g}, that of "
         f"{spread.narrowest} {spread.narrowest_spread:.3g}: distances follow the widest alone. "
-        "Scale the features first, e.g. with StandardScaler of dask_ml.preprocessing."
+        'scale="standard" measures each in its own (with compat, scale the features first, e.g. '
+        "with StandardScaler of dask_ml.preprocessing)."
     )
-    return [warning]
+    return [Advice(UnscaledWarning, message)]
+
+
+def _and_more(n: int) -> str:
+    return f" (and {n} clusters more)" if n > 1 else " (and 1 cluster more)" if n else ""

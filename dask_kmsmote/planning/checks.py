@@ -100,11 +100,12 @@ def check_sizes(
     amounts: Mapping[Label, int],
     n_clusters: int,
     learning_rows: int | None,
-    n_neighbors: int,
+    least_rows: int,
 ) -> None:
-    """There are rows enough for the clusters and, in each class to generate, for the neighbours.
+    """There are rows enough for the clusters, and in each class to generate.
 
-    `learning_rows` are the most that clusters are learned from; None where that has no bound.
+    `learning_rows` are the most that clusters are learned from; None where that has no bound. A
+    class needs `least_rows`: two, or k + 1 where a recipe wants all k neighbours.
     """
     n = sum(counts.values())
     if n_clusters > n:
@@ -117,18 +118,32 @@ def check_sizes(
             f"n_clusters={n_clusters} can't be learned from learning_rows={learning_rows}: pass "
             f"learning_rows={n_clusters} or more, or fewer clusters."
         )
-    for label, amount in amounts.items():
-        if amount > 0 and counts[label] < n_neighbors:
-            raise TooFewRowsError(
-                f"Class {label!r} has {counts[label]} rows; {n_neighbors} are needed for "
-                f"k_neighbors={n_neighbors - 1}. "
-                + (
-                    f"Pass k_neighbors={counts[label] - 1} or fewer, or leave the class out of "
-                    "sampling_strategy."
-                    if counts[label] > 1
-                    else "Leave the class out of sampling_strategy, or add rows of it."
-                )
-            )
+    few = [label for label, n in amounts.items() if n > 0 and counts[label] < least_rows]
+    if few:
+        raise TooFewRowsError(_too_few(few, counts, amounts, least_rows))
+
+
+def _too_few(
+    few: Sequence[Label], counts: Mapping[Label, int], amounts: Mapping[Label, int], least_rows: int
+) -> str:
+    listed = ", ".join(f"{label!r} has {counts[label]}" for label in few[:_SHOWN])
+    more = f" and {len(few) - _SHOWN} classes more" if len(few) > _SHOWN else ""
+    needed = f"; {least_rows} are needed for k_neighbors={least_rows - 1}"
+    head = f"Too few rows to join to one another: class {listed}{more}"
+    head += f"{needed}." if least_rows > 2 else "; 2 are needed."
+    hints = []
+    least = min(counts[label] for label in few)
+    if least > 1:
+        hints.append(f"pass k_neighbors={least - 1} or fewer")
+    # final counts, as `sampling_strategy` takes them
+    rest = {x: counts[x] + n for x, n in amounts.items() if n > 0 and x not in few}
+    if rest:
+        shown = dict(list(rest.items())[:_SHOWN])
+        dots = f" and {len(rest) - _SHOWN} classes more" if len(rest) > _SHOWN else ""
+        hints.append(f"leave out what is too small: sampling_strategy={shown!r}{dots}")
+    hints.append("add rows, or drop those of the class" if not rest else "add rows")
+    text = "; or ".join(hints)
+    return f"{head} {text[0].upper()}{text[1:]}."
 
 
 def check_blocks(n_synthetic: int, block_rows: int) -> None:

@@ -1,8 +1,9 @@
 """Choose: which clusters are kept for a class, and why the others are not.
 
 A cluster is kept for a class if the class has a large enough share of its rows (the threshold) and
-rows enough for its neighbours (k + 1). What "large enough" and "enough" mean exactly is a recipe's
-(`ClusterRules`); the order of the questions, and the words for the answers, are the same for all.
+rows enough: two, or k + 1 where a recipe wants all k neighbours. What "large enough" and "enough"
+mean exactly is a recipe's (`ClusterRules`); the order of the questions, and the words for the
+answers, are the same for all.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from .strategy import Label
 _Counts = Mapping[Label, int]
 
 _EMPTY, _BELOW, _FEW = "empty", "below threshold", "too few rows"
+FEWER_NEIGHBORS = "fewer neighbours"  # of a kept cluster
 
 
 class Standing(NamedTuple):
@@ -54,13 +56,16 @@ class ClusterRules:
     ----------
     auto_thresholds
         The threshold of each class to generate, from rows by class and rows to make.
+    least_rows
+        Least rows of a class in a kept cluster, from a row and its neighbours: k + 1.
     is_below
         Whether a cluster is below a threshold, and whether that was "auto".
     has_too_few
-        Whether a cluster has too few rows of the class for so many neighbours.
+        Whether a cluster has fewer rows of the class than that.
     """
 
     auto_thresholds: Callable[[_Counts, _Counts], dict[Label, float]]
+    least_rows: Callable[[int], int]
     is_below: Callable[[Standing, float, bool], bool]
     has_too_few: Callable[[Standing, int], bool]
 
@@ -103,7 +108,7 @@ def choose(
     counts, amounts
         Rows of each class, and rows to make, both in label order.
     n_neighbors
-        Least rows of the class in a kept cluster: k + 1.
+        A row and its neighbours: k + 1.
     threshold
         Least share of the class in a kept cluster, or "auto".
     rules
@@ -131,7 +136,7 @@ def choose(
     for column, label in enumerate(counts):
         if label in thresholds:
             judged = _judge(table, column, label, n_neighbors, thresholds[label], automatic, rules)
-            _require_kept(judged, n_neighbors)
+            _require_kept(judged, rules.least_rows(n_neighbors))
             groups += judged
     return Choice(tuple(groups), thresholds)
 
@@ -146,6 +151,7 @@ def _judge(
     rules: ClusterRules,
 ) -> list[GroupPlan]:
     total, class_total = int(table.sum()), int(table[:, column].sum())
+    least = rules.least_rows(n_neighbors)
     groups = []
     for cluster_id, row in enumerate(table):
         standing = Standing(
@@ -160,8 +166,11 @@ def _judge(
             reason = _EMPTY
         elif rules.is_below(standing, threshold, automatic):
             reason = _BELOW
-        elif rules.has_too_few(standing, n_neighbors):
+        elif rules.has_too_few(standing, least):
             reason = _FEW
+        kept = not reason
+        if kept and standing.n_class_rows < n_neighbors:
+            reason = FEWER_NEIGHBORS
         groups.append(
             GroupPlan(
                 class_label=label,
@@ -170,7 +179,7 @@ def _judge(
                 n_class_rows=standing.n_class_rows,
                 class_share=standing.share,
                 threshold=threshold,
-                kept=not reason,
+                kept=kept,
                 reason=reason,
             )
         )
@@ -212,20 +221,30 @@ def is_below_number(
     return standing.share < threshold
 
 
-def has_too_few(standing: Standing, n_neighbors: int) -> bool:
+def two_rows(n_neighbors: int) -> int:  # noqa: ARG001 - a rule's
+    """A row and one neighbour: fewer than k + 1 rows are joined among themselves."""
+    return 2
+
+
+def all_neighbors(n_neighbors: int) -> int:
+    """A row and all k neighbours."""
+    return n_neighbors
+
+
+def has_too_few(standing: Standing, least: int) -> bool:
     """Whether the class has fewer rows than that in the cluster."""
-    return standing.n_class_rows < n_neighbors
+    return standing.n_class_rows < least
 
 
-def has_too_few_by_product(standing: Standing, n_neighbors: int) -> bool:
+def has_too_few_by_product(standing: Standing, least: int) -> bool:
     """imbalanced-learn's product of floats, which loses some clusters: (3 / 47) * 47 < 3."""
-    return standing.share * standing.n_rows < n_neighbors
+    return standing.share * standing.n_rows < least
 
 
-def _require_kept(groups: list[GroupPlan], n_neighbors: int) -> None:
+def _require_kept(groups: list[GroupPlan], least: int) -> None:
     if any(group.kept for group in groups):
         return
-    large_enough = [group for group in groups if group.n_class_rows >= n_neighbors]
+    large_enough = [group for group in groups if group.n_class_rows >= least]
     if large_enough:
         best = max(large_enough, key=lambda group: group.class_share)
         head = "The best share there is"
@@ -237,20 +256,24 @@ def _require_kept(groups: list[GroupPlan], n_neighbors: int) -> None:
     raise NoClusterError(
         f"No clusters found with sufficient samples of class {best.class_label!r}: a cluster is "
         f"kept if at least {best.threshold:.6g} of its rows (cluster_balance_threshold) and at "
-        f"least {n_neighbors} rows (k_neighbors + 1) are of the class. {head}: "
+        f"least {least} rows {_of_what(least)} are of the class. {head}: "
         f"{best.class_share:.6g}, in cluster {best.cluster_id} with {best.n_rows} rows, "
-        f"{best.n_class_rows} of them of the class. {_hint(best, n_neighbors)}"
+        f"{best.n_class_rows} of them of the class. {_hint(best, least)}"
     )
 
 
-def _hint(best: GroupPlan, n_neighbors: int) -> str:
+def _of_what(least: int) -> str:
+    return "(k_neighbors + 1)" if least > 2 else "(one and a neighbour)"
+
+
+def _hint(best: GroupPlan, least: int) -> str:
     hints = []
     if best.class_share < best.threshold:
         # rounded down: a threshold above the share, by the last digit, would not keep it
         hints.append(f"cluster_balance_threshold={math.floor(best.class_share * 1e6) / 1e6:g}")
-    if best.reason == _FEW or best.n_class_rows < n_neighbors:
+    if best.reason == _FEW or best.n_class_rows < least:
         # one less even at k + 1 rows: imbalanced-learn's float product loses some such clusters
-        k = min(best.n_class_rows, n_neighbors - 1) - 1
+        k = min(best.n_class_rows, least - 1) - 1
         if k < 1:
             return "Fewer clusters (kmeans_estimator) would bring its rows together."
         hints.append(f"k_neighbors={k}")

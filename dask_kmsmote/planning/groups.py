@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from .strategy import Label
 
@@ -26,7 +27,7 @@ class ClusteringSummary:
     n_iter
         Passes over the rows; 0 where the clusterer does not say.
     center_shifts
-        Squared distance that the centres moved in each pass together, in squared units of X.
+        Squared distance that the centres moved in each pass together, in the metric.
     converged
         Whether the last shift was within the tolerance; None where the clusterer does not say.
     """
@@ -53,12 +54,15 @@ class GroupPlan:
     threshold
         Least share in a kept cluster.
     kept, reason
-        Whether rows are made here; if not, "below threshold", "too few rows" or "empty".
+        Whether rows are made here; if not, "below threshold", "too few rows" or "empty". Of a kept
+        group of k rows of the class or fewer, "fewer neighbours": each is joined to all others.
     mean_distance, mean_distance_se
-        Mean Euclidean distance of all pairs of the group's rows, in units of X, and its standard
-        error (0 where all pairs were measured); NaN where not kept.
+        Mean Euclidean distance of all pairs of the group's rows, and its standard error (0 where
+        all pairs were measured); NaN where not kept. In the metric: standard deviations of the
+        features, or units of X where they are not scaled.
     exponent, weight
-        Exponent of the mean distance in the sparsity, and share of the class's new rows.
+        Exponent of the mean distance in the weight, and share of the class's new rows before any
+        is cut by the bound.
     n_synthetic
         Rows to make.
     neighbor_recall
@@ -82,6 +86,15 @@ class GroupPlan:
     n_synthetic: int = 0
     neighbor_recall: float = math.nan
 
+    @property
+    def new_rows_per_row(self) -> float:
+        """Rows to make for each row of the class that is here; 0 where none are made."""
+        return self.n_synthetic / self.n_class_rows if self.n_synthetic else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it by name."""
+        return asdict(self) | {"new_rows_per_row": self.new_rows_per_row}
+
     def __eq__(self, other: object) -> bool:
         # since Python 3.13 a dataclass compares field by field, and NaN is not NaN
         return self._key() == other._key() if isinstance(other, GroupPlan) else NotImplemented
@@ -96,6 +109,10 @@ class GroupPlan:
 
 def _is_nan(value: object) -> bool:
     return isinstance(value, float) and math.isnan(value)
+
+
+# of a table of groups, which may have none
+GROUP_COLUMNS = (*(field.name for field in fields(GroupPlan)), "new_rows_per_row")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import advice
+from .advice import Advice, advise
 from .cuts import cut
 from .display import Display, as_html, as_text, class_tables
 from .groups import ClusteringSummary, FeatureSpread, GroupPlan
 from .strategy import Label
 
-_PLAN_VERSION = 3
+_PLAN_VERSION = 4
 
 
 class BlockPlan(NamedTuple):
@@ -65,9 +65,15 @@ class SamplingPlan:
         How the clusters were learned.
     row_bytes
         Bytes of the features of one row, dense.
+    scale
+        "standard", where distances are in standard deviations of the features; None, where they
+        are in units of X.
+    count_exponent, max_ratio
+        Of the rows of a group in its weight, and the bound on new rows per row, over the average
+        of the class; None: none.
     spread
-        How far the scales of the features lie apart; None where fewer than two features vary in
-        the sample of rows.
+        How far the scales of the features lie apart; None where distances are in standard
+        deviations, and where fewer than two features vary in the sample of rows.
     """
 
     class_counts: tuple[tuple[Label, int], ...]
@@ -80,6 +86,9 @@ class SamplingPlan:
     block_rows: int
     clustering: ClusteringSummary
     row_bytes: int
+    scale: str | None = None
+    count_exponent: float = -1.0
+    max_ratio: float | None = None
     spread: FeatureSpread | None = None
     version: int = _PLAN_VERSION
 
@@ -106,7 +115,9 @@ class SamplingPlan:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, dicts, numbers and strings; NaN becomes None."""
-        plain: dict[str, Any] = _as_plain(asdict(self))
+        groups = [group.to_dict() for group in self.groups]
+        own = asdict(self) | {"groups": groups, "warnings": list(self.warnings)}
+        plain: dict[str, Any] = _as_plain(own)
         return plain
 
     def to_json(self, *, indent: int | None = None) -> str:
@@ -114,9 +125,15 @@ class SamplingPlan:
         return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
 
     @property
+    def advice(self) -> tuple[Advice, ...]:
+        """What to look at before rows are made, and of which kind it is."""
+        counts = dict(self.class_counts)
+        return advise(self.groups, counts, self.k_neighbors, self.max_ratio, self.spread)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What to look at before rows are made, and what would mend it."""
-        return advice.warnings_of(self.groups, self.spread)
+        return tuple(found.message for found in self.advice)
 
     def _display(self) -> Display:
         title = (

@@ -22,13 +22,16 @@ from ...kernels.clusters.learning import (
     Spread,
     find_start,
     fit_clusterer,
+    in_metric,
     labels_between,
     measure_spread,
     refine_best,
     start_size,
 )
 from ...kernels.rows.blocks import Floats, take
+from ...kernels.rows.metric import Metric
 from ...kernels.seeding import (
+    LEARNING_SAMPLE,
     SMALL_START_SAMPLE,
     START,
     START_SAMPLE,
@@ -87,7 +90,9 @@ def _learn_at_once(tasks: Tasks, census: Census, settings: Settings) -> Clusteri
     fitted = clusterer.estimator
     if clusterer.kind == "fit":
         # kept in cluster memory, where the clusters of each chunk are sliced from it
-        (task,) = persist(tasks("clustering", fit_clusterer, clusterer.estimator, census.sample))
+        sample, _ = _learning_sample(tasks, census, clusterer, settings.seed)
+        estimator, metric = clusterer.measured_in(census.metric), census.shared_metric(tasks)
+        (task,) = persist(tasks("clustering", fit_clusterer, estimator, sample, metric))
         (fitted,) = compute(task)
         if labels_learned(fitted, settings.recipe.keeps_fit_labels, census.n_rows) is not None:
             clusters = [
@@ -101,7 +106,7 @@ def _learn_at_once(tasks: Tasks, census: Census, settings: Settings) -> Clusteri
         n_learning_rows=rows_to_sample(clusterer, census.n_rows, chunks.n_features),
         n_iter=int(getattr(learner, "n_iter_", 0) or 0),
     )
-    labeler = labeler_of(fitted)
+    labeler = labeler_of(fitted, census.metric)
     # those learned from X overflow with it, which the mean distance shows
     if clusterer.kind == "frozen" and isinstance(labeler, NearestCenter):
         _require_centers(labeler.centers, chunks.n_features)
@@ -123,14 +128,19 @@ def _require_centers(centers: Floats, n_features: int) -> None:
         )
 
 
-def labeler_of(fitted: Any) -> NearestCenter | Predictor:
-    """What labels rows by a fitted clusterer: its centres where `predict` is the nearest one."""
+def labeler_of(fitted: Any, metric: Metric) -> NearestCenter | Predictor:
+    """What labels rows by a fitted clusterer: its centres where `predict` is the nearest one.
+
+    What was learned elsewhere was learned in the units of X.
+    """
     from sklearn.frozen import FrozenEstimator
 
-    learner = fitted.estimator if isinstance(fitted, FrozenEstimator) else fitted
+    learner = fitted
+    if isinstance(fitted, FrozenEstimator):
+        learner, metric = fitted.estimator, Metric()
     if _finds_nearest_center(learner):
-        return NearestCenter(np.asarray(learner.cluster_centers_, dtype=np.float64))
-    return Predictor(fitted)
+        return NearestCenter(np.asarray(learner.cluster_centers_, dtype=np.float64), metric)
+    return Predictor(fitted, metric)
 
 
 def labels_learned(fitted: Any, keeps_fit_labels: bool, n_rows: int) -> Any:
@@ -150,10 +160,11 @@ def _finds_nearest_center(estimator: Any) -> bool:
 
 
 def _learn_by_passes(tasks: Tasks, census: Census, clusterer: Clusterer, seed: int) -> Clustering:
-    estimator = clusterer.estimator
-    given = _given_start(clusterer, census.chunks.n_features)
+    estimator, metric = clusterer.measured_in(census.metric), census.shared_metric(tasks)
+    given = _given_start(estimator, clusterer.n_clusters, census.chunks.n_features)
     seed = root_seed(seed if estimator.random_state is None else estimator.random_state)
     matrix, sample, n_sampled = _learning_rows(tasks, census, clusterer, seed)
+    sample = tasks("clustering-sample", in_metric, sample, metric)
     spread, start = _find_start(tasks, sample, n_sampled, clusterer.n_clusters, seed, given)
     # the scheduler fuses tasks of arrays, and those of other stages not: keys of its own
     own = copy_under_own_keys(matrix, f"{tasks.token}-lloyd")
@@ -161,7 +172,7 @@ def _learn_by_passes(tasks: Tasks, census: Census, clusterer: Clusterer, seed: i
     tolerance = float(estimator.tol) * spread.variance
     centers, shifts = lloyd(
         # from the mean on: distances of rows far from the origin lose their last digits
-        lloyd_blocks(tasks, own, spread.mean),
+        lloyd_blocks(tasks, own, metric, spread.mean),
         start - spread.mean,
         int(estimator.max_iter),
         tolerance,
@@ -171,21 +182,21 @@ def _learn_by_passes(tasks: Tasks, census: Census, clusterer: Clusterer, seed: i
     estimator.n_features_in_ = census.chunks.n_features
     return Clustering(
         estimator=estimator,
-        labeler=NearestCenter(estimator.cluster_centers_),
+        labeler=NearestCenter(estimator.cluster_centers_, census.metric),
         clusters=None,
         summary=_summary_of_passes(clusterer, matrix, n_sampled, shifts, tolerance),
         learns_by_passes=True,
     )
 
 
-def _given_start(clusterer: Clusterer, n_features: int) -> Floats | None:
-    if isinstance(clusterer.estimator.init, str):
+def _given_start(estimator: Any, n_clusters: int, n_features: int) -> Floats | None:
+    if isinstance(estimator.init, str):
         return None
-    start = np.asarray(clusterer.estimator.init, np.float64)
-    wanted = (clusterer.n_clusters, n_features)
+    start = np.asarray(estimator.init, np.float64)
+    wanted = (n_clusters, n_features)
     if start.shape != wanted:
         raise ParameterError(
-            f"kmeans_estimator has init of shape {start.shape}; {clusterer.n_clusters} clusters of "
+            f"kmeans_estimator has init of shape {start.shape}; {n_clusters} clusters of "
             f"{n_features} features need {wanted}."
         )
     if not np.isfinite(start).all():
@@ -198,15 +209,28 @@ def _learning_rows(
 ) -> tuple[da.Array, Delayed, int]:
     """The rows to pass over, the sample that the start is found on, and its rows."""
     matrix, n_features = census.chunks.matrix, census.chunks.n_features
-    n_brought = rows_to_sample(clusterer, census.n_rows, n_features)
+    sample, n_brought = _learning_sample(tasks, census, clusterer, seed)
     if not clusterer.is_bounded(census.n_rows):
-        return matrix, census.sample, n_brought
-    # all that it learns from is what the census brought
-    matrix = da.from_delayed(census.sample, (n_brought, n_features), meta=matrix._meta)
+        return matrix, sample, n_brought
+    # all that it learns from is a sample
+    matrix = da.from_delayed(sample, (n_brought, n_features), meta=matrix._meta)
     n_sampled = min(n_brought, start_rows(clusterer, n_features))
     # from a stream of its own: from that of the census the first rows would be drawn too often
     chosen = sample_rows(n_brought, n_sampled, seed, START_SAMPLE)
-    return matrix, tasks("clustering-sample", take, census.sample, chosen), n_sampled
+    return matrix, tasks("clustering-sample", take, sample, chosen), n_sampled
+
+
+def _learning_sample(
+    tasks: Tasks, census: Census, clusterer: Clusterer, seed: int
+) -> tuple[Delayed, int]:
+    """Of the rows that the census brought those that clusters are learned from, and how many."""
+    n = rows_to_sample(clusterer, census.n_rows, census.chunks.n_features)
+    if n == census.n_sampled:
+        return census.sample, n
+    # it brings more where so few would not tell the spreads of the features
+    chosen = sample_rows(census.n_sampled, n, seed, LEARNING_SAMPLE)
+    (sample,) = persist(tasks("clustering-sample", take, census.sample, chosen))
+    return sample, n
 
 
 def _find_start(

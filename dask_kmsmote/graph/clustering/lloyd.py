@@ -32,8 +32,8 @@ BLOCK_BYTES = 16 * 2**20, 32 * 2**20  # of a block, least and most
 _BLOCKS = 64  # wished for between those bounds
 
 
-def lloyd_blocks(tasks: Tasks, matrix: da.Array, offset: Floats) -> da.Array:
-    """The rows minus an offset and a column of ones, in blocks for Lloyd's passes."""
+def lloyd_blocks(tasks: Tasks, matrix: da.Array, metric: Delayed, offset: Floats) -> da.Array:
+    """The rows in a metric minus an offset, and a column of ones, in blocks for Lloyd's passes."""
     lengths, n_features = matrix.chunks[0], len(offset)
     n = sum(lengths)
     low, high = (block_rows(n_features + 1, size) for size in BLOCK_BYTES)
@@ -49,7 +49,7 @@ def lloyd_blocks(tasks: Tasks, matrix: da.Array, offset: Floats) -> da.Array:
         if (start, stop) != (first, starts[chunk + 1]):
             part = tasks("clustering-slice", between, part, start - first, stop - first)
         parts[start // size].append(part)
-    blocks = [tasks("clustering-block", shifted, own, offset) for own in parts]
+    blocks = [tasks("clustering-block", shifted, own, metric, offset) for own in parts]
     chunks = tuple(stop - start for start, stop in cut(n, size))
     return as_array(blocks, (chunks, (n_features + 1,)), np.empty((0, 0)), over=[matrix])
 

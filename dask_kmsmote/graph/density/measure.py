@@ -7,7 +7,6 @@ an approximate search.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from dask.delayed import Delayed
 
-from ...errors import InputError, LowRecallWarning
+from ...errors import InputError
 from ...kernels.groups.picking import measure_own_pairs, measure_picked_pairs, sample_pairs
 from ...kernels.neighbors import density as kernel
 from ...kernels.neighbors.density import Range
@@ -24,10 +23,11 @@ from ...planning.allocate import resolve_exponent
 from ...planning.choose import Choice
 from ...planning.cuts import FAN_IN, block_rows, cut
 from ...planning.groups import GroupPlan
+from ..census import Census
 from ..dask.tasks import Tasks, compute, persist
 from ..gather import Gathering, Group
 from ..settings import Settings
-from .search import RECALL, LargeGroup, search
+from .search import LargeGroup, search
 
 QUERY_ROWS = 8192  # a pair of ranges is a quarter of a second of work
 _SAMPLED_PAIRS = 2**21  # the standard error of the mean is about 1e-4 of it
@@ -110,27 +110,25 @@ def _judge(group: GroupPlan, found: Measure) -> None:
             f"Squared distances between rows of {where} overflow float64: rescale X, e.g. with "
             "sklearn.preprocessing.StandardScaler."
         )
-    if found.recall < RECALL:
-        warnings.warn(
-            f"The approximate search found {found.recall:.1%} of the nearest rows of {where}, "
-            f"which has {group.n_class_rows} rows. For all of them pass exact_rows=None (all "
-            "pairs), more clusters, or a search of your own as k_neighbors.",
-            LowRecallWarning,
-            stacklevel=2,
-        )
 
 
-def measure_densities(tasks: Tasks, gathering: Gathering, settings: Settings) -> Densities:
+def measure_densities(
+    tasks: Tasks, census: Census, gathering: Gathering, settings: Settings
+) -> Densities:
     """Keep the densities of all groups in cluster memory, and bring the measures here; computes."""
-    by = settings.search
+    by, metric = settings.search, census.shared_metric(tasks)
     large = {
-        group.key: LargeGroup(group=group, k=by.k, seed=settings.seed)
+        group.key: LargeGroup(
+            group=group, metric=metric, k=by.k_of(group.n_rows), seed=settings.seed
+        )
         for group in gathering.groups
         if by.exact_rows is not None and group.n_rows > by.exact_rows
     }
     if by.estimator is None:
         search(tasks, list(large.values()))
-    made = [_density(tasks, group, large.get(group.key), settings) for group in gathering.groups]
+    made = [
+        _density(tasks, group, metric, large.get(group.key), settings) for group in gathering.groups
+    ]
     densities = persist(*made)
     means = compute(*[tasks("density-mean", kernel.mean_distance, own) for own in densities])
     return Densities(
@@ -151,28 +149,29 @@ def _recall(large: LargeGroup | None, settings: Settings) -> float:
     return 1.0 if large is None or large.better_exact else large.recall
 
 
-def _density(tasks: Tasks, group: Group, large: LargeGroup | None, settings: Settings) -> Delayed:
+def _density(
+    tasks: Tasks, group: Group, metric: Delayed, large: LargeGroup | None, settings: Settings
+) -> Delayed:
     by, recipe = settings.search, settings.recipe
     if by.estimator is None and large is not None and not large.better_exact:
-        sampled = _sampled(tasks, group, settings.seed)
+        sampled = _sampled(tasks, group, metric, settings.seed)
         return tasks("density-join", kernel.from_sample, sampled, large.nearest)
     if by.estimator is None:
-        return _from_pairs(tasks, group, by.k)
-    found = tasks(
-        "density-neighbors", kernel.searched, by.estimator, group.blocks, recipe.without_self
-    )
+        return _from_pairs(tasks, group, metric, by.k_of(group.n_rows))
+    args = by.estimator, group.blocks, recipe.without_self, metric
+    found = tasks("density-neighbors", kernel.searched, *args)
     if group.n_rows <= recipe.matrix_rows:
-        mean = tasks("density", kernel.by_matrix, group.blocks)
+        mean = tasks("density", kernel.by_matrix, group.blocks, metric)
     elif large is None:
         # no neighbours: the user's object finds those
-        mean = _from_pairs(tasks, group, 0)
+        mean = _from_pairs(tasks, group, metric, 0)
     else:
-        sampled = _sampled(tasks, group, settings.seed)
+        sampled = _sampled(tasks, group, metric, settings.seed)
         mean = tasks("density-join", kernel.from_sample, sampled, [])
     return tasks("density-join", kernel.with_neighbors, mean, found)
 
 
-def _from_pairs(tasks: Tasks, group: Group, k: int) -> Delayed:
+def _from_pairs(tasks: Tasks, group: Group, metric: Delayed, k: int) -> Delayed:
     # a block of rows [100, 180) in ranges of 50: Range(100, 150, 0) and Range(150, 180, 50)
     held = [
         (block, Range(start + low, start + high, low))
@@ -182,7 +181,7 @@ def _from_pairs(tasks: Tasks, group: Group, k: int) -> Delayed:
     pairs: dict[Range, list[Delayed]] = {own: [] for _, own in held}
     # 16,384 rows are 2 ranges and 3 tasks, 100,000 are 13 and 91
     for (left, a), (right, b) in combinations_with_replacement(held, 2):
-        pair = tasks("density", kernel.measure_pairs, left, right, a, b, k)
+        pair = tasks("density", kernel.measure_pairs, left, right, a, b, k, metric)
         # a range with itself is one pair, and not two
         for own in dict.fromkeys((a, b)):
             pairs[own].append(pair)
@@ -198,7 +197,7 @@ def _collect_range(tasks: Tasks, own: Range, pairs: list[Delayed]) -> Delayed:
     return parts[0] if len(parts) == 1 else tasks.tree("density-range", kernel.merge_range, parts)
 
 
-def _sampled(tasks: Tasks, group: Group, seed: int) -> list[Delayed]:
+def _sampled(tasks: Tasks, group: Group, metric: Delayed, seed: int) -> list[Delayed]:
     m = group.n_rows
     size = block_rows(group.n_features, PAIR_BYTES)
     n = min(_SAMPLED_PAIRS, m * (m - 1) // 2, size * _PAIR_TASKS)
@@ -207,10 +206,10 @@ def _sampled(tasks: Tasks, group: Group, seed: int) -> list[Delayed]:
         key = (PAIRS, *group.key, number)
         if len(group.blocks) == 1:
             # drawn where the rows are: only moments leave the task
-            args = group.blocks[0], m, stop - start, seed, key
+            args = group.blocks[0], m, stop - start, seed, key, metric
             parts.append(tasks("density-pairs", measure_own_pairs, *args))
             continue
         pairs = tasks("density-pairs-drawn", sample_pairs, m, stop - start, seed, key)
         picked = group.pick(tasks, "density-pick", pairs)
-        parts.append(tasks("density-pairs", measure_picked_pairs, picked, pairs))
+        parts.append(tasks("density-pairs", measure_picked_pairs, picked, pairs, metric))
     return parts

@@ -19,11 +19,11 @@ from ...kernels.neighbors.forest import EXACT_FEATURES, LEAF_ROWS
 from ...kernels.neighbors.recall import PROBE_ROWS, count_in_block, probe_block, true_limits
 from ...kernels.rows.blocks import Ints
 from ...kernels.seeding import PROBES, TREES, stream
+from ...planning.advice import RECALL
 from ..dask.tasks import Tasks, compute, persist
 from ..gather import Group
 from .chain import Chain
 
-RECALL = 0.95  # wanted of the k nearest
 _MARGIN = 0.01  # above it, as it is measured on a sample: two standard errors
 _CELL_SAMPLE_ROWS = 4096
 _CHAIN_TREES = 2
@@ -36,8 +36,8 @@ class LargeGroup:
 
     Attributes
     ----------
-    group
-        Its rows.
+    group, metric
+        Its rows, and a task: what distances are measured in.
     k
         Neighbours of each row.
     seed
@@ -51,6 +51,7 @@ class LargeGroup:
     """
 
     group: Group
+    metric: Delayed
     k: int
     seed: int
     nearest: list[Delayed] = field(default_factory=list)
@@ -135,9 +136,9 @@ def search(tasks: Tasks, groups: Sequence[LargeGroup]) -> None:
 def _probe(tasks: Tasks, large: LargeGroup) -> None:
     group, probes = large.group, large.probes
     picked = group.pick(tasks, "density-probe", probes)
-    large.sample = tasks("density-probe-join", pick_in_order, picked, probes)
+    large.sample = tasks("density-probe-join", pick_in_order, picked, probes, large.metric)
     true = [
-        tasks("density-probe-nearest", probe_block, large.sample, block, large.k)
+        tasks("density-probe-nearest", probe_block, large.sample, block, large.k, large.metric)
         for block in group.blocks
     ]
     large.limits = tasks("density-probe-limits", true_limits, true)
@@ -148,10 +149,15 @@ def _grow(tasks: Tasks, large: LargeGroup) -> None:
     wanted = min(large.trees_wanted, MAX_TREES)
     if large.n_cells > 1:  # each chain holds the group once more, routed
         wanted = min(wanted, large.n_trees + 2 * _CHAIN_TREES)
+    # one copy in the metric for all chains
+    parts = [
+        tasks("density-cell-rows", number_rows, block, start, large.metric)
+        for block, (start, _) in zip(group.blocks, group.ranges, strict=True)
+    ]
     founds: list[list[Delayed]] = [[] for _ in group.blocks]
     for number in range(large.n_trees, wanted, _CHAIN_TREES):
         # keyed by the trees before it, so that no later round repeats a chain
-        chain = _chain(tasks, large, (TREES, *group.key, number))
+        chain = _chain(tasks, large, parts, (TREES, *group.key, number))
         for found, new in zip(founds, chain, strict=True):
             found.extend(new)
         large.n_trees += _CHAIN_TREES
@@ -163,12 +169,10 @@ def _grow(tasks: Tasks, large: LargeGroup) -> None:
     ]
 
 
-def _chain(tasks: Tasks, large: LargeGroup, key: tuple[int, ...]) -> list[list[Delayed]]:
+def _chain(
+    tasks: Tasks, large: LargeGroup, parts: list[Delayed], key: tuple[int, ...]
+) -> list[list[Delayed]]:
     group = large.group
-    parts = [
-        tasks("density-cell-rows", number_rows, block, start)
-        for block, (start, _) in zip(group.blocks, group.ranges, strict=True)
-    ]
     edges = [start for start, _ in group.ranges] + [group.n_rows]
     chain = Chain(tasks=tasks, k=large.k, n_trees=_CHAIN_TREES, seed=large.seed, key=key)
     if large.n_cells == 1:

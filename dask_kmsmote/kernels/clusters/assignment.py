@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from ...errors import ParameterError
 from ..compiled import compiled
 from ..rows.blocks import Floats, Ints, Rows, as_dense
+from ..rows.metric import Metric
 
 
 class Labeler(Protocol):
@@ -26,7 +27,9 @@ class Labeler(Protocol):
         """Cluster of each row, shape (m,), and the inertia: NaN where there are no centres."""
 
 
-def nearest_center(rows: Floats, centers: Floats) -> tuple[NDArray[np.int32], float]:
+def nearest_center(
+    rows: Floats, centers: Floats, scales: Floats
+) -> tuple[NDArray[np.int32], float]:
     """Nearest of the centres for each row, and the sum of the squared distances.
 
     Parameters
@@ -34,33 +37,36 @@ def nearest_center(rows: Floats, centers: Floats) -> tuple[NDArray[np.int32], fl
     rows
         Shape (m, n_features), C-contiguous.
     centers
-        Shape (n_clusters, n_features).
+        Shape (n_clusters, n_features), in the metric.
+    scales
+        What each feature of the rows is divided by, shape (n_features,).
 
     Returns
     -------
     labels
         Shape (m,), in 0 ... n_clusters - 1.
     inertia
-        Sum of the squared distances, in squared units of the rows.
+        Sum of the squared distances, in squared units of the metric.
     """
     labels = np.empty(len(rows), dtype=np.int32)
-    inertia = _assign(rows, np.ascontiguousarray(centers.T), labels)
+    inertia = _assign(rows, scales, np.ascontiguousarray(centers.T), labels)
     return labels, inertia
 
 
 @compiled
-def _assign(rows: Floats, columns: Floats, labels: NDArray[np.int32]) -> float:
+def _assign(rows: Floats, scales: Floats, columns: Floats, labels: NDArray[np.int32]) -> float:
     n_features, n_clusters = columns.shape
     squared = np.empty(n_clusters)
     inertia = 0.0
     for i in range(len(rows)):
         # the inner loop runs over the centres, which are contiguous: it vectorises, and each sum
         # is still added up feature by feature
+        first = rows[i, 0] / scales[0]
         for cluster in range(n_clusters):
-            difference = rows[i, 0] - columns[0, cluster]
+            difference = first - columns[0, cluster]
             squared[cluster] = difference * difference
         for feature in range(1, n_features):
-            value = rows[i, feature]
+            value = rows[i, feature] / scales[feature]
             for cluster in range(n_clusters):
                 difference = value - columns[feature, cluster]
                 squared[cluster] += difference * difference
@@ -75,19 +81,22 @@ def _assign(rows: Floats, columns: Floats, labels: NDArray[np.int32]) -> float:
 
 
 class NearestCenter(NamedTuple):
-    """Labels rows by their nearest centre."""
+    """Labels rows by their nearest centre, which is given in the metric."""
 
     centers: Floats
+    metric: Metric = Metric()
 
     def label(self, rows: Rows) -> tuple[NDArray[np.int32], float]:
         """Cluster of each row, and the sum of the squared distances."""
-        return nearest_center(as_dense(rows), self.centers)
+        scales = self.metric.scales_of(self.centers.shape[1])
+        return nearest_center(as_dense(rows), self.centers, scales)
 
 
 class Predictor(NamedTuple):
-    """Labels rows by a fitted clusterer's own `predict`."""
+    """Labels rows by a fitted clusterer's own `predict`, in the metric that it was fitted in."""
 
     estimator: Any
+    metric: Metric = Metric()
 
     def label(self, rows: Rows) -> tuple[NDArray[np.integer[Any]], float]:
         """Cluster of each row, and NaN."""
@@ -95,7 +104,7 @@ class Predictor(NamedTuple):
             return np.empty(0, dtype=np.int32), math.nan
         # OpenMP alone, which has a number for each thread; that of BLAS is the whole process's
         with threadpool_limits(1, user_api="openmp"):
-            return np.asarray(self.estimator.predict(rows)), math.nan
+            return np.asarray(self.estimator.predict(self.metric.rows(rows))), math.nan
 
 
 def require_labels(labels: Any, n_rows: int, n_clusters: int) -> Ints:

@@ -10,9 +10,10 @@ import numpy as np
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from ...planning.cuts import block_rows
+from ...planning.cuts import block_rows, cut
 from ...process import ProcessSetting, muted
 from ..rows.blocks import Floats, Rows, as_dense, is_sparse
+from ..rows.metric import Metric
 
 _START_ROWS = 20_000
 # from a start on so many, 2 passes come to scikit-learn's inertia (at 8, 50, 200 clusters)
@@ -20,6 +21,7 @@ _START_ROWS_PER_CLUSTER = 100
 _REFINING_FACTOR = 10
 _REFINING_BYTES = 64 * 2**20
 _REFINING_PASSES = 10
+_SHIFT_ROWS = 2048  # still in the cache when they are divided
 # rows that differ by less than KMeans' own rounding; the clusters without any stay empty
 _QUIET = ProcessSetting(partial(muted, "Number of distinct clusters"))
 
@@ -40,6 +42,11 @@ class Spread(NamedTuple):
 
     mean: Floats
     variance: float
+
+
+def in_metric(rows: Rows, metric: Metric) -> Any:
+    """A sample in a metric."""
+    return metric.rows(rows)
 
 
 def measure_spread(rows: Rows) -> Spread:
@@ -88,16 +95,21 @@ def _count_distinct(rows: Floats, enough: int) -> int:
     return len(np.unique(rows, axis=0))
 
 
-def fit_clusterer(estimator: Any, rows: Rows) -> Any:
-    """The estimator, fitted on rows in one process, on one thread: the same bits anywhere."""
+def fit_clusterer(estimator: Any, rows: Rows, metric: Metric) -> Any:
+    """The estimator, fitted on rows in a metric.
+
+    In one process, on one thread: the same bits anywhere.
+    """
     # float32 distances may overflow: the mean distance shows it, and is refused
     with threadpool_limits(1), np.errstate(over="ignore"):
-        estimator.fit(rows)
+        estimator.fit(metric.rows(rows))
     return estimator
 
 
-def shifted(parts: Sequence[Rows], offset: Floats) -> Floats:
-    """The rows of all parts minus an offset, and a column of ones, shape (m, n_features + 1).
+def shifted(parts: Sequence[Rows], metric: Metric, offset: Floats) -> Floats:
+    """The rows of all parts in a metric, minus an offset in it, and a column of ones.
+
+    Shape (m, n_features + 1).
 
     The ones change no distance; in a mean of rows, they tell an empty cluster (0) from one whose
     mean is the origin (1).
@@ -107,9 +119,19 @@ def shifted(parts: Sequence[Rows], offset: Floats) -> Floats:
     for part in parts:
         stop = start + part.shape[0]
         dense: Any = part.toarray() if is_sparse(part) else part
-        np.subtract(dense, offset, out=out[start:stop, :-1])
+        _shift(dense, metric, offset, out[start:stop, :-1])
         start = stop
     return out
+
+
+def _shift(rows: Floats, metric: Metric, offset: Floats, out: Floats) -> None:
+    if metric.scales is None:
+        np.subtract(rows, offset, out=out)
+        return
+    for low, high in cut(len(rows), _SHIFT_ROWS):
+        # before the division, as a row far from the origin loses no digit in the difference
+        np.subtract(rows[low:high], offset * metric.scales, out=out[low:high])
+        out[low:high] /= metric.scales
 
 
 def labels_between(fitted: Any, start: int, stop: int) -> Any:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..rows.blocks import Ints, Rows, as_dense, stack, take
+from ..rows.metric import Metric
 from ..seeding import stream
 from .pieces import GroupRows
 
@@ -65,10 +66,10 @@ def index_in(picked: Picked, wanted: Ints) -> Ints:
     return index_of[wanted].astype(np.int64)
 
 
-def pick_in_order(parts: Sequence[Picked], wanted: Ints) -> Any:
-    """The wanted rows, dense and in their order, from what was picked in all blocks."""
+def pick_in_order(parts: Sequence[Picked], wanted: Ints, metric: Metric) -> Any:
+    """The wanted rows, dense, in their order and a metric, from what was picked in all blocks."""
     picked = join_picked(parts)
-    return as_dense(take(picked.rows, index_in(picked, wanted)))
+    return metric.dense(take(picked.rows, index_in(picked, wanted)))
 
 
 class Moments(NamedTuple):
@@ -94,22 +95,25 @@ def sample_pairs(m: int, n: int, seed: int, key: tuple[int, ...]) -> Ints:
     return draw_pairs(m, n, stream(seed, *key))
 
 
-def measure_own_pairs(block: GroupRows, m: int, n: int, seed: int, key: tuple[int, ...]) -> Moments:
+def measure_own_pairs(
+    block: GroupRows, m: int, n: int, seed: int, key: tuple[int, ...], metric: Metric
+) -> Moments:
     """Moments of sampled pairs of a group that is held in one block."""
-    return measure_moments(block.rows, sample_pairs(m, n, seed, key))
+    return measure_moments(block.rows, sample_pairs(m, n, seed, key), metric)
 
 
-def measure_picked_pairs(parts: Sequence[Picked], pairs: Ints) -> Moments:
+def measure_picked_pairs(parts: Sequence[Picked], pairs: Ints, metric: Metric) -> Moments:
     """Moments of sampled pairs from their rows in all blocks."""
     picked = join_picked(parts)
-    return measure_moments(picked.rows, index_in(picked, pairs))
+    return measure_moments(picked.rows, index_in(picked, pairs), metric)
 
 
-def measure_moments(rows: Rows, pairs: Ints) -> Moments:
+def measure_moments(rows: Rows, pairs: Ints, metric: Metric) -> Moments:
     """Of the distances between the paired rows."""
     # an overflow shows in the mean, and is refused there
     with np.errstate(over="ignore", invalid="ignore"):
         difference = as_dense(take(rows, pairs[0])) - as_dense(take(rows, pairs[1]))
+        difference /= metric.scales_of(difference.shape[1])
         distances = np.sqrt(np.einsum("ij,ij->i", difference, difference))
         mean = float(distances.mean())
         # about the mean: a difference of large sums of squares would lose a small spread

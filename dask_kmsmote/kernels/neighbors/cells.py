@@ -15,6 +15,7 @@ import numpy as np
 from ..compiled import compiled
 from ..groups.pieces import GroupRows, join_groups
 from ..rows.blocks import Floats, Ints, as_dense
+from ..rows.metric import Metric
 from ..seeding import stream
 from .distances import Nearest, nothing_found
 from .forest import halve, improve, near_rows, project
@@ -147,10 +148,10 @@ def _join_found(parts: Sequence[Found]) -> Found:
     return Found(numbers[order], Nearest(*(np.concatenate(parts)[order] for parts in lists)))
 
 
-def number_rows(block: GroupRows, start: int) -> GroupRows:
-    """The block, dense, with numbers in the group in place of positions in X."""
+def number_rows(block: GroupRows, start: int, metric: Metric) -> GroupRows:
+    """The block, dense and in the metric, with numbers in the group in place of positions in X."""
     numbers = np.arange(start, start + len(block.positions))
-    return GroupRows(as_dense(block.rows), numbers)
+    return GroupRows(metric.dense(block.rows), numbers)
 
 
 def cut_cells(sample: Floats, n_cells: int, seed: int, key: tuple[int, ...]) -> Cells:

@@ -18,7 +18,8 @@ from sklearn.metrics import pairwise_distances
 from ...errors import InputError
 from ..groups.picking import Moments, join_moments
 from ..groups.pieces import GroupRows
-from ..rows.blocks import Ints, as_dense, stack
+from ..rows.blocks import Ints, stack
+from ..rows.metric import Metric
 from .distances import Nearest, merge_nearest, pairs_block, pairs_diag
 from .search import search
 
@@ -31,7 +32,7 @@ class Density(NamedTuple):
     Attributes
     ----------
     mean_distance, standard_error
-        Of all pairs of its rows, in units of X.
+        Of all pairs of its rows, in the metric.
     neighbors
         Rows of the group nearest to each of its rows, nearest first, shape (m, k).
     """
@@ -63,13 +64,17 @@ class Pairs(NamedTuple):
     near_right: Nearest
 
 
-def measure_pairs(left: GroupRows, right: GroupRows, a: Range, b: Range, k: int) -> Pairs:
+def measure_pairs(
+    left: GroupRows, right: GroupRows, a: Range, b: Range, k: int, metric: Metric
+) -> Pairs:
     """All pairs of two ranges, or within one where they are the same."""
-    first = as_dense(a.of(left))
+    first = metric.dense(a.of(left))
     if a == b:
         total, nearest = pairs_diag(first, k, a.start)
         return Pairs(left=a, right=b, total=total, near_left=nearest, near_right=nearest)
-    total, near_left, near_right = pairs_block(first, as_dense(b.of(right)), k, a.start, b.start)
+    total, near_left, near_right = pairs_block(
+        first, metric.dense(b.of(right)), k, a.start, b.start
+    )
     return Pairs(left=a, right=b, total=total, near_left=near_left, near_right=near_right)
 
 
@@ -123,21 +128,23 @@ def with_neighbors(density: Density, neighbors: Ints) -> Density:
     return density._replace(neighbors=neighbors)
 
 
-def searched(estimator: Any, blocks: Sequence[GroupRows], others: Callable[[Ints], Ints]) -> Ints:
+def searched(
+    estimator: Any, blocks: Sequence[GroupRows], others: Callable[[Ints], Ints], metric: Metric
+) -> Ints:
     """Neighbours by the user's search object, which sees the group whole.
 
     `others` leaves each row itself out of what was found for it.
     """
-    return others(search(estimator, stack([block.rows for block in blocks])))
+    return others(search(estimator, metric.rows(stack([block.rows for block in blocks]))))
 
 
-def by_matrix(blocks: Sequence[GroupRows]) -> Density:
+def by_matrix(blocks: Sequence[GroupRows], metric: Metric) -> Density:
     """Mean distance by way of the m x m matrix, as imbalanced-learn rounds it; no neighbours.
 
     The matrix is in the precision of the rows, whose rounding decides whether duplicates are 0
     apart.
     """
-    rows = stack([block.rows for block in blocks])
+    rows = metric.rows(stack([block.rows for block in blocks]))
     # an overflow shows in the mean, and is refused there
     with np.errstate(over="ignore"):
         distances = pairwise_distances(rows, metric="euclidean")

@@ -10,19 +10,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...planning.cuts import cut
 from ..compiled import compiled
 from ..groups.pieces import GroupRows
-from ..rows.blocks import Floats, Ints, as_dense
+from ..rows.blocks import Floats, Ints
+from ..rows.metric import Metric
 from .distances import TILE, Nearest, insert, squared_to_tile
 
 PROBE_ROWS = 1000  # the standard error of a recall of 0.95 is 0.005 with k = 2
+_SCANNED_ROWS = 8192
 _TOLERANCE = 1e-9  # of equal squared distances, relative
 
 
-def squared_to_nearest(queries: Floats, block: GroupRows, k: int) -> Floats:
-    """Squared distances from some rows to the k + 1 nearest of a block, shape (n, k + 1)."""
+def squared_to_nearest(queries: Floats, block: GroupRows, k: int, metric: Metric) -> Floats:
+    """Squared distances from some rows to the k + 1 nearest of a block, shape (n, k + 1).
+
+    The former are in the metric already.
+    """
     squared = np.full((len(queries), k + 1), np.inf)
-    _scan(queries, as_dense(block.rows), squared, np.empty(squared.shape, dtype=np.int64))
+    indices = np.empty(squared.shape, dtype=np.int64)
+    # some at a time, as in the metric they are a copy
+    for low, high in cut(len(block.positions), _SCANNED_ROWS):
+        _scan(queries, metric.dense(block.rows[low:high]), squared, indices)
     return squared
 
 
@@ -51,9 +60,9 @@ def count_found(nearest: Nearest, at: Ints, limits: Floats) -> int:
     return int(np.count_nonzero(within))
 
 
-def probe_block(sample: Floats, block: GroupRows, k: int) -> Floats:
+def probe_block(sample: Floats, block: GroupRows, k: int, metric: Metric) -> Floats:
     """Squared distances from the first sampled rows to the nearest of a block."""
-    return squared_to_nearest(sample[:PROBE_ROWS], block, k)
+    return squared_to_nearest(sample[:PROBE_ROWS], block, k, metric)
 
 
 def count_in_block(nearest: Nearest, start: int, probes: Ints, limits: Floats) -> int:

@@ -18,7 +18,7 @@ def search(estimator: Any, rows: Rows) -> Ints:
     Returns
     -------
     ndarray
-        Shape (m, n_neighbors).
+        Shape (m, n_neighbors); (m, m) of a group of fewer rows.
 
     Raises
     ------
@@ -27,9 +27,10 @@ def search(estimator: Any, rows: Rows) -> Ints:
     """
     with threadpool_limits(1, user_api="openmp"), np.errstate(over="ignore"):
         fitted = clone(estimator, safe=False)
+        fitted.n_neighbors = min(fitted.n_neighbors, rows.shape[0])
         fitted.fit(rows)
         found = np.asarray(fitted.kneighbors(rows, return_distance=False))
-    n, wanted = rows.shape[0], (rows.shape[0], estimator.n_neighbors)
+    n, wanted = rows.shape[0], (rows.shape[0], fitted.n_neighbors)
     if found.shape != wanted or found.dtype.kind not in "iu":
         raise ParameterError(
             f"k_neighbors={estimator!r} gave neighbours of shape {found.shape} and dtype "

@@ -72,6 +72,14 @@ def as_dense(rows: Rows) -> Floats:
     return np.ascontiguousarray(rows.toarray() if is_sparse(rows) else rows, dtype=np.float64)
 
 
+def columns_of(rows: SparseRows) -> NDArray[np.integer[Any]]:
+    """Column of each stored value of sparse rows, in the order of their `data`."""
+    if rows.format == "csr":
+        return rows.indices
+    # csc: of 3 columns with 2, 0 and 1 values, 0 0 2
+    return np.repeat(np.arange(rows.shape[1]), np.diff(rows.indptr))
+
+
 def take(rows: Rows, indices: Ints) -> Any:
     """Some of the rows, in the order of the indices, in the same format."""
     if is_sparse(rows):

@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import Floats, Rows, is_sparse, require_rows, take, unmasked
+from .blocks import columns_of, is_sparse, require_rows, take, unmasked
 from .fingerprint import ChunkFingerprints, Fingerprint, of_rows, of_whole
 from .labels import LabelCounts, count_labels
 
-_SPREAD_ROWS = 20_000
 _HUGE = 1e150  # sums of many squares of such values are finite
 
 
@@ -57,10 +56,7 @@ def summarize(rows: Any, target: Any, n_features: int, partition: Any = None) ->
     # of csc before it becomes csr: later reads are compared in the format that they come in
     own = of_rows(rows)
     whole = own if partition is None else of_whole(partition, rows.dtype)
-    columns = rows.indices if is_sparse(rows) and rows.format == "csr" else None
-    if is_sparse(rows) and columns is None:
-        rows = rows.tocsr()
-        columns = rows.indices
+    columns = columns_of(rows) if is_sparse(rows) else None
     values = rows.data if is_sparse(rows) else rows
     if values.dtype.kind != "f" or _has_finite_squares(values):
         n_nan = n_inf = n_huge = np.zeros(n_features, dtype=np.int64)
@@ -114,22 +110,3 @@ def merge_summaries(parts: Sequence[Summary]) -> Summary:
         n_inf=np.sum([part.n_inf for part in parts], axis=0),
         n_huge=np.sum([part.n_huge for part in parts], axis=0),
     )
-
-
-def measure_deviations(sample: Rows | None) -> Floats:
-    """Standard deviation of each feature over at most about `_SPREAD_ROWS` rows of a sample."""
-    if sample is None or sample.shape[0] == 0:
-        return np.empty(0)
-    rows = sample[:: max(1, sample.shape[0] // _SPREAD_ROWS)]
-    with np.errstate(all="ignore"):
-        if is_sparse(rows):
-            return _sparse_deviations(rows)
-        return np.asarray(rows.std(axis=0, dtype=np.float64))
-
-
-def _sparse_deviations(rows: Any) -> Floats:
-    rows = rows.astype(np.float64)
-    # by E[x^2] - E[x]^2, as x - E[x] would be dense; rounding may leave less than 0 of it
-    mean = np.asarray(rows.mean(axis=0)).ravel()
-    square = np.asarray(rows.multiply(rows).mean(axis=0)).ravel()
-    return np.asarray(np.sqrt(np.maximum(square - mean**2, 0.0)))
