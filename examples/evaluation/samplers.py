@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from imblearn.over_sampling import SMOTE, BorderlineSMOTE, RandomOverSampler
 from imblearn.over_sampling import KMeansSMOTE as ImbalancedLearnKMeansSMOTE
 
 from dask_kmsmote import KMeansSMOTE
+from departures import DEPARTURES
 
 NONE = "none"
 THEIRS = "KMeansSMOTE of imbalanced-learn"
@@ -26,6 +28,7 @@ SAMPLERS: dict[str, tuple[type, dict[str, Any]]] = {
     THEIRS: (ImbalancedLearnKMeansSMOTE, {"n_jobs": 1}),
     OURS: (KMeansSMOTE, {"n_jobs": 1}),
     COMPAT: (KMeansSMOTE, {"n_jobs": 1, "compat": "imbalanced-learn"}),
+    **DEPARTURES,
 }
 
 
@@ -72,7 +75,7 @@ def list_candidates(grid: Grid) -> list[Candidate]:
     ]
     tuned = {"SMOTE": neighbors, "Borderline-SMOTE": neighbors, THEIRS: everything,
              OURS: everything}  # fmt: skip
-    return [Candidate(name, name, {}) for name in SAMPLERS] + [
+    return [Candidate(name, name, {}) for name in SAMPLERS if name not in DEPARTURES] + [
         Candidate(name + TUNED, name, setting)
         for name, settings in tuned.items()
         for setting in settings
@@ -80,7 +83,10 @@ def list_candidates(grid: Grid) -> list[Candidate]:
 
 
 def resample(candidate: Candidate, X: np.ndarray, y: np.ndarray, seed: int) -> Outcome:
-    """Resample; a sampler may refuse: no cluster qualifies, or too few rows for k."""
+    """Resample; a sampler may refuse: no cluster qualifies, or too few rows for k.
+
+    Warnings of samplers are ignored: some hold for most sets, as fewer distinct rows than clusters.
+    """
     kind, fixed = SAMPLERS[candidate.sampler]
     parameters = fixed | candidate.parameters
     if parameters.get("density_exponent") == "n_features":
@@ -88,10 +94,12 @@ def resample(candidate: Candidate, X: np.ndarray, y: np.ndarray, seed: int) -> O
     if candidate.sampler != NONE:
         parameters["random_state"] = seed
     sampler = kind(**parameters)
-    try:
-        return Outcome(*sampler.fit_resample(X, y))
-    except (RuntimeError, ValueError) as error:
-        return Outcome(X, y, error)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return Outcome(*sampler.fit_resample(X, y))
+        except (RuntimeError, ValueError) as error:
+            return Outcome(X, y, error)
 
 
 def require_agreement(

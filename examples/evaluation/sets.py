@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,14 +34,29 @@ def load_sets(folder: Path, names: list[str], max_rows: int, seed: int) -> list[
         finite numbers: which set and column.
     """
     paths = sorted(folder.glob("*.parquet"))
-    unknown = set(names) - {path.stem for path in paths}
-    if unknown or not paths:
-        wanted = ", ".join(sorted(unknown)) or "Parquet file"
-        raise ValueError(f"No {wanted} in {folder}, which has {[path.stem for path in paths]}.")
-    return [_load(path, max_rows, seed) for path in paths if not names or path.stem in names]
+    if not paths:
+        raise ValueError(f"No Parquet file in {folder}.")
+    require_known(names, [path.stem for path in paths], str(folder))
+    wanted = [path for path in paths if not names or path.stem in names]
+    return [sample(_load(path), max_rows, seed) for path in wanted]
 
 
-def _load(path: Path, max_rows: int, seed: int) -> DataSet:
+def require_known(names: Collection[str], known: Collection[str], source: str) -> None:
+    """Raise ValueError where a named set is not among the known ones."""
+    unknown = set(names) - set(known)
+    if unknown:
+        raise ValueError(f"No {', '.join(sorted(unknown))} in {source}: there are {list(known)}.")
+
+
+def sample(data: DataSet, max_rows: int, seed: int) -> DataSet:
+    """The set itself, or so many of its rows, with the same share of the minority."""
+    X, y = data.X, data.y
+    if len(y) > max_rows:
+        X, _, y, _ = train_test_split(X, y, train_size=max_rows, stratify=y, random_state=seed)
+    return DataSet(data.name, X, y)
+
+
+def _load(path: Path) -> DataSet:
     table = pd.read_parquet(path)
     if TARGET not in table or set(table[TARGET]) != {0, 1}:
         raise ValueError(f"{path} needs a column {TARGET!r} that is 1 in the minority, else 0.")
@@ -52,6 +68,4 @@ def _load(path: Path, max_rows: int, seed: int) -> DataSet:
     if not np.isfinite(X).all():
         faulty = features.columns[~np.isfinite(X).all(axis=0)]
         raise ValueError(f"{path} has NaN or infinity in {list(faulty)}. Fill or drop them.")
-    if len(y) > max_rows:
-        X, _, y, _ = train_test_split(X, y, train_size=max_rows, stratify=y, random_state=seed)
     return DataSet(path.stem, X, y)

@@ -1,0 +1,76 @@
+"""What `--vary` compares: samplers by default, ours with other parameters, and departures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from departures import DEPARTURES
+from samplers import NONE, OURS, THEIRS, Candidate
+
+NAME = "ours"
+SMOTE = "SMOTE"
+
+BASELINES = [
+    Candidate(NONE, NONE, {}),
+    Candidate("random over-sampling", "random over-sampling", {}),
+    Candidate(SMOTE, "SMOTE", {}),
+    Candidate("SMOTE, k_neighbors=2", "SMOTE", {"k_neighbors": 2}),
+    Candidate("Borderline-SMOTE", "Borderline-SMOTE", {}),
+    Candidate(THEIRS, THEIRS, {}),
+    Candidate(NAME, OURS, {}),
+]
+
+# parameters of ours, a method each
+VARIATIONS: list[dict[str, Any]] = [
+    {"k_neighbors": 3},
+    {"k_neighbors": 5},
+    {"kmeans_estimator": 2},
+    {"kmeans_estimator": 20},
+    {"kmeans_estimator": 50},
+    {"cluster_balance_threshold": 0.0},
+    {"cluster_balance_threshold": 0.5},
+    {"density_exponent": 0},
+    {"density_exponent": 1},
+    {"density_exponent": 2},
+    {"density_exponent": "n_features"},
+    {"count_exponent": -1},
+    {"count_exponent": 0},
+    {"count_exponent": 0.5},
+    {"max_ratio": None},
+    {"max_ratio": 1.5},
+    {"max_ratio": 3},
+    {"max_ratio": 5},
+    {"scale": None},
+    {"count_exponent": -1, "max_ratio": None, "scale": None},
+    {"count_exponent": -1, "max_ratio": None},
+    {"count_exponent": 0.5, "density_exponent": 1},
+]
+NAMES = {"ours, count_exponent=-1, max_ratio=None, scale=None": "first round's default"}
+
+
+def list_variations(names: list[str], references: list[str]) -> list[Candidate]:
+    """The named methods and the references, or all methods, each with one candidate.
+
+    Raises
+    ------
+    ValueError
+        There is no such method.
+    """
+    known = {candidate.method: candidate for candidate in _list_all()}
+    unknown = {*names, *references} - set(known)
+    if unknown:
+        raise ValueError(f"No method {', '.join(sorted(unknown))}: there are {'; '.join(known)}.")
+    wanted = {*names, *references} if names else set(known)
+    return [candidate for method, candidate in known.items() if method in wanted]
+
+
+def _list_all() -> list[Candidate]:
+    varied = [Candidate(name_of(setting), OURS, setting) for setting in VARIATIONS]
+    departures = [Candidate(name, name, {}) for name in DEPARTURES]
+    return [*BASELINES, *varied, *departures]
+
+
+def name_of(setting: dict[str, Any]) -> str:
+    """Name of the method: "ours, k_neighbors=5", but for those in `NAMES`."""
+    name = ", ".join([NAME, *(f"{key}={value}" for key, value in setting.items())])
+    return NAMES.get(name, name)
