@@ -5,11 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from dask_kmsmote import KMeansSMOTE
+from dask_kmsmote.planning.allocate import (
+    Kept,
+    Shares,
+    fill,
+    limits_of,
+    log_weights,
+    weights_from_log,
+)
 from dask_kmsmote.recipes import IMBALANCED_LEARN as THEIR
 from dask_kmsmote.recipes import OWN, Recipe
 
 _their_clusterer = {"make_clusterer": THEIR.make_clusterer, "keeps_fit_labels": True}
+
+
+def share_rounding_up(kept: Kept, n: int) -> Shares:
+    """Our quotas, rounded up as imbalanced-learn does."""
+    logs = log_weights(kept)
+    quota = fill(n, logs, limits_of(kept, n))
+    return Shares(weights_from_log(logs), [int(part) for part in np.ceil(quota)])
+
 
 RECIPES: dict[str, Recipe] = {
     "ours, their clusterer": replace(OWN, **_their_clusterer),
@@ -17,6 +35,7 @@ RECIPES: dict[str, Recipe] = {
     "ours, their exponent": replace(
         OWN, shares=replace(OWN.shares, auto_exponent=THEIR.shares.auto_exponent)
     ),
+    "ours, their rounding": replace(OWN, shares=replace(OWN.shares, share=share_rounding_up)),
 }
 
 

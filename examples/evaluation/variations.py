@@ -20,6 +20,12 @@ BASELINES = [
     Candidate(NAME, OURS, {}),
 ]
 
+
+def clusters_by_rows(n_rows: int) -> int:
+    """A third of the square root of the rows, from 8 to 50."""
+    return max(8, min(50, round(n_rows**0.5 / 3)))
+
+
 # parameters of ours, a method each
 VARIATIONS: list[dict[str, Any]] = [
     {"k_neighbors": 3},
@@ -27,6 +33,7 @@ VARIATIONS: list[dict[str, Any]] = [
     {"kmeans_estimator": 2},
     {"kmeans_estimator": 20},
     {"kmeans_estimator": 50},
+    {"kmeans_estimator": clusters_by_rows},
     {"cluster_balance_threshold": 0.0},
     {"cluster_balance_threshold": 0.5},
     {"density_exponent": 0},
@@ -72,5 +79,7 @@ def _list_all() -> list[Candidate]:
 
 def name_of(setting: dict[str, Any]) -> str:
     """Name of the method: "ours, k_neighbors=5", but for those in `NAMES`."""
-    name = ", ".join([NAME, *(f"{key}={value}" for key, value in setting.items())])
+    name = ", ".join(
+        [NAME, *(f"{key}={getattr(value, '__name__', value)}" for key, value in setting.items())]
+    )
     return NAMES.get(name, name)
