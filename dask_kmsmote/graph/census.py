@@ -49,7 +49,7 @@ class Census:
     metric
         What distances are measured in.
     spread
-        How far the scales of the features lie apart, where they are measured in the units of X.
+        How far the scales of the features lie apart.
     """
 
     chunks: Chunks
@@ -133,7 +133,7 @@ def take_census(tasks: Tasks, chunks: Chunks, settings: Settings, block_bytes: i
         sample=kept,
         n_sampled=len(sample),
         metric=standard(deviations) if settings.scale == "standard" else Metric(),
-        spread=None if settings.scale else _spread(deviations, chunks.feature_names),
+        spread=_spread(deviations, chunks.feature_names),
     )
 
 

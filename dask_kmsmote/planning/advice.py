@@ -19,7 +19,7 @@ from .strategy import Label
 RECALL = 0.95  # of an approximate search, wanted of the k nearest
 _MOST_RATIO = 50.0  # new rows per row of a cluster, over the average of the class
 _FEWEST_ORIGINALS = 30  # behind half of the new rows of a class
-_MOST_SPREAD = 10.0  # of standard deviations: the narrow feature is a hundredth of a square
+_MOST_SPREAD = 30.0  # of standard deviations: the narrow feature is a thousandth of a square
 _NAMED = 5  # clusters
 
 

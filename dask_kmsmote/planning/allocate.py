@@ -213,7 +213,8 @@ def share_by_weight(kept: Kept, n: int) -> Shares:
 def share_by_logs(logs: Floats, kept: Kept, n: int) -> Shares:
     """Exactly n rows by some logarithms of weights, within the bound."""
     limits = limits_of(kept, n)
-    return Shares(weights_from_log(logs), largest_remainder(fill(n, logs, limits), limits, n))
+    parts = largest_remainder(fill(n, logs, limits), limits, kept.n_class_rows, n)
+    return Shares(weights_from_log(logs), parts)
 
 
 def limits_of(kept: Kept, n: int) -> Counts:
@@ -225,7 +226,8 @@ def limits_of(kept: Kept, n: int) -> Counts:
     if kept.max_ratio is None:
         return np.full(len(kept.n_class_rows), n, dtype=np.int64)
     rows = [int(m) for m in kept.n_class_rows]
-    exact = [Fraction(kept.max_ratio) * n * m / sum(rows) for m in rows]
+    # the ratio as it is written: 1.2 is a little less as a float, and so is a sixth of 900
+    exact = [Fraction(str(kept.max_ratio)) * n * m / sum(rows) for m in rows]
     down = [min(math.floor(limit), n) for limit in exact]
     whole = down if sum(down) >= n else [min(math.ceil(limit), n) for limit in exact]
     return np.array(whole, dtype=np.int64)
@@ -246,11 +248,13 @@ def fill(n: int, logs: Floats, limits: Counts) -> Floats:
     return quota
 
 
-def largest_remainder(quota: Floats, limits: Counts, n: int) -> list[int]:
+def largest_remainder(quota: Floats, limits: Counts, n_class_rows: Counts, n: int) -> list[int]:
     """Whole rows of quotas that sum to n: the parts do too, each within 1 of its quota.
 
-    Equal remainders go to the lower cluster first. The quotas 2.6, 3.7, 3.7 have floors that sum to
-    8; the two rows that miss of 10 go to the second and the third cluster: 2, 4, 4.
+    Of equal remainders the larger quota goes first, then the cluster of more rows, so that the
+    order of the clusters matters only where two of them are alike. The quotas 2.6, 3.7, 3.7 have
+    floors that sum to 8; the two rows that miss of 10 go to the second and the third cluster:
+    2, 4, 4.
     """
     parts = np.minimum(np.floor(quota).astype(np.int64), limits)
     missing = n - int(parts.sum())
@@ -258,7 +262,7 @@ def largest_remainder(quota: Floats, limits: Counts, n: int) -> list[int]:
         # n beyond 2**53 rounds up: take the surplus back from the smallest remainders
         parts[np.argsort(quota - parts, kind="stable")[:-missing]] -= 1
         missing = 0
-    order = np.argsort(parts - quota, kind="stable")
+    order = np.lexsort((-n_class_rows, -quota, parts - quota))
     while missing:
         # in one turn, but for the rounding of quotas at their limits
         turn = [cluster for cluster in order if parts[cluster] < limits[cluster]][:missing]

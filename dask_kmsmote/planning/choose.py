@@ -272,8 +272,8 @@ def _hint(best: GroupPlan, least: int) -> str:
         # rounded down: a threshold above the share, by the last digit, would not keep it
         hints.append(f"cluster_balance_threshold={math.floor(best.class_share * 1e6) / 1e6:g}")
     if best.reason == _FEW or best.n_class_rows < least:
-        # one less even at k + 1 rows: imbalanced-learn's float product loses some such clusters
-        k = min(best.n_class_rows, least - 1) - 1
+        # rows as imbalanced-learn's float product has them: (3 / 47) * 47 is less than 3
+        k = min(math.floor(best.class_share * best.n_rows), least - 1) - 1
         if k < 1:
             return "Fewer clusters (kmeans_estimator) would bring its rows together."
         hints.append(f"k_neighbors={k}")

@@ -72,8 +72,8 @@ class SamplingPlan:
         Of the rows of a group in its weight, and the bound on new rows per row, over the average
         of the class; None: none.
     spread
-        How far the scales of the features lie apart; None where distances are in standard
-        deviations, and where fewer than two features vary in the sample of rows.
+        How far the scales of the features lie apart; None where fewer than two features vary in
+        the sample of rows.
     """
 
     class_counts: tuple[tuple[Label, int], ...]
@@ -128,7 +128,8 @@ class SamplingPlan:
     def advice(self) -> tuple[Advice, ...]:
         """What to look at before rows are made, and of which kind it is."""
         counts = dict(self.class_counts)
-        return advise(self.groups, counts, self.k_neighbors, self.max_ratio, self.spread)
+        spread = self.spread if self.scale is None else None
+        return advise(self.groups, counts, self.k_neighbors, self.max_ratio, spread)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import dask
@@ -15,6 +16,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE
+from dask_kmsmote.errors import FewNeighborsWarning
 from refusals import (
     ARRAYS,
     EVERY,
@@ -257,17 +259,51 @@ def test_one_class(data, kind, label):
     refuse(make_X(kind, data[0]), make_y(kind, [label] * N), "(?i)class", whole(label))
 
 
+COMPAT = {"compat": "imbalanced-learn"}
+
+
 @pytest.mark.parametrize("kind", EVERY)
 @pytest.mark.parametrize("labels", [[0, 1], ["common", "rare"]], ids=["ints", "strings"])
 @pytest.mark.parametrize(("n", "k"), [(1, 1), (2, 2), (5, 6)])
 def test_class_too_small_for_its_neighbors(data, kind, labels, n, k):
     X, y = data[0], np.array([labels[0]] * (N - n) + [labels[1]] * n)
     given = make_X(kind, X), make_y(kind, y)
-    message = refuse(*given, whole(labels[1]), whole(n), k_neighbors=k)
+    message = refuse(*given, whole(labels[1]), whole(n), k_neighbors=k, **COMPAT)
     assert re.search(whole(k + 1), message) or re.search(whole(k), message)
     reads.clear()
     search = NearestNeighbors(n_neighbors=k + 1)
-    refuse(*given, whole(labels[1]), whole(n), k_neighbors=search)
+    refuse(*given, whole(labels[1]), whole(n), k_neighbors=search, **COMPAT)
+
+
+@pytest.mark.parametrize("kind", EVERY)
+@pytest.mark.parametrize("k", [6, NearestNeighbors(n_neighbors=7)])
+@pytest.mark.parametrize("n", [2, 5])
+def test_small_classes_do_not_stop_a_run(data, kind, n, k):
+    X, y = data[0], np.array([0] * (N - n) + [1] * n)
+    X[-n:] = X[-1] + np.arange(n)[:, None] * 0.01
+    sampler = KMeansSMOTE(k_neighbors=k, random_state=0, kmeans_estimator=2)
+    with pytest.warns(FewNeighborsWarning, match=rf"Class 1 has 6 rows or fewer.*\({n} rows\)"):
+        X_res, y_res = sampler.fit_resample(make_X(kind, X), make_y(kind, y))
+    assert np.bincount(dask.compute(y_res)[0]).tolist() == [N - n, N - n]
+    assert set(sampler.report_.query("kept").reason) == {"fewer neighbours"}
+    parents = sampler.provenance_.compute()
+    assert (parents.base_row != parents.neighbor_row).all()
+    assert set(parents.neighbor_row) <= set(range(N - n, N))
+    assert sampler.validate(X_res, y_res).passed.dropna().all()
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_classes_of_one_row_are_told_together_with_what_leaves_them_out(data, kind):
+    X, y = data[0], data[1].copy()
+    y[:2] = 7, 9
+    given = make_X(kind, X), make_y(kind, y)
+    message = refuse(*given, "7 has 1, 9 has 1", r"sampling_strategy=\{1: ")
+    mend = ast.literal_eval(re.search(r"sampling_strategy=(\{.*?\})", message)[1])
+    sampler = KMeansSMOTE(random_state=0, kmeans_estimator=3, sampling_strategy=mend)
+    y_res = np.asarray(dask.compute(sampler.fit_resample(*given)[1])[0])
+    counts = dict(zip(*np.unique(y_res, return_counts=True), strict=True))
+    assert counts[7] == counts[9] == 1
+    assert counts[0] == counts[1]
 
 
 @pytest.mark.parametrize("kind", ["numpy", "array"])
@@ -284,10 +320,10 @@ def test_small_class_is_fine_where_nothing_is_made_of_it(data, kind):
 def test_named_mend_of_a_small_class_works(data, kind):
     X, y = data[0], np.array([0] * (N - 5) + [1] * 5)
     X[-5:] = X[-1] + np.arange(5)[:, None] * 0.01
-    message = refuse(make_X(kind, X), make_y(kind, y), "k_neighbors=", k_neighbors=9)
-    k = int(re.search(r"k_neighbors=(\d+) or", message)[1])
+    message = refuse(make_X(kind, X), make_y(kind, y), "k_neighbors=", k_neighbors=9, **COMPAT)
+    k = int(re.search(r"[Pp]ass k_neighbors=(\d+) or", message)[1])
     assert k == 4
-    sampler = KMeansSMOTE(k_neighbors=k, random_state=0, kmeans_estimator=1)
+    sampler = KMeansSMOTE(k_neighbors=k, random_state=0, kmeans_estimator=1, **COMPAT)
     assert sampler.fit_resample(make_X(kind, X), make_y(kind, y))[0].shape == (2 * (N - 5), 4)
 
 

@@ -25,6 +25,7 @@ from dask_kmsmote.kernels.groups import picking
 from dask_kmsmote.kernels.groups.pieces import GroupRows
 from dask_kmsmote.kernels.neighbors import cells, forest, recall
 from dask_kmsmote.kernels.neighbors.distances import nothing_found
+from dask_kmsmote.kernels.rows.metric import Metric
 
 
 def true_squared(rows, k):
@@ -107,9 +108,12 @@ def test_cells_take_every_row_and_about_as_many(kind):
 
 def test_recall_counts_what_is_near_enough():
     rows = rows_of("grid", 3000, 3)
-    halves = [GroupRows(rows[:1400], None), GroupRows(rows[1400:], None)]
+    numbers = np.arange(3000)
+    halves = [GroupRows(rows[at], at) for at in (numbers[:1400], numbers[1400:])]
     chosen = np.array([2900, 3, 1500])
-    limits = recall.true_limits([recall.squared_to_nearest(rows[chosen], b, 2) for b in halves])
+    limits = recall.true_limits(
+        [recall.squared_to_nearest(rows[chosen], half, 2, Metric()) for half in halves]
+    )
     np.testing.assert_allclose(limits, true_squared(rows, 2)[chosen, 1])
     near = nothing_found(3000, 2)
     near.squared[3] = limits[1], limits[1] * 1.001 + 0.001
@@ -129,7 +133,7 @@ def test_moments_of_parts():
     rows = rows_of("normal", 500, 6)
     rng = np.random.default_rng(0)
     drawn = [picking.draw_pairs(500, n, rng) for n in (1, 700, 4000)]
-    mean, error = picking.join_moments([picking.measure_moments(rows, p) for p in drawn])
+    mean, error = picking.join_moments([picking.measure_moments(rows, p, Metric()) for p in drawn])
     distances = np.concatenate([np.linalg.norm(rows[p[0]] - rows[p[1]], axis=1) for p in drawn])
     assert mean == pytest.approx(distances.mean())
     assert error == pytest.approx(distances.std(ddof=1) / np.sqrt(4701))
@@ -146,7 +150,7 @@ def two_classes(m, n_features, seed=0):
 def check_against_exact(X, y, sampler, k=2):
     """The report's mean and recall are true, and parents are near rows."""
     (group,) = sampler.report_[sampler.report_.kept].to_dict("records")
-    own = np.flatnonzero(y == 1)
+    own, X = np.flatnonzero(y == 1), X / sampler.scale_
     mean = pdist(X[own]).mean()
     assert group["mean_distance_se"] > 0
     assert abs(group["mean_distance"] - mean) < 5 * group["mean_distance_se"]
@@ -217,9 +221,11 @@ def tasks_of_a_chain(n_blocks):
     tasks = Tasks("test")
     blocks = [tasks("block", abs, 0) for _ in range(n_blocks)]
     group = Group(key=(1, 0), n_rows=1000 * n_blocks, size=1000, n_features=8, blocks=blocks)
-    large = approximate.LargeGroup(group=group, k=5, seed=0)
+    metric = tasks("metric", Metric)
+    large = approximate.LargeGroup(group=group, metric=metric, k=5, seed=0)
     approximate._probe(tasks, large)
-    founds = approximate._chain(tasks, large, (0,))
+    parts = approximate._in_metric(tasks, large)
+    founds = approximate._chain(tasks, large, parts, (0,))
     return len(_flat_graph([part for found in founds for part in found]))
 
 
@@ -294,7 +300,9 @@ def test_exact_up_to_the_limit_and_with_none():
         sampler = KMeansSMOTE(random_state=0, kmeans_estimator=2, exact_rows=exact_rows)
         (group,) = sampler.fit(X, y).report_.query("kept").to_dict("records")
         assert (group["mean_distance_se"], group["neighbor_recall"]) == (0, 1)
-        assert group["mean_distance"] == pytest.approx(pdist(X[y == 1]).mean(), rel=1e-12)
+        assert group["mean_distance"] == pytest.approx(
+            pdist(X[y == 1] / sampler.scale_).mean(), rel=1e-12
+        )
     sampler = KMeansSMOTE(random_state=0, kmeans_estimator=2, exact_rows=999).fit(X, y)
     assert sampler.report_.query("kept").mean_distance_se.iloc[0] > 0
 

@@ -24,7 +24,7 @@ from dask_kmsmote.events import (
     Warned,
 )
 from dask_kmsmote.listeners import EventLogger, JsonLines, ProgressBar
-from dask_kmsmote.planning.groups import FeatureSpread, GroupPlan
+from dask_kmsmote.planning.groups import GroupPlan
 from dask_kmsmote.planning.plan import SamplingPlan
 
 
@@ -104,38 +104,21 @@ def test_many_clusters_are_cut_short():
     assert Page(plan._repr_html_()).tags.count("tr") == 51
 
 
-@pytest.mark.parametrize(("scale", "warned"), [(1.0, False), (900.0, False), (2e3, True)])
-def test_unlike_scales(scale, warned):
+@pytest.mark.parametrize("scale", [None, "standard"])
+@pytest.mark.parametrize(("width", "warned"), [(1.0, False), (27.0, False), (1 / 40, True)])
+def test_unlike_scales(width, warned, scale):
     rng = np.random.default_rng(0)
-    X = rng.uniform(-1, 1, (2000, 3)) * [scale, 1, 1]
+    X = rng.uniform(-1, 1, (2000, 3)) * [width, 1, 1]
     y = (rng.random(2000) < 0.2).astype(int)
     told = []
-    sampler = KMeansSMOTE(random_state=0, density_exponent=0, callbacks=[told.append])
+    sampler = KMeansSMOTE(random_state=0, scale=scale, callbacks=[told.append])
     plan = sampler.fit(*on_dask(X, y)).plan_
     widest, narrowest = sorted(X.std(axis=0))[::-2]
     assert plan.spread.widest_spread == pytest.approx(widest)
     assert plan.spread.narrowest_spread == pytest.approx(narrowest)
     found = [text for text in plan.warnings if "StandardScaler" in text]
-    assert bool(found) == warned
+    assert bool(found) == (warned and scale is None)
     assert [event.message for event in told if isinstance(event, Warned)] == list(plan.warnings)
-
-
-def test_one_cluster_that_takes_nearly_all():
-    shares = {0.901: True, 0.9: False}
-    for weight, warned in shares.items():
-        groups = tuple(
-            GroupPlan("rare", place, 9, 5, 0.5, 0.1, kept=True, reason="", exponent=7.5, weight=w)
-            for place, w in enumerate((1 - weight, weight))
-        )
-        content = KMeansSMOTE(random_state=0).fit(*make_imbalanced()).plan_
-        plan = SamplingPlan(
-            ((0, 1),), (("rare", 9),), groups, 2, 0, None, 6, 5, content.clustering, 48,
-            FeatureSpread("a", 1.0, "b", 1.0),
-        )  # fmt: skip
-        assert bool(plan.warnings) == warned
-        if warned:
-            assert "Cluster 1 gets 90.1%" in plan.warnings[0]
-            assert "7.5" in plan.warnings[0]
 
 
 def test_what_is_shown_computes_nothing(fitted):

@@ -19,6 +19,7 @@ from dask_kmsmote.kernels.compiled import compiled
 from dask_kmsmote.kernels.groups import picking, pieces
 from dask_kmsmote.kernels.making import drawing, interpolation
 from dask_kmsmote.kernels.neighbors import distances
+from dask_kmsmote.kernels.rows.metric import Metric
 
 SHAPES = [(1, 1), (2, 3), (7, 1), (1023, 2), (1024, 5), (1025, 3), (2100, 4)]
 FORMATS = [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array, sparse.csc_array]
@@ -114,7 +115,7 @@ def test_nearest_center(shape):
     m, n_features, n_clusters = shape
     rng = np.random.default_rng(m)
     rows, centers = rng.normal(size=(m, n_features)), rng.normal(size=(n_clusters, n_features))
-    labels, inertia = assignment.nearest_center(rows, centers)
+    labels, inertia = assignment.nearest_center(rows, centers, np.ones(n_features))
     squared = cdist(rows, centers, "sqeuclidean")
     np.testing.assert_array_equal(labels, squared.argmin(axis=1))
     assert inertia == pytest.approx(squared.min(axis=1).sum(), rel=1e-12)
@@ -123,11 +124,12 @@ def test_nearest_center(shape):
 def test_nearest_center_does_not_depend_on_the_block():
     rng = np.random.default_rng(0)
     rows, centers = rng.integers(0, 3, (500, 3)) * 0.1, rng.integers(0, 3, (9, 3)) * 0.1
-    whole, _ = assignment.nearest_center(rows, centers)
-    alone = [assignment.nearest_center(rows[i : i + 1], centers)[0][0] for i in range(500)]
+    scales = np.array([0.3, 1.0, 7.0])
+    whole, _ = assignment.nearest_center(rows, centers, scales)
+    alone = [assignment.nearest_center(rows[i : i + 1], centers, scales)[0][0] for i in range(500)]
     assert whole.tolist() == alone
     centers = np.array([[1.0], [-1.0], [1.0], [-1.0]])
-    labels, _ = assignment.nearest_center(np.array([[0.0], [-2.0], [2.0]]), centers)
+    labels, _ = assignment.nearest_center(np.array([[0.0], [-2.0], [2.0]]), centers, np.ones(1))
     assert labels.tolist() == [0, 1, 0]
 
 
@@ -216,7 +218,7 @@ def test_each_picked_row_comes_once_and_is_found_again(m, numbers, size):
     picked = picking.join_picked(parts)
     assert picked.numbers.tolist() == sorted(set(wanted.tolist()))
     np.testing.assert_array_equal(picked.rows[picking.index_in(picked, wanted)], rows[wanted])
-    np.testing.assert_array_equal(picking.pick_in_order(parts, wanted), rows[wanted])
+    np.testing.assert_array_equal(picking.pick_in_order(parts, wanted, Metric()), rows[wanted])
 
 
 @st.composite

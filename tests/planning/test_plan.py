@@ -54,7 +54,8 @@ def test_plan_as_json(labels):
     text = plan.to_json()
     content = json.loads(text, parse_constant=pytest.fail)  # strict: no NaN, no Infinity
     assert content == plan.to_dict()
-    assert set(content) == {field.name for field in dataclasses.fields(SamplingPlan)}
+    fields = {field.name for field in dataclasses.fields(SamplingPlan)}
+    assert set(content) == fields | {"warnings"}
     plain = [label.item() if isinstance(label, np.generic) else label for label in labels]
     told = [label for label, _ in content["class_counts"]]
     assert told == plain
@@ -63,6 +64,7 @@ def test_plan_as_json(labels):
     assert first == dataclasses.asdict(plan.groups[0]) | {
         "class_label": plain[0],
         "neighbor_recall": None,
+        "new_rows_per_row": 0.7,
     }
     for field in ("class_share", "mean_distance", "mean_distance_se", "exponent"):
         assert math.isnan(getattr(plan.groups[1], field))
@@ -70,7 +72,7 @@ def test_plan_as_json(labels):
     assert content["seed"] == 2**100
     assert content["clustering"]["center_shifts"] == [0.5, 0.25]
     assert content["spread"] == dataclasses.asdict(plan.spread)
-    assert (content["amounts"], content["version"]) == ([[plain[0], 7], [plain[1], 0]], 3)
+    assert (content["amounts"], content["version"]) == ([[plain[0], 7], [plain[1], 0]], 4)
 
 
 def test_plan_as_json_of_numpy_numbers_and_one_cluster():
@@ -84,7 +86,7 @@ def test_plan_as_json_of_numpy_numbers_and_one_cluster():
         "class_label": "a", "cluster_id": 0, "n_rows": 9, "n_class_rows": 4, "class_share": 4 / 9,
         "threshold": None, "kept": True, "reason": "", "mean_distance": 2.5,
         "mean_distance_se": 0.0, "exponent": 3.0, "weight": 1.0, "n_synthetic": 5,
-        "neighbor_recall": None,
+        "neighbor_recall": None, "new_rows_per_row": 1.25,
     }  # fmt: skip
     assert content["n_features"] == 3
 

@@ -6,6 +6,8 @@ import itertools
 import math
 import re
 import sys
+from collections import Counter
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -70,45 +72,54 @@ def test_strategy_is_that_of_imbalanced_learn(data):
 @quick
 def test_largest_remainder(n, shares):
     assume(sum(shares) > 1e-300)
-    weights = np.array(shares) / np.sum(shares)
-    parts = allocate.largest_remainder(n, weights)
+    quota = n * (np.array(shares) / np.sum(shares))
+    parts = allocate.largest_remainder(quota, *np.full((2, len(quota)), n), n)
     assert sum(parts) == n
     assert all(type(part) is int and part >= 0 for part in parts)
-    slack = n * 1e-14
-    for part, weight in zip(parts, weights, strict=True):
-        assert abs(part - n * weight) < 1 + slack
+    for part, exact in zip(parts, quota, strict=True):
+        assert abs(part - exact) < 1 + n * 1e-14
+
+
+def remainders(n, weights):
+    weights = np.asarray(weights)
+    return allocate.largest_remainder(n * weights, *np.full((2, len(weights)), n), n)
 
 
 def test_equal_remainders_go_to_the_lower_cluster():
-    assert allocate.largest_remainder(5, np.full(4, 0.25)) == [2, 1, 1, 1]
-    assert allocate.largest_remainder(2, np.array([0.5, 0.25, 0.25])) == [1, 1, 0]
-    assert allocate.largest_remainder(0, np.array([0.5, 0.5])) == [0, 0]
+    assert remainders(5, np.full(4, 0.25)) == [2, 1, 1, 1]
+    assert remainders(2, [0.5, 0.25, 0.25]) == [1, 1, 0]
+    assert remainders(0, [0.5, 0.5]) == [0, 0]
 
 
-def kept_of(rows):
+def kept_of(rows, count_exponent=-1.0, max_ratio=None, dtype=np.float64):
     """Clusters of some mean distances, exponents and rows."""
     distances, exponents, sizes = zip(*rows, strict=True)
-    return allocate.Kept(np.array(distances), np.array(exponents), np.array(sizes))
+    columns = np.array(distances), np.array(exponents), np.array(sizes)
+    return allocate.Kept(*columns, count_exponent, max_ratio, dtype)
+
+
+def weights_of(kept, recipe=OWN):
+    return recipe.shares.share(kept, 100).weights
 
 
 distances = st.one_of(
     st.floats(0, 1e300), st.sampled_from([0.0, 5e-324, 1e5, sys.float_info.max, math.inf])
 )
-
-
-@given(
-    st.lists(
-        st.tuples(distances, st.floats(-100, 100), st.integers(1, 10**12)), min_size=1, max_size=9
-    )
+clusters = st.lists(
+    st.tuples(distances, st.floats(-100, 100), st.integers(1, 10**12)), min_size=1, max_size=9
 )
-@example([(1e5, 70.0, 10**6), (24_000.0, 70.0, 10**6)])
-@example([(0.0, 70.0, 10**6), (0.0, 70.0, 2)])
-@example([(0.0, -3.0, 5), (1.0, -3.0, 5)])
-@example([(math.inf, 2.0, 5), (math.inf, 2.0, 7), (1.0, 2.0, 1)])
-@example([(0.0, 0.0, 5), (math.inf, 0.0, 5)])
+count_exponents = st.one_of(st.sampled_from([-1.0, 0.0, 1.0]), st.floats(-3, 3))
+
+
+@given(clusters, count_exponents)
+@example([(1e5, 70.0, 10**6), (24_000.0, 70.0, 10**6)], -1.0)
+@example([(0.0, 70.0, 10**6), (0.0, 70.0, 2)], 1.0)
+@example([(0.0, -3.0, 5), (1.0, -3.0, 5)], 1.0)
+@example([(math.inf, 2.0, 5), (math.inf, 2.0, 7), (1.0, 2.0, 1)], 1.0)
+@example([(0.0, 0.0, 5), (math.inf, 0.0, 5)], 0.0)
 @quick
-def test_weights_are_never_nan_and_sum_to_one(rows):
-    weights = OWN.shares.weights(kept_of(rows), np.float64)
+def test_weights_are_never_nan_and_sum_to_one(rows, count_exponent):
+    weights = weights_of(kept_of(rows, count_exponent))
     assert np.isfinite(weights).all()
     assert (weights >= 0).all()
     assert weights.sum() == pytest.approx(1, abs=1e-12)
@@ -116,11 +127,11 @@ def test_weights_are_never_nan_and_sum_to_one(rows):
 
 def test_weights_where_the_power_overflows():
     kept = kept_of([(1e5, 70.0, 10**6), (2e5, 70.0, 10**6), (1e5, 70.0, 10**6)])
-    weights = OWN.shares.weights(kept, np.float64)
+    weights = weights_of(kept)
     assert weights[0] == weights[2]
     assert weights[1] / weights[0] == pytest.approx(2.0**70, rel=1e-9)
     assert weights.sum() == pytest.approx(1)
-    compat = IMBALANCED_LEARN.shares.weights(kept, np.float64)
+    compat = weights_of(kept, IMBALANCED_LEARN)
     assert np.isfinite(compat).all()
     assert compat.sum() == pytest.approx(1)
 
@@ -128,11 +139,8 @@ def test_weights_where_the_power_overflows():
 def test_all_duplicates_get_equal_weights():
     # equal for clusters of one size; the sparsities are all 0, whatever the exponent
     kept = kept_of([(0.0, 2.0, 5), (0.0, 2.0, 5), (0.0, 2.0, 5)])
-    for weights in (
-        OWN.shares.weights(kept, np.float64),
-        IMBALANCED_LEARN.shares.weights(kept, np.float64),
-    ):
-        np.testing.assert_allclose(weights, 1 / 3)
+    for recipe in (OWN, IMBALANCED_LEARN):
+        np.testing.assert_allclose(weights_of(kept, recipe), 1 / 3)
 
 
 @given(
@@ -140,17 +148,107 @@ def test_all_duplicates_get_equal_weights():
         st.tuples(st.floats(1e-3, 1e3), st.floats(0, 20), st.integers(1, 10**6)),
         min_size=1,
         max_size=9,
-    )
+    ),
+    count_exponents,
 )
 @quick
-def test_both_weights_are_the_formula(rows):
+def test_both_weights_are_the_formula(rows, count_exponent):
     sparsity = np.array([d**e / m for d, e, m in rows])
-    expected = sparsity / sparsity.sum()
-    kept = kept_of(rows)
-    theirs = IMBALANCED_LEARN.shares.weights(kept, np.float64)
-    np.testing.assert_allclose(theirs, expected, rtol=1e-13)
-    ours = OWN.shares.weights(kept, np.float64)
-    np.testing.assert_allclose(ours, expected, rtol=1e-10, atol=1e-300)
+    theirs = weights_of(kept_of(rows), IMBALANCED_LEARN)
+    np.testing.assert_allclose(theirs, sparsity / sparsity.sum(), rtol=1e-13)
+    formula = np.array([d**e * float(m) ** count_exponent for d, e, m in rows])
+    ours = weights_of(kept_of(rows, count_exponent))
+    np.testing.assert_allclose(ours, formula / formula.sum(), rtol=1e-10, atol=1e-300)
+
+
+ratios = st.one_of(st.sampled_from([1, 1.0, 1.5, 2.0, 50.0]), st.floats(1, 1e6))
+few_clusters = st.lists(
+    st.tuples(distances, st.floats(-100, 100), st.integers(1, 500)), min_size=1, max_size=12
+)
+amounts = st.one_of(st.integers(0, 40), st.integers(0, 10**7))
+
+
+def limit_of(ratio, n, kept, cluster):
+    """Rows that the bound allows a cluster, exactly."""
+    return Fraction(str(ratio)) * n * int(kept.n_class_rows[cluster]) / int(kept.n_class_rows.sum())
+
+
+@given(few_clusters, count_exponents, ratios, amounts)
+@example([(1.0, 0.0, 1), (1.0, 0.0, 1)], 1.0, 1, 3)
+@example([(1.0, 700.0, 3), (2.0, 700.0, 3), (9.0, 700.0, 3)], -1.0, 1.5, 1000)
+@quick
+def test_shares_are_exact_and_within_the_bound(rows, count_exponent, ratio, n):
+    kept = kept_of(rows, count_exponent, ratio)
+    _, parts = OWN.shares.share(kept, n)
+    assert sum(parts) == n
+    limits = [limit_of(ratio, n, kept, cluster) for cluster in range(len(rows))]
+    # whole rows can't always be within it: of 3 rows from two originals, one has 2 at least
+    whole = [math.floor(limit) for limit in limits]
+    if sum(whole) < n:
+        whole = [math.ceil(limit) for limit in limits]
+    assert all(0 <= part <= limit for part, limit in zip(parts, whole, strict=True))
+
+
+@given(few_clusters, count_exponents, ratios, amounts, st.randoms(use_true_random=False))
+@quick
+def test_shares_do_not_depend_on_the_order_of_the_clusters(rows, count_exponent, ratio, n, random):
+    order = list(range(len(rows)))
+    random.shuffle(order)
+    _, parts = OWN.shares.share(kept_of(rows, count_exponent, ratio), n)
+    mixed = [rows[place] for place in order]
+    weights, shuffled = OWN.shares.share(kept_of(mixed, count_exponent, ratio), n)
+    alike = Counter(zip(weights.tolist(), [size for _, _, size in mixed], strict=True))
+    for place, part, key in zip(
+        order, shuffled, zip(weights, (size for *_, size in mixed), strict=True), strict=True
+    ):
+        # clusters that are alike are told apart by their order alone, where a row is left
+        assert abs(part - parts[place]) <= (alike[key] > 1)
+
+
+@given(few_clusters, count_exponents, ratios, amounts)
+@quick
+def test_shares_grow_with_the_weight(rows, count_exponent, ratio, n):
+    # of as many rows each, so that all have the same limit
+    kept = kept_of([(d, e, 7) for d, e, _ in rows], count_exponent, ratio)
+    weights, parts = OWN.shares.share(kept, n)
+    order = np.lexsort((parts, weights))
+    for low, high in itertools.pairwise(order):
+        assert parts[low] <= parts[high] + (weights[low] == weights[high])
+
+
+@given(few_clusters, count_exponents, ratios, amounts)
+@quick
+def test_what_is_cut_goes_to_the_others_by_weight(rows, count_exponent, ratio, n):
+    kept = kept_of(rows, count_exponent, ratio)
+    logs, limits = allocate.log_weights(kept), allocate.limits_of(kept, n)
+    quota = allocate.fill(n, logs, limits)
+    assert math.fsum(quota) == pytest.approx(n, rel=1e-9)
+    assert (quota <= limits * (1 + 1e-12)).all()
+    within = np.flatnonzero((quota < limits * (1 - 1e-9)) & np.isfinite(logs) & (quota > 1e-6))
+    for one, other in itertools.pairwise(within):
+        # two that are not cut have the ratio of their weights, be these as small as they may
+        found = math.log(quota[one]) - math.log(quota[other])
+        assert found == pytest.approx(logs[one] - logs[other], abs=1e-6, rel=1e-9)
+
+
+def test_a_bound_by_hand():
+    # 6 for each row on average; the limits are 1200, 120 and 480
+    kept = kept_of([(1.0, 0.0, 100), (1.0, 0.0, 10), (1.0, 0.0, 40)], 0.0, 2.0)
+    logs = np.log([0.2, 0.6, 0.2])
+    weights, parts = allocate.share_by_logs(logs, kept, 900)
+    np.testing.assert_allclose(weights, [0.2, 0.6, 0.2])
+    assert parts == [390, 120, 390]
+    # weights that are nothing beside the first still share what it can't take
+    far = np.array([0.0, -900.0, -900.0 - math.log(3)])
+    assert allocate.share_by_logs(far, kept._replace(max_ratio=1.2), 900)[1] == [720, 72, 108]
+
+
+def test_imbalanced_learn_has_no_bound():
+    kept = kept_of([(9.0, 2.0, 5), (1.0, 2.0, 500)])
+    weights, parts = IMBALANCED_LEARN.shares.share(kept, 1000)
+    assert parts == [math.ceil(1000 * weight) for weight in weights]
+    assert sum(parts) > 1000
+    assert parts[0] > 990
 
 
 @pytest.mark.parametrize("n", [1, 2, 10, 100, 10**3, 10**5, 10**6])
@@ -218,9 +316,8 @@ def judged(table, column, threshold, n_neighbors, recipe=OWN):
 @quick
 def test_auto_threshold_keeps_a_cluster_by_share(case):
     table, column = case
-    choices = judged(table, column, None, 1)
-    kept = [choice for choice in choices if not choice.reason]
-    assert kept
+    choices = judged(table, column, None, 3)
+    assert any(choice.reason not in ("empty", "below threshold") for choice in choices)
     own = table[:, column].sum() / table.sum()
     for choice in choices:
         n, m = int(table[choice.cluster_id].sum()), int(table[choice.cluster_id, column])
@@ -229,9 +326,9 @@ def test_auto_threshold_keeps_a_cluster_by_share(case):
             assert choice.reason == "empty"
             assert math.isnan(choice.class_share)
         elif abs(m / n - own) > 1e-12:
-            assert (choice.reason == "") == (m / n > own)
+            assert (choice.reason == "below threshold") == (m / n < own)
         else:
-            assert choice.reason == ""
+            assert choice.reason != "below threshold"
 
 
 @given(tables(), st.floats(-0.1, 1.1), st.integers(2, 7))
@@ -245,7 +342,18 @@ def test_clusters_are_kept_by_threshold_and_rows(case, threshold, n_neighbors):
         elif m / n < threshold:
             assert choice.reason == "below threshold"
         else:
-            assert choice.reason == ("too few rows" if m < n_neighbors else "")
+            few = "too few rows" if m < 2 else "fewer neighbours"
+            assert choice.reason == (few if m < n_neighbors else "")
+            assert choice.kept == (m >= 2)
+
+
+@given(tables(), st.floats(-0.1, 1.1), st.integers(2, 7))
+@quick
+def test_with_compat_clusters_have_all_neighbors(case, threshold, n_neighbors):
+    table, column = case
+    for choice in judged(table, column, threshold, n_neighbors, IMBALANCED_LEARN):
+        assert choice.kept == (choice.reason == "")
+        assert not choice.kept or choice.n_class_rows >= n_neighbors
 
 
 def test_auto_thresholds():
@@ -266,15 +374,16 @@ def test_k_plus_one_rows_are_judged_on_integers():
     assert (ours.reason, theirs.reason) == ("", "too few rows")
 
 
-def refused(table, column, threshold, n_neighbors):
+def refused(table, column, threshold, n_neighbors, recipe):
     """The error's message, and the clusters that had rows enough; None where one is kept."""
-    choices = judged(table, column, threshold, n_neighbors)
-    if any(not choice.reason for choice in choices):
-        choose._require_kept(choices, n_neighbors)
+    choices = judged(table, column, threshold, n_neighbors, recipe)
+    least = recipe.clusters.least_rows(n_neighbors)
+    if any(choice.kept for choice in choices):
+        choose._require_kept(choices, least)
         return None
     with pytest.raises(NoClusterError, match="'rare'") as caught:
-        choose._require_kept(choices, n_neighbors)
-    return str(caught.value), [c for c in choices if c.n_class_rows >= n_neighbors]
+        choose._require_kept(choices, least)
+    return str(caught.value), [c for c in choices if c.n_class_rows >= least]
 
 
 def named_number(message, name):
@@ -300,11 +409,12 @@ def refusals(draw, large):
 few = st.integers(1, 5)
 
 
-@given(refusals(large=True))
+@pytest.mark.parametrize("recipe", [OWN, IMBALANCED_LEARN], ids=["own", "compat"])
+@given(case=refusals(large=True))
 @quick
-def test_no_cluster_error_names_a_threshold_that_keeps_one(case):
+def test_no_cluster_error_names_a_threshold_that_keeps_one(recipe, case):
     table, column, threshold, n_neighbors = case
-    error = refused(table, column, threshold, n_neighbors)
+    error = refused(table, column, threshold, n_neighbors, recipe)
     assume(error)
     message, large = error
     best = max(large, key=lambda c: c.class_share)
@@ -312,8 +422,10 @@ def test_no_cluster_error_names_a_threshold_that_keeps_one(case):
     assert f"{best.n_rows} rows" in message
     lower = named_number(message, "cluster_balance_threshold")
     assert lower is not None, message
-    again = judged(table, column, lower, n_neighbors)
-    assert any(not choice.reason for choice in again), message
+    # their float product loses some clusters of just enough rows
+    k = named_number(message, "k_neighbors") or n_neighbors - 1
+    again = judged(table, column, lower, int(k) + 1, recipe)
+    assert any(choice.kept for choice in again), message
 
 
 @given(refusals(large=False))
@@ -321,14 +433,15 @@ def test_no_cluster_error_names_a_threshold_that_keeps_one(case):
 def test_no_cluster_error_names_a_k_that_keeps_one(case):
     table, column, threshold, n_neighbors = case
     assume(table[:, column].max() >= 2)
-    message, _ = refused(table, column, threshold, n_neighbors)
+    message, _ = refused(table, column, threshold, n_neighbors, IMBALANCED_LEARN)
     k = named_number(message, "k_neighbors")
     assert k is not None, message
     assert 1 <= k < n_neighbors - 1
     # all that the message names together: a threshold too, where k alone is not enough
     lower = named_number(message, "cluster_balance_threshold")
-    again = judged(table, column, threshold if lower is None else lower, int(k) + 1)
-    assert any(not choice.reason for choice in again), message
+    in_force = threshold if lower is None else lower
+    again = judged(table, column, in_force, int(k) + 1, IMBALANCED_LEARN)
+    assert any(choice.kept for choice in again), message
 
 
 @given(
@@ -345,7 +458,7 @@ def test_allocate_fills_each_class_exactly(rows, first, second):
         for label in ("a", "b")
         for place, (d, m) in enumerate(rows)
     ]
-    done = allocate.allocate(groups, {"a": first, "b": second}, OWN.shares, np.float64)
+    done = allocate.allocate(groups, {"a": first, "b": second}, OWN.shares, 1.0, 2.0, np.float64)
     assert [(g.class_label, g.cluster_id) for g in done] == [
         (g.class_label, g.cluster_id) for g in groups
     ]

@@ -17,16 +17,17 @@ from dask_kmsmote.errors import ParameterError
 from dask_kmsmote.kernels.making.drawing import KeyedStream
 from dask_kmsmote.kernels.making.interpolation import Interpolation, interpolate_nearest
 from dask_kmsmote.kernels.rows.blocks import take
+from dask_kmsmote.planning.allocate import share_by_logs
 from dask_kmsmote.recipes import IMBALANCED_LEARN, OWN, RECIPES
 
 
-def even_weights(kept, dtype):
+def share_evenly(kept, n):
     """All kept clusters alike."""
-    return np.full(len(kept.n_class_rows), 1 / len(kept.n_class_rows))
+    return share_by_logs(np.zeros(len(kept.n_class_rows)), kept._replace(max_ratio=None), n)
 
 
 class EvenSMOTE(KMeansSMOTE):
-    _recipe = replace(OWN, shares=replace(OWN.shares, weights=even_weights))
+    _recipe = replace(OWN, shares=replace(OWN.shares, share=share_evenly))
 
 
 class NearBase(NamedTuple):
@@ -113,11 +114,13 @@ def test_a_recipe_is_handed_all_neighbors(data):
     parents = sampler.provenance_.compute()
     # the k nearest of the class and cluster, found without the package
     centers = sampler.kmeans_estimator_.cluster_centers_
-    labels = ((X[:, np.newaxis] - centers) ** 2).sum(axis=2).argmin(axis=1)
+    measured = X / sampler.scale_
+    labels = ((measured[:, np.newaxis] - centers) ** 2).sum(axis=2).argmin(axis=1)
     for row, base in enumerate(parents.base_row.to_numpy()[::40]):
         own = np.flatnonzero((y == 1) & (labels == labels[base]))
         own = own[own != base]
-        near = own[np.argsort(((X[own] - X[base]) ** 2).sum(axis=1), kind="stable")[:k]]
+        distances = ((measured[own] - measured[base]) ** 2).sum(axis=1)
+        near = own[np.argsort(distances, kind="stable")[:k]]
         expected = stats.mode(X[near, -1]).mode
         assert X_res[1500 + 40 * row, -1] == expected
 
@@ -136,21 +139,23 @@ def test_recipes_are_frozen_and_named():
     assert sampler.set_params(compat=None).recipe_ is IMBALANCED_LEARN
 
 
-def one_nan(kept, dtype):
-    return np.where(np.arange(len(kept.n_class_rows)) == 0, np.nan, 0.5)
+def with_weights(weigh):
+    return lambda kept, n: share_evenly(kept, n)._replace(weights=weigh(len(kept.n_class_rows)))
 
 
-def too_much(kept, dtype):
-    return np.ones(len(kept.n_class_rows))
-
-
-def one_short(kept, dtype):
-    return np.ones(1)
+def with_rows(divide):
+    return lambda kept, n: share_evenly(kept, n)._replace(n_rows=divide(len(kept.n_class_rows), n))
 
 
 SHARES = {
-    "weights": [one_nan, too_much, one_short, lambda kept, dtype: -even_weights(kept, dtype)],
-    "whole_rows": [lambda n, weights: [n], lambda n, weights: [-1] * len(weights)],
+    "share": [
+        with_weights(lambda size: np.where(np.arange(size) == 0, np.nan, 0.5)),
+        with_weights(np.ones),
+        with_weights(lambda size: np.ones(1)),
+        with_weights(lambda size: np.full(size, -1 / size)),
+        with_rows(lambda size, n: [n]),
+        with_rows(lambda size, n: [-1] * size),
+    ],
     "auto_exponent": [lambda n_features, n_class_rows: np.nan],
 }
 

@@ -158,7 +158,11 @@ def drawn():
     assert len(list(sampler.plan_.blocks())) == 100
     parents = sampler.provenance_.compute()
     base = parents.base_row.to_numpy()
-    near = NearestNeighbors(n_neighbors=K).fit(X[:M]).kneighbors(return_distance=False)
+    near = (
+        NearestNeighbors(n_neighbors=K)
+        .fit(X[:M] / sampler.scale_)
+        .kneighbors(return_distance=False)
+    )
     found = near[base] == parents.neighbor_row.to_numpy()[:, np.newaxis]
     assert (found.sum(axis=1) == 1).all()
     return base, found.argmax(axis=1), parents.gap.to_numpy()
@@ -241,7 +245,8 @@ def test_streams_of_other_keys_differ():
 def test_rounding_favors_no_cluster():
     rng = np.random.default_rng(0)
     weights = rng.dirichlet(np.ones(5), 20_000)
-    parts = np.array([allocation.largest_remainder(997, row) for row in weights])
+    most, rows = np.full(5, 997), np.ones(5)
+    parts = np.array([allocation.largest_remainder(997 * w, most, rows, 997) for w in weights])
     excess = parts - 997 * weights
     by_weight = np.take_along_axis(excess, np.argsort(weights, axis=1), axis=1)
     for place in range(5):
@@ -281,6 +286,9 @@ def sampled(request):
                 k_neighbors=NearestNeighbors(n_neighbors=3),
                 cluster_balance_threshold=0.0,
                 density_exponent=1,
+                count_exponent=-1,
+                max_ratio=None,
+                scale=None,
                 sampling_strategy=dict.fromkeys(range(1, 61), len(X) // 60 + 10_000),
                 exact_rows=50,
             ).fit(X, y).report_
@@ -330,6 +338,7 @@ def test_reported_recall_is_within_its_error(monkeypatch, n_blocks):
         sampling_strategy=dict.fromkeys(range(1, n_classes + 1), m + 16 * m * k),
         exact_rows=100,
     ).fit(X, y)
+    rows = rows / sampler.scale_
     limits = NearestNeighbors(n_neighbors=k).fit(rows).kneighbors()[0][:, -1] * (1 + 1e-9)
     parents = sampler.provenance_.compute()
     # so many new rows show nearly every neighbour of every row

@@ -157,6 +157,9 @@ def test_threshold_that_no_cluster_reaches(kind, compat):
     assert sampler.report_["cluster_id"][sampler.report_["kept"]].tolist() == [best]
 
 
+COMPAT = "imbalanced-learn"
+
+
 @pytest.mark.parametrize("kind", EVERY)
 def test_clusters_with_too_few_rows(kind):
     X, y = make_imbalanced(N, 4, 0.25, seed=3)
@@ -165,13 +168,17 @@ def test_clusters_with_too_few_rows(kind):
     most = np.bincount(frozen.predict(X)[y == 1]).max()
     params = {"kmeans_estimator": frozen, "random_state": 0, "cluster_balance_threshold": 0.0}
     with pytest.raises(RuntimeError) as caught:
-        KMeansSMOTE(k_neighbors=int(most), **params).fit_resample(*given)
+        KMeansSMOTE(k_neighbors=int(most), compat=COMPAT, **params).fit_resample(*given)
     message = str(caught.value)
     assert re.search(whole(most), message), message
     assert re.search("class.*1", message), message
     k = int(re.search(r"k_neighbors=(\d+)", message)[1])
-    assert k == most - 1
-    assert KMeansSMOTE(k_neighbors=k, **params).fit(*given).report_["kept"].sum() >= 1
+    assert most - 2 <= k < most
+    sampler = KMeansSMOTE(k_neighbors=k, compat=COMPAT, **params)
+    assert sampler.fit(*given).report_["kept"].sum() >= 1
+    # by our own rules, rows are joined to those that there are
+    own = KMeansSMOTE(k_neighbors=int(most), **params).fit(*given)
+    assert set(own.report_.query("kept").reason) == {"fewer neighbours"}
 
 
 @pytest.mark.parametrize("kind", ["numpy", "array"])
@@ -182,7 +189,7 @@ def test_threshold_reached_only_where_rows_are_too_few(kind):
     y = np.zeros(N, int)
     y[:12] = 1
     X[:4] += 100
-    params = {"kmeans_estimator": 2, "random_state": 0, "k_neighbors": 5}
+    params = {"kmeans_estimator": 2, "random_state": 0, "k_neighbors": 5, "compat": COMPAT}
     given = make_X(kind, X), make_y(kind, y)
     with pytest.raises(RuntimeError) as caught:
         KMeansSMOTE(cluster_balance_threshold=0.5, **params).fit_resample(*given)
@@ -192,6 +199,29 @@ def test_threshold_reached_only_where_rows_are_too_few(kind):
     changed = {"cluster_balance_threshold": 0.5} | params
     changed |= {name: float(v) if "." in v else int(v) for name, v in mends.items()}
     assert KMeansSMOTE(**changed).fit(*given).report_["kept"].any()
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_what_a_recipe_decides_itself_can_not_be_given(data, kind):
+    X, y = make_X(kind, data[0]), make_y(kind, data[1])
+    given = {"count_exponent": 0.5, "max_ratio": 3.0, "scale": None}
+    message = refuse(X, y, "decides", *(f"{name}={value}" for name, value in given.items()),
+                     compat=COMPAT, **given)  # fmt: skip
+    assert not reads, message
+    for name, value in given.items():
+        assert f"{name}={value}" in refuse(X, y, compat=COMPAT, **{name: value})
+    KMeansSMOTE(compat=COMPAT, random_state=0, cluster_balance_threshold=0.0).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("count_exponent", "auto"), ("count_exponent", np.nan), ("count_exponent", np.inf),
+     ("max_ratio", 0.99), ("max_ratio", np.nan), ("max_ratio", "2"), ("scale", "robust"),
+     ("scale", True)],
+)  # fmt: skip
+def test_bad_values_of_allocation_and_scale(data, name, value):
+    with pytest.raises(ValueError, match=f"'{name}' parameter of KMeansSMOTE"):
+        KMeansSMOTE(**{name: value}).fit(*data)
 
 
 @pytest.mark.parametrize("kind", EVERY)

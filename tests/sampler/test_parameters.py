@@ -180,8 +180,8 @@ def test_clusterer_object_keeps_its_own_seed(given):
 
 def test_gathered_fit_is_the_fit_on_all_rows(data, given):
     X, _ = data
-    expected = KMeans(4, n_init=1, random_state=5).fit(X).cluster_centers_
     sampler = make_sampler(kmeans_estimator=KMeans(4, n_init=1, random_state=5)).fit(*given)
+    expected = KMeans(4, n_init=1, random_state=5).fit(X / sampler.scale_).cluster_centers_
     np.testing.assert_allclose(sampler.kmeans_estimator_.cluster_centers_, expected)
 
 
@@ -216,7 +216,8 @@ def test_learning_rows_bound_the_single_fit_whatever_the_chunks(data):
     assert same_bytes(centers[0].cluster_centers_, centers[1].cluster_centers_)
     assert same_bytes(centers[0].cluster_centers_, centers[2].cluster_centers_)
     # a sample, not the first rows
-    first = KMeans(3, n_init=1, random_state=5).fit(X[:100])
+    scale = make_sampler().fit(X, y).scale_
+    first = KMeans(3, n_init=1, random_state=5).fit(X[:100] / scale)
     assert not np.allclose(first.cluster_centers_, centers[0].cluster_centers_)
 
 
@@ -236,6 +237,7 @@ def test_learning_rows_bound_global_kmeans_whatever_the_chunks(data, clusterer):
     assert same_bytes(centers[0], centers[2])
     assert {sampler.plan_.clustering.n_learning_rows for sampler in fitted} == {100}
     # learned from a sample: not the means of all rows
+    X = X / fitted[0].scale_
     labels = fitted[0].kmeans_estimator_.predict(X)
     means = np.array([X[labels == cluster].mean(axis=0) for cluster in range(3)])
     assert not np.allclose(centers[0], means, rtol=1e-6)
@@ -250,8 +252,8 @@ def test_exponents(data, given, exponent):
     number = {"auto": np.log(4) / np.log(1.6), "n_features": 4}.get(exponent, exponent)
     number = number**1.8 * 0.16 if exponent == "auto" else number
     assert kept["exponent"].to_numpy() == pytest.approx(np.full(len(kept), number))
-    sparsity = kept["mean_distance"] ** number / kept["n_class_rows"]
-    assert kept["weight"].to_numpy() == pytest.approx((sparsity / sparsity.sum()).to_numpy())
+    weight = kept["mean_distance"] ** number * kept["n_class_rows"]
+    assert kept["weight"].to_numpy() == pytest.approx((weight / weight.sum()).to_numpy())
 
 
 def test_threshold_given(given):

@@ -149,11 +149,8 @@ def _grow(tasks: Tasks, large: LargeGroup) -> None:
     wanted = min(large.trees_wanted, MAX_TREES)
     if large.n_cells > 1:  # each chain holds the group once more, routed
         wanted = min(wanted, large.n_trees + 2 * _CHAIN_TREES)
-    # one copy in the metric for all chains
-    parts = [
-        tasks("density-cell-rows", number_rows, block, start, large.metric)
-        for block, (start, _) in zip(group.blocks, group.ranges, strict=True)
-    ]
+    # one copy for all chains
+    parts = _in_metric(tasks, large)
     founds: list[list[Delayed]] = [[] for _ in group.blocks]
     for number in range(large.n_trees, wanted, _CHAIN_TREES):
         # keyed by the trees before it, so that no later round repeats a chain
@@ -166,6 +163,13 @@ def _grow(tasks: Tasks, large: LargeGroup) -> None:
         for known, new, (start, stop) in zip(
             large.nearest or [None] * len(founds), founds, group.ranges, strict=True
         )
+    ]
+
+
+def _in_metric(tasks: Tasks, large: LargeGroup) -> list[Delayed]:
+    return [
+        tasks("density-cell-rows", number_rows, block, start, large.metric)
+        for block, (start, _) in zip(large.group.blocks, large.group.ranges, strict=True)
     ]
 
 

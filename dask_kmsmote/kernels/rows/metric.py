@@ -39,8 +39,9 @@ class Metric(NamedTuple):
         found = as_dense(rows)
         if self.scales is None:
             return found
-        # in place where it is a copy already
-        return np.divide(found, self.scales, out=None if found is rows else found)
+        # in place where it must be a copy: of float64 it may be a view, also as another object
+        is_copy = is_sparse(rows) or rows.dtype != np.float64
+        return np.divide(found, self.scales, out=found if is_copy else None)
 
     def rows(self, rows: Rows) -> Any:
         """The rows in their own format, in the metric; floats of 32 bits stay such."""
@@ -69,8 +70,10 @@ def measure_deviations(sample: Rows) -> Floats:
 
     At most so many rows are looked at as fill 64 MiB, or 20,000 where that is more.
     """
+    if sample.shape[0] == 0:
+        return np.zeros(sample.shape[1])
     most = max(SPREAD_ROWS, block_rows(sample.shape[1], _SPREAD_BYTES))
-    rows = sample[:: -(-sample.shape[0] // most) or 1]
+    rows = sample[:: -(-sample.shape[0] // most)]
     with np.errstate(all="ignore"):
         return _sparse_deviations(rows) if is_sparse(rows) else _dense_deviations(rows)
 
