@@ -89,7 +89,7 @@ def resample(source: str, destination: str, **options: Any) -> None:
         return run(_job(source, destination, options), log)
 
     def show(result: dict[str, Any]) -> None:
-        say(result["plan_text"])
+        _say_plan(result["plan_text"], result["warnings"], options)
         say(
             f"{masked_url(destination)}: {result['rows']} + {result['synthetic_rows']} rows, "
             f"{result['bytes']} bytes, {result['seconds']:.1f} s"
@@ -110,14 +110,19 @@ def plan(source: str, **options: Any) -> None:
         from ..job.run import project
 
         found = project(_job(source, None, options), log)
-        texts.append(str(found.plan))
+        texts.append(found.plan.to_text(warnings=False))
         content = json_format.loads(found.plan.to_json())
-        return {"plan": content, "rows": found.n_rows, "bytes": found.n_bytes}
+        return {
+            "plan": content,
+            "warnings": content["warnings"],
+            "rows": found.n_rows,
+            "bytes": found.n_bytes,
+        }
 
     texts: list[str] = []
 
     def show(result: dict[str, Any]) -> None:
-        say(*texts)
+        _say_plan(texts[0], result["warnings"], options)
         say(f"A run would write {result['rows']} rows, about {result['bytes']} bytes.")
 
     sys.exit(_carry_out(work, show, {**options, "source": source}))
@@ -138,9 +143,10 @@ def report(destination: str, **options: Any) -> None:
         return require_manifest(Location(destination, options["storage_options"]))
 
     def show(manifest: dict[str, Any]) -> None:
-        say(
-            manifest.get("plan_text", "An earlier version noted the plan in numbers alone: --json.")
+        text = manifest.get(
+            "plan_text", "An earlier version noted the plan in numbers alone: --json."
         )
+        _say_plan(text, manifest.get("warnings", []), {"quiet": True})
         for label, counts in manifest["classes"].items():
             say(f"class {label}: {counts['before']} -> {counts['after']} rows")
         say(
@@ -150,6 +156,13 @@ def report(destination: str, **options: Any) -> None:
         )
 
     sys.exit(_carry_out(work, show, {**_TEXT, **options, "source": destination}))
+
+
+def _say_plan(text: str, warnings: list[str], options: dict[str, Any]) -> None:
+    say(text)
+    # the log has told of them, unless it is quiet
+    for warning in warnings if options["quiet"] else []:
+        say(f"Warning: {warning}")
 
 
 def _job(source: str, destination: str | None, options: dict[str, Any]) -> Job:
@@ -167,6 +180,7 @@ def _job(source: str, destination: str | None, options: dict[str, Any]) -> Job:
         partition_size=options["partition_size"],
         overwrite=options.get("overwrite", False),
         layout=options["layout"],
+        strict=options["strict"],
     )
 
 

@@ -10,16 +10,18 @@ from ..errors import (
     MissingPackageError,
     NoClusterError,
     ParameterError,
+    PlanWarning,
     UnsupportedDaskError,
 )
 from ..job.storage.tables import TO_UTF_8
 
-_DEFECT, USAGE, _INPUT, _NO_CLUSTER, _RESOURCE, _INTERRUPTED = 1, 2, 3, 4, 5, 130
+_DEFECT, USAGE, _INPUT, _PLAN, _RESOURCE, _INTERRUPTED = 1, 2, 3, 4, 5, 130
 
 # the first that fits: a TooFewRowsError is an InputError as well, and that a ValueError. Other
 # ValueErrors are of what refuses data, such as pandas and Arrow.
 _EXIT_CODES = (
-    (NoClusterError, _NO_CLUSTER),
+    (NoClusterError, _PLAN),
+    (PlanWarning, _PLAN),
     (InputError, _INPUT),
     (ParameterError, USAGE),
     (ValueError, _INPUT),
@@ -37,6 +39,9 @@ _OPTIONS = {  # of what messages name
     "k_neighbors": "--k-neighbors",
     "cluster_balance_threshold": "--threshold",
     "density_exponent": "--exponent",
+    "max_ratio": "--max-ratio",
+    "count_exponent": "--count-exponent",
+    'scale="standard"': "--scale standard",
     "exact_rows": "--exact-rows",
     "learning_rows": "--learning-rows",
     "X.drop": "--drop",
@@ -65,6 +70,11 @@ def failure_message(error: BaseException) -> str:
     names = [kind.__name__ for kind in type(error).__mro__]
     for name in _HINTS.keys() & names:
         return f"{text.rstrip('.')}. {_HINTS[name]}"
+    return with_options(text)
+
+
+def with_options(text: str) -> str:
+    """A message, and the options that mean the parameters that it names."""
     options = [f"{name} is {option}" for name, option in _OPTIONS.items() if name in text]
     return f"{text} ({', '.join(options)})" if options else text
 

@@ -13,6 +13,7 @@ import click
 
 from ..events import Event, StageProgressed, Warned
 from ..listeners import JsonLines, ProgressBar, describe
+from .failures import with_options
 
 
 def open_streams() -> None:
@@ -83,7 +84,8 @@ class Log:
             self._bar(event)
         level, text = describe(event)
         if level > logging.DEBUG:
-            say(f"Warning: {text}" if isinstance(event, Warned) else text, err=True)
+            is_warning = isinstance(event, Warned)
+            say(f"Warning: {with_options(text)}" if is_warning else text, err=True)
 
     def failure(self, message: str, code: int) -> None:
         """Tell what went wrong, in one line."""

@@ -37,6 +37,7 @@ def write_metrics(
         rows = gauge("rows", "Rows of the result, by origin.", "kind")
         rows.labels(destination, "source").set(manifest["rows"])
         rows.labels(destination, "synthetic").set(manifest["synthetic_rows"])
+        note("plan_warnings", "Warnings of the plan.", len(manifest["warnings"]))
         note("bytes_written", "Bytes of the result.", manifest["bytes"])
     write_to_textfile(path, registry)
     # the collector is another user, whatever the umask of the job

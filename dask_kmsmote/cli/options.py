@@ -120,7 +120,10 @@ class NumberOr(click.ParamType):  # type: ignore[type-arg] # a generic only of l
             or isinstance(value, bool)
             or (isinstance(value, float) and number != value)
         ):
-            self.fail(f"{value!r} is neither a number nor one of {list(self.words)}", param, ctx)
+            others = (
+                f"neither a number nor one of {list(self.words)}" if self.words else "no number"
+            )
+            self.fail(f"{value!r} is {others}", param, ctx)
         return number
 
 
@@ -196,6 +199,27 @@ sampler_options = combined(
         default="auto",
         **_SHOWN,
         help="Of the mean distance.",
+    ),
+    option(
+        "--count-exponent",
+        type=NumberOr(float),
+        default=1,
+        **_SHOWN,
+        help="Of the rows of the class in a cluster.",
+    ),
+    option(
+        "--max-ratio",
+        type=NumberOr(float, "none"),
+        default=2.0,
+        **_SHOWN,
+        help="Most new rows per row in a cluster, over the average of the class.",
+    ),
+    option(
+        "--scale",
+        type=click.Choice(["standard", "none"]),
+        default="standard",
+        **_SHOWN,
+        help="Distances in standard deviations of the features, or in their units.",
     ),
     option("--compat", type=click.Choice(["imbalanced-learn"]), help="Its result, row for row."),
     option(
@@ -279,6 +303,7 @@ run_options = combined(
         **_SHOWN,
         help="Of the log on stderr.",
     ),
+    option("--strict", is_flag=True, help="Stop before rows are made if the plan has warnings."),
     option("--quiet", is_flag=True, help="Log errors only."),
     option("--verbose", is_flag=True, help="Log tracebacks, and what the cluster logs."),
 )
@@ -286,7 +311,6 @@ run_options = combined(
 
 def sampler_parameters(options: dict[str, Any]) -> dict[str, Any]:
     """Parameters of `KMeansSMOTE`."""
-    exact = options["exact_rows"]
     return {
         "random_state": options["seed"],
         "kmeans_estimator": options["clusters"],
@@ -295,9 +319,16 @@ def sampler_parameters(options: dict[str, Any]) -> dict[str, Any]:
         "cluster_balance_threshold": options["threshold"],
         "density_exponent": options["exponent"],
         "compat": options["compat"],
-        "exact_rows": None if exact == "none" else exact,
+        "count_exponent": options["count_exponent"],
+        "max_ratio": _or_none(options["max_ratio"]),
+        "scale": _or_none(options["scale"]),
+        "exact_rows": _or_none(options["exact_rows"]),
         "learning_rows": options["learning_rows"],
     }
+
+
+def _or_none(value: Any) -> Any:
+    return None if value == "none" else value
 
 
 def column_parts(options: dict[str, Any]) -> Columns:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels.rows.metric import Metric
 from ..order.orders import Order
 from ..planning.plan import SamplingPlan
 from ..recipes import Recipe
@@ -34,3 +35,8 @@ class FittedSampler(Protocol):
     @property
     def provenance_(self) -> Any:
         """A Dask frame of parents: a row per synthetic row, by its position in the result."""
+
+
+def metric_of(sampler: FittedSampler) -> Metric:
+    """What the sampler has measured distances in."""
+    return Metric(sampler.scale_ if sampler.plan_.scale else None)

@@ -19,12 +19,11 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..graph.clustering.learn import labeler_of, labels_learned
 from ..kernels.rows.blocks import Ints, Rows
-from ..kernels.rows.metric import Metric
 from ..kernels.seeding import root_seed
 from ..planning.cuts import offsets
 from ..planning.plan import Region, SamplingPlan, groups_at, synthetic_regions
 from .comparison import column, ks_distance, labels_by, lies_between, slack_of
-from .fitted import FittedSampler
+from .fitted import FittedSampler, metric_of
 from .sample import Result, open_result, parents_at, where_held
 from .sampling import LabelQuery, LabelSample, codes_of, query_of, sample_synthetic
 
@@ -252,8 +251,7 @@ def _family(
         sampler.kmeans_estimator_, sampler.recipe_.keeps_fit_labels, plan.n_rows
     )
     if clusters is None:
-        metric = Metric(sampler.scale_ if plan.scale else None)
-        labeler = labeler_of(sampler.kmeans_estimator_, metric)
+        labeler = labeler_of(sampler.kmeans_estimator_, metric_of(sampler))
         clusters = labels_by(labeler, rows[n : 3 * n])
     else:
         clusters = clusters[base_and_neighbor]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -12,8 +14,8 @@ from importlib.metadata import version
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DestinationError, InputError, ParameterError
-from ..events import Callback, Event, StageFinished
+from ..errors import DestinationError, InputError, ParameterError, PlanWarning
+from ..events import Callback, Event, StageFinished, Warned
 from ..graph.dask.watch import stage
 from ..planning.cuts import block_rows
 from ..planning.plan import SamplingPlan
@@ -54,6 +56,8 @@ class Job:
         Replace a finished destination.
     layout
         Of `KMeansSMOTE`; synthetic rows alone have one order.
+    strict
+        A plan with warnings is an error, before rows are made.
     """
 
     source: Location
@@ -65,6 +69,7 @@ class Job:
     partition_size: str | None = None
     overwrite: bool = False
     layout: str = "append"
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,8 +92,9 @@ def project(job: Job, callback: Callback) -> Projection:
     _require_shared(job.source)
     source = open_source(job.source, job.format)
     X, y, _ = _read(source, job)
-    with cluster.connect(job.cluster):
-        plan = _sampler(job, [callback]).fit(X, y).plan_
+    with cluster.connect(job.cluster), _warnings_as_events():
+        plan = _sampler(job, callback).fit(X, y).plan_
+    _require_sound(plan, job)
     n_rows = plan.n_synthetic + (0 if job.columns.only_synthetic else plan.n_rows)
     return Projection(plan, n_rows, source.n_bytes * n_rows // max(1, plan.n_rows))
 
@@ -127,8 +133,8 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         source = open_source(job.source, job.format)
         _require_format(source, job.destination)
         X, y, columns = _read(source, job)
-        with cluster.connect(job.cluster):
-            sampler = _sampler(job, [note])
+        with cluster.connect(job.cluster), _warnings_as_events():
+            sampler = _sampler(job, note)
             prepare = _arrays_to_write if source.format == "zarr" else _frame_to_write
             write = prepare(source, sampler, X, y, replace(job, columns=columns))
             # around the write alone: what refuses in the stages before is not the destination
@@ -151,6 +157,22 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         return draft.finish(manifest)
 
 
+@contextmanager
+def _warnings_as_events() -> Iterator[None]:
+    """A plan's warnings are events already: as Python's warnings they would be printed twice."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PlanWarning)
+        yield
+
+
+def _require_sound(plan: SamplingPlan, job: Job) -> None:
+    if job.strict and plan.warnings:
+        raise PlanWarning(
+            f"The plan has {len(plan.warnings)} warnings, and --strict is on: "
+            f"{' '.join(plan.warnings)} Nothing was written."
+        )
+
+
 def _require_something(plan: SamplingPlan, columns: Columns) -> None:
     if columns.only_synthetic and not plan.n_synthetic:
         raise InputError(
@@ -159,10 +181,15 @@ def _require_something(plan: SamplingPlan, columns: Columns) -> None:
         )
 
 
-def _sampler(job: Job, callbacks: list[Callback]) -> KMeansSMOTE:
+def _sampler(job: Job, callback: Callback) -> KMeansSMOTE:
     from ..sampler import KMeansSMOTE
 
-    return KMeansSMOTE(**job.parameters, layout=job.layout, callbacks=callbacks)
+    def tell(event: Event) -> None:
+        # of a strict job, the error tells of all warnings
+        if not (job.strict and isinstance(event, Warned)):
+            callback(event)
+
+    return KMeansSMOTE(**job.parameters, layout=job.layout, callbacks=[tell])
 
 
 def _require_apart(source: Location, destination: Location) -> None:
@@ -213,6 +240,7 @@ def _frame_to_write(
 ) -> Callable[[Location], list[dict[str, Any]]]:
     columns, synthetic = job.columns, sampler.fit_synthesize(X, y)
     plan = sampler.plan_
+    _require_sound(plan, job)
     _require_something(plan, columns)
     # the originals in types that hold all their values, kept columns among them
     table = tables.read_all_values(source, job.partition_size)
@@ -235,6 +263,7 @@ def _arrays_to_write(
     columns = job.columns
     make = sampler.fit_synthesize if columns.only_synthetic else sampler.fit_resample
     X, y = make(X, y)
+    _require_sound(sampler.plan_, job)
     _require_something(sampler.plan_, columns)
     arrays = {(columns.features or ("X",))[0]: X, columns.target: y}
     return partial(tables.write_arrays, arrays, block_rows(X.shape[1], _ZARR_CHUNK_BYTES))
@@ -270,5 +299,6 @@ def _describe(
         "files": files,
         "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
         "plan": json.loads(plan.to_json()),
-        "plan_text": str(plan),
+        "plan_text": plan.to_text(warnings=False),
+        "warnings": list(plan.warnings),
     }

@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from statistics import median
 from textwrap import fill
 
+from .advice import average_ratio
 from .groups import GroupPlan
 from .strategy import Label
 
@@ -19,41 +22,49 @@ _COLUMNS = (
     "rows",
     "class rows",
     "share",
-    "threshold",
     "mean distance",
     "weight",
     "new rows",
+    "new rows per row",
 )
 _WIDTH = 100  # of a terminal
 _FRAME = "font-size:.9em;line-height:1.4;color:inherit"
-_SCROLL = "max-height:26em;overflow:auto"
+_SCROLL = "overflow-x:auto"  # a narrow page scrolls to the side; all rows are there
 _CELL = "text-align:right;padding:.1em .7em;border:0;background:none;white-space:nowrap"
 _LEFT = _CELL.replace("right", "left", 1)
 _DIM = ";opacity:.6"
 _BAR = (
-    "display:inline-block;height:.6em;margin-left:.5em;background:currentColor;opacity:.45;"
+    "display:inline-block;height:.6em;background:currentColor;opacity:.45;"
     "vertical-align:baseline;width:{width:.2f}em"
 )
-_BAR_EMS = 4.0
+_BAR_EMS = 6.0
+_GIANT = 20.0  # times the median: beside it the others would be lines
 _HEAD = "border-bottom:1px solid currentColor;font-weight:600"
 _MOST_LINES = 50  # of a class; the report has them all
 
 
 @dataclass(frozen=True)
 class _ClusterLine:
-    """One cluster: cells under `_COLUMNS`, and why it was not kept, or how it was measured."""
+    """One cluster: cells under `_COLUMNS`, and why it was not kept, or what is said of it.
+
+    `bar` is the length of the bar of its new rows, from 0 to 1.
+    """
 
     cells: tuple[str, ...]
     note: str
     kept: bool
-    weight: float
+    bar: float
 
 
 @dataclass(frozen=True)
 class _ClassTable:
-    """One class: its heading, its clusters, and what is said of those left out."""
+    """One class: its heading, its clusters, those of most new rows first, and the rest in words.
+
+    `bars` says what the bars show.
+    """
 
     heading: str
+    bars: str
     lines: tuple[_ClusterLine, ...]
     rest: str
 
@@ -69,28 +80,50 @@ class Display:
 
 
 def class_tables(
-    counts: Mapping[Label, int], amounts: Mapping[Label, int], groups: Sequence[GroupPlan]
+    counts: Mapping[Label, int],
+    amounts: Mapping[Label, int],
+    groups: Sequence[GroupPlan],
+    max_ratio: float | None,
 ) -> tuple[_ClassTable, ...]:
     """A table for each class to generate."""
     by_class = {
         label: [group for group in groups if group.class_label == label] for label in amounts
     }
     return tuple(
-        _table(label, counts[label], amount, by_class[label])
+        _table(label, counts[label], amount, by_class[label], max_ratio)
         for label, amount in amounts.items()
         if amount > 0
     )
 
 
-def _table(label: Label, n_rows: int, amount: int, groups: Sequence[GroupPlan]) -> _ClassTable:
+def _table(
+    label: Label, n_rows: int, amount: int, groups: Sequence[GroupPlan], max_ratio: float | None
+) -> _ClassTable:
+    kept = [group for group in groups if group.kept]
+    average = average_ratio(kept)
     heading = (
-        f"class {label!r}: {n_rows:,} rows + {amount:,} to make, "
-        f"{sum(group.kept for group in groups)} of {len(groups)} clusters kept"
+        f"class {label!r}: {n_rows:,} rows + {amount:,} to make, {len(kept)} of {len(groups)} "
+        f"clusters kept{_from_share(groups[0].threshold)}, {average:,.4g} new rows per row in them"
     )
     ranked = sorted(groups, key=lambda group: (-group.n_synthetic, -group.n_class_rows))
     shown, left_out = ranked[:_MOST_LINES], ranked[_MOST_LINES:]
-    lines = tuple(_line(group) for group in sorted(shown, key=lambda group: group.cluster_id))
-    return _ClassTable(heading, lines, _rest(left_out))
+    sizes = [group.n_synthetic for group in kept]
+    is_log = max(sizes) > _GIANT * max(1.0, median(sizes))
+    bars = [_bar(group.n_synthetic, max(sizes), is_log=is_log) for group in shown]
+    most = math.inf if max_ratio is None else max_ratio * average
+    lines = tuple(_line(group, bar, most) for group, bar in zip(shown, bars, strict=True))
+    scale = "new rows (log scale)" if is_log else "new rows"
+    return _ClassTable(heading, scale, lines, _rest(left_out))
+
+
+def _from_share(threshold: float) -> str:
+    # of one cluster alone there is nothing to choose
+    return f" (share >= {threshold:.4g})" if math.isfinite(threshold) else ""
+
+
+def _bar(n: int, top: int, *, is_log: bool) -> float:
+    # of 10 beside 1,000,000 a hundred-thousandth; on a log scale, about a sixth
+    return math.log1p(n) / math.log1p(top) if is_log else n / max(1, top)
 
 
 def _rest(groups: Sequence[GroupPlan]) -> str:
@@ -101,29 +134,37 @@ def _rest(groups: Sequence[GroupPlan]) -> str:
     return f"{len(groups)} more clusters, {n_kept} of them kept: {made:,} new rows (see report_)"
 
 
-def _line(group: GroupPlan) -> _ClusterLine:
+def _line(group: GroupPlan, bar: float, most: float) -> _ClusterLine:
+    """The line of a cluster, which may make so many new rows per row."""
     judged = (
         str(group.cluster_id),
         f"{group.n_rows:,}",
         f"{group.n_class_rows:,}",
         f"{group.class_share:.4g}",
-        f"{group.threshold:.4g}",
     )
     if not group.kept:
-        cells = (*judged, "", "", "")
-        return _ClusterLine(cells=cells, note=group.reason, kept=False, weight=0.0)
-    notes = []
+        cells = (*judged, "", "", "", "")
+        return _ClusterLine(cells=cells, note=group.reason, kept=False, bar=0.0)
+    notes = [group.reason] if group.reason else []
+    if group.n_synthetic + 1 > most * group.n_class_rows:
+        notes.append("at max_ratio")
     if group.mean_distance_se > 0:
         notes.append(f"mean distance +- {group.mean_distance_se:.2g}")
     if group.neighbor_recall < 1:
         notes.append(f"neighbours' recall {group.neighbor_recall:.3g}")
-    cells = (*judged, f"{group.mean_distance:.6g}", f"{group.weight:.4g}", f"{group.n_synthetic:,}")
-    return _ClusterLine(cells=cells, note=", ".join(notes), kept=True, weight=group.weight)
+    cells = (
+        *judged,
+        f"{group.mean_distance:.6g}",
+        f"{group.weight:.4g}",
+        f"{group.n_synthetic:,}",
+        f"{group.new_rows_per_row:,.4g}",
+    )
+    return _ClusterLine(cells=cells, note=", ".join(notes), kept=True, bar=bar)
 
 
 def as_text(display: Display) -> str:
     """Title, facts, a table for each class, warnings."""
-    parts = [display.title, display.facts]
+    parts = [display.title, fill(display.facts, _WIDTH)]
     for table in display.tables:
         parts += _text_table(table)
     parts += [fill(f"Warning: {warning}", _WIDTH) for warning in display.warnings]
@@ -139,7 +180,7 @@ def _text_table(table: _ClassTable) -> list[str]:
         for row, note in zip(rows, notes, strict=True)
     ]
     rest = [f"  {table.rest}"] if table.rest else []
-    return [table.heading, *(line.rstrip() for line in lines), *rest]
+    return [fill(table.heading, _WIDTH), *(line.rstrip() for line in lines), *rest]
 
 
 def as_html(display: Display) -> str:
@@ -158,8 +199,9 @@ def as_html(display: Display) -> str:
 
 def _html_table(table: _ClassTable) -> str:
     head = "".join(
-        f'<th scope="col" style="{_CELL};{_HEAD}">{escape(name)}</th>' for name in (*_COLUMNS, "")
+        f'<th scope="col" style="{_CELL};{_HEAD}">{escape(name)}</th>' for name in _COLUMNS
     )
+    head += f'<th scope="col" style="{_LEFT};{_HEAD}">{escape(table.bars)}</th><th></th>'
     body = "".join(_html_row(line) for line in table.lines)
     rest = f"<div>{escape(table.rest)}</div>" if table.rest else ""
     return (
@@ -173,8 +215,6 @@ def _html_table(table: _ClassTable) -> str:
 def _html_row(line: _ClusterLine) -> str:
     style = _CELL if line.kept else _CELL + _DIM
     cells = "".join(f'<td style="{style}">{escape(cell)}</td>' for cell in line.cells)
-    bar = ""
-    if line.kept:
-        bar = f'<span style="{_BAR.format(width=_BAR_EMS * line.weight)}"></span> '
-    note = f'<td style="{_LEFT}{"" if line.kept else _DIM}">{bar}{escape(line.note)}</td>'
-    return f"<tr>{cells}{note}</tr>"
+    bar = f'<span style="{_BAR.format(width=_BAR_EMS * line.bar)}"></span>' if line.bar else ""
+    note = f'<td style="{_LEFT}{"" if line.kept else _DIM}">{escape(line.note)}</td>'
+    return f'<tr>{cells}<td style="{_LEFT}">{bar}</td>{note}</tr>'

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -143,10 +143,13 @@ class SamplingPlan:
         )
         facts = (
             f"{self.clustering.n_clusters} clusters ({self.clustering.estimator}), "
-            f"k_neighbors={self.k_neighbors}, exponent {self._exponents()}, compat={self.compat}, "
-            f"seed {self.seed}, about {_format_bytes(self.n_bytes)} in all"
+            f"k_neighbors={self.k_neighbors}, exponent {self._exponents()}, "
+            f"count_exponent={self.count_exponent:g}, max_ratio={self.max_ratio}, "
+            f"distances in {'units of X' if self.scale is None else 'standard deviations'}, "
+            f"compat={self.compat}, seed {self.seed}, about {_format_bytes(self.n_bytes)} in all"
         )
-        tables = class_tables(dict(self.class_counts), dict(self.amounts), self.groups)
+        counts, amounts = dict(self.class_counts), dict(self.amounts)
+        tables = class_tables(counts, amounts, self.groups, self.max_ratio)
         return Display(title=title, facts=facts, tables=tables, warnings=self.warnings)
 
     def _exponents(self) -> str:
@@ -155,8 +158,13 @@ class SamplingPlan:
             return "-"
         return " to ".join(f"{value:.4g}" for value in dict.fromkeys((found[0], found[-1])))
 
+    def to_text(self, *, warnings: bool = True) -> str:
+        """What `print` shows, with the warnings or without."""
+        display = self._display()
+        return as_text(display if warnings else replace(display, warnings=()))
+
     def __str__(self) -> str:
-        return as_text(self._display())
+        return self.to_text()
 
     # what a terminal shows of a value
     __repr__ = __str__

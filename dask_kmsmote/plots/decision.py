@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from statistics import median
+from typing import Any, NamedTuple
 
 from ..errors import ParameterError
 from ..planning.groups import GroupPlan
@@ -24,6 +25,7 @@ from .style import (
 
 _NAMED_BARS = 10  # classes whose numbers are written above their bars
 _NAMED_CLUSTERS = 8
+_GIANT = 20.0  # times the median: beside it the others would lie on the axis
 _STRIP_POINTS = (
     6  # clusters that are not kept make 0 rows: a strip for each class, one below another
 )
@@ -92,7 +94,8 @@ def cluster_allocation(plan: SamplingPlan, ax: Any = None, *, class_label: Any =
     -------
     matplotlib.axes.Axes
         A mark for each class and cluster that is not empty, filled where rows are made; a line at
-        the threshold of each class; the numbers of the clusters with the most rows.
+        the threshold of each class; the numbers of the clusters with the most rows. Rows are on a
+        log axis where one cluster gets more than 20 times what half of the others get.
 
     Raises
     ------
@@ -119,14 +122,15 @@ def cluster_allocation(plan: SamplingPlan, ax: Any = None, *, class_label: Any =
         ax.plot([], [], color=color, marker=shape, linestyle=line, linewidth=1.2, label=text)
     ax.plot([], [], color=DARK, marker="o", linestyle="", fillstyle="none", label="not kept")
     groups = [g for g in plan.groups if g.class_label in shown and g.n_rows]
-    right, top = (max(values) for values in zip(*map(_place, groups), strict=True))
-    for group in _named(groups, right, top):
-        _write(ax, str(group.cluster_id), _place(group), (5, 3))
+    rows = _RowAxis.of([g.n_synthetic for g in groups])
+    right = max(g.class_share for g in groups)
+    for group in _named(groups, right, rows):
+        _write(ax, str(group.cluster_id), (group.class_share, group.n_synthetic), (5, 3))
     part = "" if len(shown) == n_classes else f", {len(shown)} of {n_classes} classes"
     ax.set_title(f"Rows made by cluster (number: cluster_id){part}", loc="left")
     ax.set(xlabel="share of the class in the cluster's rows", ylabel="rows made")
-    ax.set(xlim=(0, 1.08 * right), ylim=(-(0.05 + 0.03 * len(shown)) * top, 1.12 * top))
-    count_rows(ax.yaxis)
+    ax.set(xlim=(0, 1.08 * right))
+    rows.draw(ax, 0.05 + 0.03 * len(shown))
     add_legend(ax)
     return ax
 
@@ -147,17 +151,55 @@ def _classes_shown(plan: SamplingPlan, class_label: Any) -> tuple[list[Any], int
     return [class_label], len(made)
 
 
-def _place(group: GroupPlan) -> tuple[float, float]:
-    return group.class_share, float(group.n_synthetic)
+class _RowAxis(NamedTuple):
+    """The axis of rows that are made: linear, or logarithmic where one cluster dwarfs the others.
+
+    Attributes
+    ----------
+    top
+        Most rows of a cluster.
+    linear
+        Rows up to which it is linear, as clusters may make none; None where it is throughout.
+    """
+
+    top: float
+    linear: float | None
+
+    @classmethod
+    def of(cls, sizes: Sequence[int]) -> _RowAxis:
+        """The axis that shows clusters of some sizes."""
+        made = [n for n in sizes if n]
+        is_log = bool(made) and max(made) > _GIANT * median(made)
+        return cls(max(1, *sizes, 1), float(min(made)) if is_log else None)
+
+    def height(self, n: float) -> float:
+        """Where n rows are drawn, 1 at the top."""
+        if self.linear is None:
+            return n / self.top
+        # matplotlib's symlog: 0 to `linear` takes as much as a decade
+        decades = [1 + math.log10(m / self.linear) if m > self.linear else m / self.linear
+                   for m in (n, self.top)]  # fmt: skip
+        return decades[0] / decades[1]
+
+    def draw(self, ax: Any, margin: float) -> None:
+        """Set scale, limits and ticks, with a margin below 0 for what makes no rows."""
+        if self.linear is None:
+            ax.set_ylim(-margin * self.top, 1.12 * self.top)
+            count_rows(ax.yaxis)
+            return
+        decades = 1 + math.log10(self.top / self.linear)
+        ax.set_yscale("symlog", linthresh=self.linear)
+        ax.set_ylim(-margin * decades * self.linear, self.top * 10 ** (0.12 * decades))
+        count_rows(ax.yaxis, [n for n in ax.get_yticks() if n >= 0])
 
 
-def _named(groups: Sequence[GroupPlan], right: float, top: float) -> list[GroupPlan]:
+def _named(groups: Sequence[GroupPlan], right: float, rows: _RowAxis) -> list[GroupPlan]:
     """Those with the most rows, without any that another one's number would cover."""
     named: list[GroupPlan] = []
     for group in sorted(groups, key=lambda g: -g.n_synthetic)[:_NAMED_CLUSTERS]:
-        x, y = _place(group)
         crowded = any(
-            abs(x - g.class_share) < 0.08 * right and abs(y - g.n_synthetic) < 0.06 * top
+            abs(group.class_share - g.class_share) < 0.08 * right
+            and abs(rows.height(group.n_synthetic) - rows.height(g.n_synthetic)) < 0.06
             for g in named
         )
         if group.n_synthetic and not crowded:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InputError, ParameterError
 from ..inspection.comparison import nearest_distances, on_components, own_nearest_distances
-from ..inspection.fitted import FittedSampler
+from ..inspection.fitted import FittedSampler, metric_of
 from ..inspection.sample import open_result, where_held
 from ..inspection.sampling import LabelSample, query_of, sample_synthetic
 from ..kernels.rows.blocks import Floats, Ints, Rows, as_dense, take
@@ -62,8 +62,8 @@ def scatter(
     ax : matplotlib.axes.Axes, optional
         Drawn on; made if None.
     features
-        Two columns, by name (their number in an array). None means the principal components of
-        the sampled originals, in the units of X.
+        Two columns, by name (their number in an array), in the units of X. None means the
+        principal components of the sampled originals, in what distances are measured in.
     n_sample
         Most rows to show; originals and synthetic rows of each class get equal parts.
     random_state
@@ -87,7 +87,7 @@ def scatter(
     plan: SamplingPlan = sampler.plan_
     codes = range(len(plan.class_counts))
     sample = _draw(X_resampled, y_resampled, sampler, codes, n_sample, root_seed(random_state))
-    points, names = _points(sample, features)
+    points, names = _points(sample, features, sampler)
     shapes, colors = repeated(SHAPES, len(codes)), repeated(COLORS, len(codes))
     for code, shape, color in zip(codes, shapes, colors, strict=True):
         label = f"class {plan.class_counts[code][0]}"
@@ -136,8 +136,8 @@ def nearest_original_distances(
     Returns
     -------
     matplotlib.axes.Axes
-        Empirical distributions of the Euclidean distances: a solid line for originals, a dashed
-        one for synthetic rows.
+        Empirical distributions of the Euclidean distances, in what the sampler measures them in:
+        a solid line for originals, a dashed one for synthetic rows.
 
     Raises
     ------
@@ -152,7 +152,8 @@ def nearest_original_distances(
     plan: SamplingPlan = sampler.plan_
     code = _class_shown(plan, class_label)
     sample = _draw(X_resampled, y_resampled, sampler, [code], n_sample, root_seed(random_state))
-    old, new = take(sample.rows, sample.originals[code]), take(sample.rows, sample.synthetic[code])
+    rows = metric_of(sampler).rows(sample.rows)
+    old, new = take(rows, sample.originals[code]), take(rows, sample.synthetic[code])
     ax.ecdf(
         own_nearest_distances(old), color=GREY, linewidth=2.5,
         label=f"{old.shape[0]:,} originals, to the nearest other",
@@ -162,7 +163,7 @@ def nearest_original_distances(
         label=f"{new.shape[0]:,} synthetic, to the nearest original",
     )  # fmt: skip
     ax.set(
-        xlabel="distance (units of X)",
+        xlabel=f"distance ({_unit(sampler)})",
         ylabel="share of the sampled rows",
         xlim=(0, None),
         ylim=(0, 1.02),
@@ -237,16 +238,22 @@ def _check_labels(labels: LabelSample, plan: SamplingPlan) -> None:
         )
 
 
-def _points(sample: _Sample, features: Sequence[Any] | None) -> tuple[Floats, list[str]]:
+def _unit(sampler: FittedSampler) -> str:
+    return "standard deviations" if sampler.plan_.scale else "units of X"
+
+
+def _points(
+    sample: _Sample, features: Sequence[Any] | None, sampler: FittedSampler
+) -> tuple[Floats, list[str]]:
     names = list(sample.feature_names)
     if features is None:
         if len(names) == 1:
             raise InputError("X_resampled has one column; a scatter plot needs two.")
         # axes of the originals alone: new rows, many in few clusters, would turn them
         n_originals = sum(len(numbers) for numbers in sample.originals.values())
-        plane = on_components(sample.rows, n_originals)
+        plane = on_components(metric_of(sampler).rows(sample.rows), n_originals)
         return plane.points, [
-            f"component {number}, {share:.0%} of variance (units of X)"
+            f"component {number}, {share:.0%} of variance ({_unit(sampler)})"
             for number, share in enumerate(plane.shares, start=1)
         ]
     missing = [name for name in features if name not in names]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import cycle, islice
 from typing import Any
 
@@ -37,11 +38,12 @@ def repeated(values: tuple[Any, ...], n: int) -> list[Any]:
     return list(islice(cycle(values), n))
 
 
-def count_rows(axis: Any) -> None:
-    """Whole numbers with separators along an axis."""
-    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+def count_rows(axis: Any, ticks: Sequence[float] | None = None) -> None:
+    """Whole numbers with separators along an axis, at some ticks or at a few."""
+    from matplotlib.ticker import FixedLocator, MaxNLocator, StrMethodFormatter
 
-    axis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    few = MaxNLocator(nbins=6, integer=True)
+    axis.set_major_locator(few if ticks is None else FixedLocator(ticks))
     axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 

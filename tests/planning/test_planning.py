@@ -417,6 +417,8 @@ def test_no_cluster_error_names_a_threshold_that_keeps_one(recipe, case):
     error = refused(table, column, threshold, n_neighbors, recipe)
     assume(error)
     message, large = error
+    # no number mends it where their float product has less than two rows
+    assume("Fewer clusters" not in message)
     best = max(large, key=lambda c: c.class_share)
     assert f"{best.class_share:.6g}" in message
     assert f"{best.n_rows} rows" in message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -24,6 +25,7 @@ from sklearn.frozen import FrozenEstimator
 from conftest import Fetches, make_imbalanced, note
 from dask_kmsmote import KMeansSMOTE, plots
 from dask_kmsmote.errors import InputError, MissingPackageError, ParameterError
+from dask_kmsmote.planning.groups import GroupPlan
 
 ALL = 10**6
 mpl.use("Agg")
@@ -133,6 +135,29 @@ def test_numbers_of_clusters_do_not_cover_each_other():
     assert texts(ax) == ["0", "2", "3"]
 
 
+@pytest.mark.parametrize(("giant", "scale"), [(400, "linear"), (90_000, "symlog")])
+def test_cluster_allocation_beside_a_giant(giant, scale):
+    plan = clustered(8)[0].fit(*three_classes()).plan_
+    made = (0, 20, 25, 30, 45, 70, giant)
+    groups = tuple(
+        GroupPlan(1, place, 100, 10, 0.1 + 0.1 * place, 0.1, n > 0, "", n_synthetic=n)
+        for place, n in enumerate(made)
+    )
+    ax = plots.cluster_allocation(replace(plan, groups=groups))
+    ax.figure.draw_without_rendering()
+    assert ax.get_yscale() == scale
+    at = [ax.transData.transform((0, n))[1] for n in made]
+    low, high = ax.get_window_extent().intervaly
+    assert all(low < height < high for height in at)
+    if scale == "symlog":
+        # no cluster that makes rows lies on the axis, or at another's height
+        assert np.diff(at).min() > 0.01 * (high - low)
+        assert set(texts(ax)) >= {"1", "5", "6"}
+        ticks = [label.get_text() for label in ax.get_yticklabels()]
+        assert "10,000" in ticks
+        assert all(re.fullmatch("[0-9,]*", text) for text in ticks)
+
+
 def test_cluster_allocation_of_one_class():
     sampler, X, y, _ = clustered(8)
     sampler.fit(X, y)
@@ -215,7 +240,7 @@ def test_every_kind_shows_the_same(kind, layout, expected):
     names = ("b", "d") if kind in ("pandas", "frame") else ("feature 1", "feature 3")
     ax = found[3]
     assert (ax.get_xlabel(), ax.get_ylabel()) == tuple(f"{name} (units of X)" for name in names)
-    assert found[4].get_xlabel() == "distance (units of X)"
+    assert found[4].get_xlabel() == "distance (standard deviations)"
 
 
 def test_scatter_marks_what_is_synthetic():
@@ -245,28 +270,37 @@ def test_scatter_marks_what_is_synthetic():
     assert all((edge[0] == to_rgba("#202020")).all() for edge in edges)
 
 
-def test_principal_components_of_two_features_keep_distances():
+SCALES = pytest.mark.parametrize(
+    ("scale", "unit"), [("standard", "standard deviations"), (None, "units of X")]
+)
+
+
+@SCALES
+def test_principal_components_of_two_features_keep_distances(scale, unit):
     X, y = three_classes()
     X = X[:, :2]
-    sampler = KMeansSMOTE(random_state=0)
+    sampler = KMeansSMOTE(random_state=0, scale=scale)
     result = sampler.fit_resample(X, y)
     plain = plots.scatter(*result, sampler, features=[0, 1], n_sample=150)
     turned = plots.scatter(*result, sampler, n_sample=150)
     before, after = (np.concatenate([p for p, _ in marks(ax)]) for ax in (plain, turned))
-    np.testing.assert_allclose(pdist(after), pdist(before), atol=1e-9)
+    np.testing.assert_allclose(pdist(after), pdist(before / sampler.scale_), atol=1e-9)
     originals = np.concatenate([points for points, filled in marks(turned) if filled])
     np.testing.assert_allclose(originals.mean(axis=0), 0, atol=1e-9)
     first, second = originals.var(axis=0)
     assert first >= second
-    assert f"{first / (first + second):.0%} of variance (units of X)" in turned.get_xlabel()
+    assert f"{first / (first + second):.0%} of variance ({unit})" in turned.get_xlabel()
 
 
-def test_distances_are_those_of_all_pairs():
+@SCALES
+def test_distances_are_those_of_all_pairs(scale, unit):
     X, y = three_classes()
-    sampler = KMeansSMOTE(random_state=0)
+    sampler = KMeansSMOTE(random_state=0, scale=scale)
     X_res, y_res = sampler.fit_resample(X, y)
     ax = plots.nearest_original_distances(X_res, y_res, sampler, class_label=1, n_sample=ALL)
-    real, new = X[y == 1], X_res[1200:][y_res[1200:] == 1]
+    assert ax.get_xlabel() == f"distance ({unit})"
+    X, X_new = X / sampler.scale_, X_res[1200:] / sampler.scale_
+    real, new = X[y == 1], X_new[y_res[1200:] == 1]
     among = cdist(real, real)
     np.fill_diagonal(among, np.inf)
     for line, distances in zip(ax.lines, (among, cdist(new, real)), strict=True):
