@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -38,3 +39,14 @@ def test_larger_than_memory(tmp_path):
     assert float(peak) < float(limit)
     assert restarts == "0"
     assert "classes [6143907, 614390]" in told
+
+
+@pytest.mark.parametrize("name", ["quickstart", "flights"])
+def test_notebooks_show_no_red_boxes_and_end_with_what_to_do(name):
+    cells = json.loads((EXAMPLES / f"{name}.ipynb").read_text())["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    assert outputs
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+    assert not [output for output in outputs if output["output_type"] == "error"]
+    (last,) = [cell for cell in cells if cell["cell_type"] == "markdown"][-1:]
+    assert re.search("(?i)what to do", "".join(last["source"]))
