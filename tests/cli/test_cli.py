@@ -57,10 +57,9 @@ def test_parameters_reach_the_sampler(table, tmp_path):
     options += ["--threshold", "0.01", "--exponent", "2", "--compat", "imbalanced-learn"]
     done = invoke(table[0], tmp_path / "out", "--target", "label", "--seed", "1", *options)
     assert done.exit_code == 0, done.output
-    assert (
-        "3 clusters (MiniBatchKMeans), k_neighbors=4, exponent 2, count_exponent=-1" in done.stdout
-    )
-    assert "max_ratio=None, distances in units of X" in " ".join(done.stdout.split())
+    shown = " ".join(done.stdout.split())
+    assert "3 clusters (MiniBatchKMeans), k_neighbors=4, exponent 2, count_exponent=-1" in shown
+    assert "max_ratio=None, distances in units of X" in shown
     assert "40 to make" in done.stdout
 
 
