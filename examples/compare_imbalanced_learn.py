@@ -50,19 +50,19 @@ def compare() -> None:
     made = (y_ours.to_numpy()[n:] == 1).sum()
     print(f"   asked for {same.sampling_strategy_[1]:,}, made {made:,}: rounded up per cluster")
 
-    print("3. the defaults here: no threshold to find, exact counts, one exponent")
+    print("3. the defaults here: no threshold to find, exact counts, a bound on copies of a row")
     sampler = KMeansSMOTE(random_state=0, kmeans_estimator=20)
     _, y_default, seconds = timed(sampler, X, y)
     print(f"   {seconds:.1f} s; classes {np.bincount(y_default).tolist()}")
 
-    print("4. what changed, by cluster: rows made, and the exponent that shared them")
-    columns = ["kept", "n_class_rows", "exponent", "weight", "n_synthetic"]
+    print("4. what changed, by cluster: rows made, and how many for each original")
+    columns = ["kept", "n_class_rows", "exponent", "weight", "n_synthetic", "new_rows_per_row"]
     tables = {
         name: fitted.report_.set_index("cluster_id").query("kept")[columns[1:]]
         for name, fitted in (("compat", same), ("default", sampler))
     }
     for name, table in tables.items():
-        share = table["weight"].max()
+        share = table["n_synthetic"].max() / table["n_synthetic"].sum()
         print(f"\n   {name}: {len(table)} clusters kept, the largest gets {share:.0%}")
         print(table.round(4).to_string())
 

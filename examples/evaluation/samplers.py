@@ -91,8 +91,8 @@ def resample(candidate: Candidate, X: np.ndarray, y: np.ndarray, seed: int) -> O
     parameters = fixed | candidate.parameters
     if parameters.get("density_exponent") == "n_features":
         parameters["density_exponent"] = float(X.shape[1])
-    if callable(parameters.get("kmeans_estimator")):
-        parameters["kmeans_estimator"] = parameters["kmeans_estimator"](len(X))
+    # rules that follow the data
+    parameters = {name: v(y) if callable(v) else v for name, v in parameters.items()}
     if candidate.sampler != NONE:
         parameters["random_state"] = seed
     sampler = kind(**parameters)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from departures import DEPARTURES
 from samplers import NONE, OURS, THEIRS, Candidate
 
@@ -21,9 +23,14 @@ BASELINES = [
 ]
 
 
-def clusters_by_rows(n_rows: int) -> int:
+def clusters_by_rows(y: np.ndarray) -> int:
     """A third of the square root of the rows, from 8 to 50."""
-    return max(8, min(50, round(n_rows**0.5 / 3)))
+    return max(8, min(50, round(len(y) ** 0.5 / 3)))
+
+
+def half_share(y: np.ndarray) -> float:
+    """Half of the minority's share of the rows."""
+    return float(np.mean(y)) / 2
 
 
 # parameters of ours, a method each
@@ -35,6 +42,7 @@ VARIATIONS: list[dict[str, Any]] = [
     {"kmeans_estimator": 50},
     {"kmeans_estimator": clusters_by_rows},
     {"cluster_balance_threshold": 0.0},
+    {"cluster_balance_threshold": half_share},
     {"cluster_balance_threshold": 0.5},
     {"density_exponent": 0},
     {"density_exponent": 1},
@@ -44,6 +52,7 @@ VARIATIONS: list[dict[str, Any]] = [
     {"count_exponent": 0},
     {"count_exponent": 0.5},
     {"max_ratio": None},
+    {"max_ratio": 1},
     {"max_ratio": 1.5},
     {"max_ratio": 3},
     {"max_ratio": 5},
@@ -51,6 +60,8 @@ VARIATIONS: list[dict[str, Any]] = [
     {"count_exponent": -1, "max_ratio": None, "scale": None},
     {"count_exponent": -1, "max_ratio": None},
     {"count_exponent": 0.5, "density_exponent": 1},
+    {"k_neighbors": 5, "cluster_balance_threshold": 0.0},
+    {"k_neighbors": 5, "cluster_balance_threshold": half_share},
 ]
 NAMES = {"ours, count_exponent=-1, max_ratio=None, scale=None": "first round's default"}
 
