@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn.base import clone
 from sklearn.neighbors import NearestNeighbors
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from .errors import ParameterError
 from .events import Callback
@@ -18,6 +19,36 @@ from .graph.settings import Search, Settings
 from .listeners import ProgressBar
 from .planning.strategy import Label, Strategy
 from .recipes import Recipe
+
+_FINITE = Interval(numbers.Real, None, None, closed="neither")
+# types and ranges, as scikit-learn checks them
+CONSTRAINTS: dict[str, Any] = {
+    "random_state": ["random_state", np.random.Generator],
+    "k_neighbors": [
+        Interval(numbers.Integral, 1, None, closed="left"),
+        HasMethods(["kneighbors"]),
+    ],
+    "n_jobs": [numbers.Integral, None],
+    "kmeans_estimator": [
+        HasMethods(["fit", "predict"]),
+        Interval(numbers.Integral, 1, None, closed="left"),
+        None,
+    ],
+    "cluster_balance_threshold": [StrOptions({"auto"}), _FINITE],
+    "density_exponent": [StrOptions({"auto", "n_features"}), _FINITE],
+    "count_exponent": [_FINITE],
+    "max_ratio": [Interval(numbers.Real, 1, None, closed="left"), None],
+    "scale": [StrOptions({"standard"}), None],
+    "compat": [StrOptions({"imbalanced-learn"}), None],
+    "learning_rows": [
+        StrOptions({"auto"}),
+        Interval(numbers.Integral, 1, None, closed="left"),
+    ],
+    "exact_rows": [Interval(numbers.Integral, 1, None, closed="left"), None],
+    "layout": [StrOptions({"append", "interleave"})],
+    "progress": ["boolean"],
+    "callbacks": ["array-like", None],
+}
 
 
 class Parameters(Protocol):

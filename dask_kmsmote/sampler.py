@@ -13,9 +13,7 @@ from imblearn.over_sampling.base import BaseOverSampler
 from numpy.typing import NDArray
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import (
-    HasMethods,
     Interval,
-    StrOptions,
     validate_parameter_constraints,
 )
 from sklearn.utils.validation import check_is_fitted
@@ -28,13 +26,12 @@ from .graph.chunks import Chunks
 from .graph.dask.tasks import Tasks
 from .inspection.validate import check_result
 from .order.orders import ORDERS, Order
-from .parameters import search_in_force, settings_of, threshold_in_force
+from .parameters import CONSTRAINTS, search_in_force, settings_of, threshold_in_force
 from .planning.groups import GROUP_COLUMNS
 from .planning.plan import SamplingPlan
 from .recipes import OWN, RECIPES, Recipe
 
 _EXACT_ROWS = 16_384  # about where all pairs begin to cost more than sampling (18 features)
-_FINITE = Interval(numbers.Real, None, None, closed="neither")
 _VALIDATION = {
     "n_sample": [Interval(numbers.Integral, 1, None, closed="left")],
     "random_state": ["random_state", np.random.Generator],
@@ -171,31 +168,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     _recipe: ClassVar[Recipe] = OWN
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseOverSampler._parameter_constraints,
-        "random_state": ["random_state", np.random.Generator],
-        "k_neighbors": [
-            Interval(numbers.Integral, 1, None, closed="left"),
-            HasMethods(["kneighbors"]),
-        ],
-        "n_jobs": [numbers.Integral, None],
-        "kmeans_estimator": [
-            HasMethods(["fit", "predict"]),
-            Interval(numbers.Integral, 1, None, closed="left"),
-            None,
-        ],
-        "cluster_balance_threshold": [StrOptions({"auto"}), _FINITE],
-        "density_exponent": [StrOptions({"auto", "n_features"}), _FINITE],
-        "count_exponent": [_FINITE],
-        "max_ratio": [Interval(numbers.Real, 1, None, closed="left"), None],
-        "scale": [StrOptions({"standard"}), None],
-        "compat": [StrOptions({"imbalanced-learn"}), None],
-        "learning_rows": [
-            StrOptions({"auto"}),
-            Interval(numbers.Integral, 1, None, closed="left"),
-        ],
-        "exact_rows": [Interval(numbers.Integral, 1, None, closed="left"), None],
-        "layout": [StrOptions({"append", "interleave"})],
-        "progress": ["boolean"],
-        "callbacks": ["array-like", None],
+        **CONSTRAINTS,
     }
 
     def __init__(

@@ -1,6 +1,6 @@
 """Measure, and print a table: each figure a ratio to a reference run beside it.
 
-python tests/benchmarks/run.py                # what fits in memory: S1-S4, S8-S10
+python tests/benchmarks/run.py                # what fits in memory: S1-S4, S8-S11
 python tests/benchmarks/run.py S5 S6 S7       # on a LocalCluster, many minutes
 python tests/benchmarks/run.py --scale 0.01 S1 S4   # a smoke test
 """
@@ -90,6 +90,45 @@ def against_imbalanced_learn(
     ]  # fmt: skip
 
 
+SIZES = {"S1": (1_000_000, 18, 50), "S2": (1_000_000, 18, 8), "S3": (200_000, 100, 20)}
+
+
+def scaled_distances(n: int, n_features: int, k: int) -> list[Figure]:
+    """Seconds and memory with distances in standard deviations, against those in units of X.
+
+    The features have the standard deviation 1 already, so that both do the same work.
+    """
+    from dask_ml.cluster import KMeans as DaskKMeans
+
+    X, y = mixture(n, n_features)
+    X -= X.mean(axis=0)
+    X /= X.std(axis=0)
+    start = X[np.random.default_rng(1).choice(n, k, replace=False)]
+    chunk = -(-n // 8)
+    on_dask = da.from_array(X, chunks=(chunk, n_features)), da.from_array(y, chunks=chunk)
+
+    def resample(scale: str | None) -> Any:
+        sampler = KMeansSMOTE(**parameters(start, DaskKMeans), scale=scale)
+        return dask.persist(*sampler.fit_resample(*on_dask))
+
+    times: dict[str | None, list[float]] = {"standard": [], None: []}
+    # in turns, so that both see the same machine
+    for turn in range(1 + 3 * REPEATS):
+        for scale, own in times.items():
+            begin = time.perf_counter()
+            resample(scale)
+            if turn:
+                own.append(time.perf_counter() - begin)
+    on, off = (statistics.median(own) for own in times.values())
+    peaks = [peak_bytes(lambda scale=scale: resample(scale)) for scale in times]
+    what = f"{n:,} x {n_features}, {k} clusters, scaled / units of X"
+    return [
+        Figure("S11", f"{what}: time", f"{on:.2f} s", f"{off:.2f} s", on / off, 1.05),
+        Figure("S11", f"{what}: memory above data", f"{peaks[0] / 2**20:.0f} MiB",
+               f"{peaks[1] / 2**20:.0f} MiB", peaks[0] / peaks[1], 1.05),
+    ]  # fmt: skip
+
+
 def small_set(scale: float) -> list[Figure]:
     """Default settings on a set where overhead is all there is."""
     X, y = mixture(max(200, int(1000 * scale)), 10)
@@ -172,13 +211,13 @@ def large_group(scale: float) -> list[Figure]:
 
 def measure(name: str, scale: float) -> list[Figure]:
     """The figures of one name."""
-    if name in ("S1", "S2", "S3"):
-        n, n_features, k, target = {
-            "S1": (1_000_000, 18, 50, 1 / 3),
-            "S2": (1_000_000, 18, 8, 1 / 8),
-            "S3": (200_000, 100, 20, 1 / 2),
-        }[name]
+    if name in SIZES:
+        n, n_features, k = SIZES[name]
+        target = {"S1": 1 / 3, "S2": 1 / 8, "S3": 1 / 2}[name]
         return against_imbalanced_learn(name, int(n * scale), n_features, k, target)
+    if name == "S11":
+        sizes = [(int(n * scale), *rest) for n, *rest in SIZES.values()]
+        return [figure for size in sizes for figure in scaled_distances(*size)]
     if name == "S8":
         sizes = [max(50, int(n * scale)) for n in (100, 1_000, 10_000)]
         return [figure for n in sizes for figure in graph_size(n)]
@@ -195,7 +234,9 @@ def measure(name: str, scale: float) -> list[Figure]:
 def main() -> None:
     """Measure what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", default=["S1", "S2", "S3", "S4", "S8", "S9", "S10"])
+    parser.add_argument(
+        "names", nargs="*", default=["S1", "S2", "S3", "S4", "S8", "S9", "S10", "S11"]
+    )
     parser.add_argument("--scale", type=float, default=1.0, help="of the rows")
     arguments = parser.parse_args()
     print("| | what | ours | reference | ratio | target |\n|---|---|---|---|---|---|")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 def test_smoke():
     program = Path(__file__).parents[1] / "benchmarks" / "run.py"
-    names = ["--scale", "0.01", "S1", "S4", "S8", "S9", "S10"]
+    names = ["--scale", "0.01", "S1", "S4", "S8", "S9", "S10", "S11"]
     output = subprocess.check_output([sys.executable, program, *names], text=True)
     rows = [line.split("|")[1].strip() for line in output.splitlines()[2:]]
-    assert rows == ["S1", "S1", "S4", *["S8"] * 6, "S9", "S10"]
+    assert rows == ["S1", "S1", "S4", *["S8"] * 6, "S9", "S10", *["S11"] * 6]

@@ -49,7 +49,9 @@ class Metric(NamedTuple):
             return rows
         dtype = np.dtype(np.float32 if rows.dtype == np.float32 else np.float64)
         if not is_sparse(rows):
-            return np.divide(rows, self.scales, dtype=np.float64).astype(dtype, copy=False)  # type: ignore[call-overload] # not sparse
+            out = np.empty(rows.shape, dtype=dtype)
+            # quotients in float64 and then of the type, some at a time
+            return np.divide(rows, self.scales, out=out, casting="unsafe")  # type: ignore[call-overload] # not sparse
         scaled = rows.astype(dtype)  # a copy, also of what is of the type
         scaled.data = (scaled.data / self.scales[columns_of(scaled)]).astype(dtype, copy=False)
         return scaled
