@@ -4,6 +4,8 @@ Every class derives from the built-in exception that imbalanced-learn raises in 
 place, so that code written for it catches ours too.
 """
 
+from typing import Any
+
 
 class InputError(ValueError):
     """The data can't be resampled: the message says where, how many, and a hint."""
@@ -23,6 +25,20 @@ class NoClusterError(RuntimeError):
 
 class TooFewRowsError(InputError, NoClusterError):
     """A class has too few rows for its neighbours; caught as either parent."""
+
+
+class UnsoundPlanError(RuntimeError):
+    """The plan of a strict job has warnings.
+
+    Attributes
+    ----------
+    plan
+        The plan.
+    """
+
+    def __init__(self, message: str, plan: Any) -> None:
+        super().__init__(message)
+        self.plan = plan
 
 
 class UnsupportedDaskError(RuntimeError):

@@ -61,7 +61,7 @@ _STATE = Lock()
 def levels_to_caller() -> int:
     """Levels of the stack, from who asks, to the code that called the package: for a warning.
 
-    What a decorator of scikit-learn puts between is passed over, too.
+    What decorators and pipelines put between is passed over, too.
     """
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and _is_between(frame):
@@ -70,7 +70,8 @@ def levels_to_caller() -> int:
 
 
 def _is_between(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).partition(".")[0] in {"dask_kmsmote", "sklearn"}
+    room = str(frame.f_globals.get("__name__")).partition(".")[0]
+    return room in {"dask_kmsmote", "sklearn", "imblearn"}
 
 
 @contextmanager

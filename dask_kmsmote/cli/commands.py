@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..dependencies import explained
-from ..errors import MissingPackageError
-from ..events import Callback, Event
+from ..errors import MissingPackageError, UnsoundPlanError
+from ..events import Callback, Event, Warned
 from ..job.storage.masking import masked, masked_url, secrets_of
 from .failures import USAGE, exit_code, failure_message
 from .log import Log, open_streams, say
@@ -198,7 +198,9 @@ def _carry_out(
 
     def listener(event: Event) -> None:
         stop(event)
-        log(event)
+        # of a strict run, the error tells of all warnings
+        if not (options.get("strict") and isinstance(event, Warned)):
+            log(event)
 
     try:
         _require_metrics(options)
@@ -214,7 +216,8 @@ def _carry_out(
             say(masked(traceback.format_exc(), secrets), err=True)
         code, message = exit_code(error), masked(failure_message(error), secrets)
         log.failure(message, code)
-        _write_failure(code, message, perf_counter() - start, options)
+        plan = error.plan if isinstance(error, UnsoundPlanError) else None
+        _write_failure(code, message, perf_counter() - start, options, plan)
         return code
     # before anything is printed: a full pipe whose reader sleeps would hold it back
     _write_metrics(0, perf_counter() - start, options, result)
@@ -233,9 +236,15 @@ def _require_metrics(options: dict[str, Any]) -> None:
         )
 
 
-def _write_failure(code: int, message: str, seconds: float, options: dict[str, Any]) -> None:
+def _write_failure(
+    code: int, message: str, seconds: float, options: dict[str, Any], plan: Any = None
+) -> None:
     if options.get("json"):
-        say(json_format.dumps({"status": "failed", "exit_code": code, "error": message}))
+        content = json_format.loads(plan.to_json()) if plan else None
+        found = {"plan": content, "warnings": content["warnings"]} if content else {}
+        say(json_format.dumps({"status": "failed", "exit_code": code, "error": message, **found}))
+    elif plan:
+        say(plan.to_text(warnings=False))
     _write_metrics(code, seconds, options, None)
 
 

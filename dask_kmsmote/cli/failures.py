@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
+import shlex
 
 from ..errors import (
     IncompatibleVersionError,
@@ -11,6 +14,7 @@ from ..errors import (
     NoClusterError,
     ParameterError,
     PlanWarning,
+    UnsoundPlanError,
     UnsupportedDaskError,
 )
 from ..job.storage.tables import TO_UTF_8
@@ -21,6 +25,7 @@ _DEFECT, USAGE, _INPUT, _PLAN, _RESOURCE, _INTERRUPTED = 1, 2, 3, 4, 5, 130
 # ValueErrors are of what refuses data, such as pandas and Arrow.
 _EXIT_CODES = (
     (NoClusterError, _PLAN),
+    (UnsoundPlanError, _PLAN),
     (PlanWarning, _PLAN),
     (InputError, _INPUT),
     (ParameterError, USAGE),
@@ -41,7 +46,7 @@ _OPTIONS = {  # of what messages name
     "density_exponent": "--exponent",
     "max_ratio": "--max-ratio",
     "count_exponent": "--count-exponent",
-    'scale="standard"': "--scale standard",
+    "scale": "--scale",
     "exact_rows": "--exact-rows",
     "learning_rows": "--learning-rows",
     "X.drop": "--drop",
@@ -53,6 +58,8 @@ _HINTS = {
     "KilledWorker": "Often they lack memory: raise --memory-limit, or lower --workers.",
     "UnicodeDecodeError": f"The source is not in UTF-8. {TO_UTF_8}",
 }
+# a dict, a text, or a number or word
+_VALUE = r"""\{.*?\}|"[^"]*"|'[^']*'|[\w.+-]*\w"""
 _MISMATCH = re.compile(r"\| (\S[^|]*?) \| (\w+) \| (\w+) \|")
 
 
@@ -74,9 +81,29 @@ def failure_message(error: BaseException) -> str:
 
 
 def with_options(text: str) -> str:
-    """A message, and the options that mean the parameters that it names."""
-    options = [f"{name} is {option}" for name, option in _OPTIONS.items() if name in text]
-    return f"{text} ({', '.join(options)})" if options else text
+    """A message, and the options that mean the parameters that it names, with their values."""
+    found = {}
+    for name, option in _OPTIONS.items():
+        given = re.search(rf"\b{re.escape(name)}=({_VALUE})", text)
+        if given:
+            found[f"{name}={given[1]}"] = f"{option} {_as_argument(given[1])}"
+        # alone, "scale" is a word like any other
+        elif name != "scale" and name in text:
+            found[name] = option
+    meant = [f"{name} is {option}" for name, option in found.items()]
+    return f"{text} ({', '.join(meant)})" if meant else text
+
+
+def _as_argument(value: str) -> str:
+    """A value of Python as the command line takes it: final counts are JSON, None is none."""
+    try:
+        content = ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value
+    if isinstance(content, dict):
+        texts = {str(label): n for label, n in content.items()}
+        return shlex.quote(json.dumps(texts))
+    return "none" if content is None else str(content)
 
 
 def _mismatch(text: str) -> str:

@@ -108,8 +108,9 @@ class NumberOr(click.ParamType):  # type: ignore[type-arg] # a generic only of l
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """The number or the word."""
-        if value in self.words:
-            return value
+        # --help shows the words in capitals
+        if isinstance(value, str) and value.lower() in self.words:
+            return value.lower()
         try:
             number = self.kind(value)
         except (TypeError, ValueError, OverflowError):

@@ -14,8 +14,14 @@ from importlib.metadata import version
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DestinationError, InputError, ParameterError, PlanWarning
-from ..events import Callback, Event, StageFinished, Warned
+from ..errors import (
+    DestinationError,
+    InputError,
+    ParameterError,
+    PlanWarning,
+    UnsoundPlanError,
+)
+from ..events import Callback, Event, StageFinished
 from ..graph.dask.watch import stage
 from ..planning.cuts import block_rows
 from ..planning.plan import SamplingPlan
@@ -167,9 +173,9 @@ def _warnings_as_events() -> Iterator[None]:
 
 def _require_sound(plan: SamplingPlan, job: Job) -> None:
     if job.strict and plan.warnings:
-        raise PlanWarning(
-            f"The plan has {len(plan.warnings)} warnings, and --strict is on: "
-            f"{' '.join(plan.warnings)} Nothing was written."
+        numbered = [f"({number}) {text}" for number, text in enumerate(plan.warnings, start=1)]
+        raise UnsoundPlanError(
+            f"--strict stops at what the plan warns of: {' '.join(numbered)}", plan
         )
 
 
@@ -184,12 +190,7 @@ def _require_something(plan: SamplingPlan, columns: Columns) -> None:
 def _sampler(job: Job, callback: Callback) -> KMeansSMOTE:
     from ..sampler import KMeansSMOTE
 
-    def tell(event: Event) -> None:
-        # of a strict job, the error tells of all warnings
-        if not (job.strict and isinstance(event, Warned)):
-            callback(event)
-
-    return KMeansSMOTE(**job.parameters, layout=job.layout, callbacks=[tell])
+    return KMeansSMOTE(**job.parameters, layout=job.layout, callbacks=[callback])
 
 
 def _require_apart(source: Location, destination: Location) -> None:

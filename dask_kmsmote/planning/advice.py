@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 from ..errors import (
@@ -71,19 +72,20 @@ def average_ratio(kept: Sequence[GroupPlan]) -> float:
     return sum(g.n_synthetic for g in kept) / max(1, sum(g.n_class_rows for g in kept))
 
 
-def originals_behind_half(kept: Sequence[GroupPlan]) -> float:
+def originals_behind_half(kept: Sequence[GroupPlan]) -> int:
     """Least originals that half of the new rows are made from, as base rows.
 
     Rows of a cluster are drawn alike. Of 90 new rows from 3 originals and 10 from 100, the first 50
-    are behind 3 * 50 / 90 originals, or 1.7.
+    come from 3 * 50 / 90 originals: from 2 of them.
     """
-    left, originals = sum(group.n_synthetic for group in kept) / 2, 0.0
+    left, originals = Fraction(sum(group.n_synthetic for group in kept), 2), Fraction(0)
     for group in sorted(kept, key=lambda group: -group.new_rows_per_row):
         if left <= 0 or not group.n_synthetic:
             break
-        originals += min(left, group.n_synthetic) / group.new_rows_per_row
-        left -= group.n_synthetic
-    return originals
+        covered = min(left, Fraction(group.n_synthetic))
+        originals += covered * Fraction(group.n_class_rows, group.n_synthetic)
+        left -= covered
+    return math.ceil(originals)
 
 
 def _above_average(kept: Sequence[GroupPlan]) -> list[Advice]:
@@ -103,22 +105,24 @@ def _above_average(kept: Sequence[GroupPlan]) -> list[Advice]:
 
 def _few_originals(kept: Sequence[GroupPlan], n_rows: int, max_ratio: float | None) -> list[Advice]:
     n, behind = sum(group.n_synthetic for group in kept), originals_behind_half(kept)
-    if not n or behind >= _FEWEST_ORIGINALS:
+    # half of fewer new rows can't come from more, however they are made
+    if n < 2 * _FEWEST_ORIGINALS or behind >= _FEWEST_ORIGINALS:
         return []
     message = (
-        f"Half of the {n:,} new rows of class {kept[0].class_label!r} come from "
-        f"{math.ceil(behind)} of its {n_rows:,} rows: "
+        f"Half of the {n:,} new rows of class {kept[0].class_label!r} come from {behind} of its "
+        f"{n_rows:,} rows: "
         f"{_more_originals(sum(group.n_class_rows for group in kept), n_rows, max_ratio)}."
     )
     return [Advice(ConcentrationWarning, message)]
 
 
 def _more_originals(n_kept: int, n_rows: int, max_ratio: float | None) -> str:
-    enough = 2 * _FEWEST_ORIGINALS
+    # used alike, half of 59 rows are 30
+    enough = 2 * _FEWEST_ORIGINALS - 1
     if n_rows < enough:
         return (
-            "a class so small needs more rows of its own; ask for fewer new ones "
-            "(sampling_strategy), and judge them on a test set"
+            f"no setting makes a class so small more varied. Add rows of it, or ask for fewer than "
+            f"{2 * _FEWEST_ORIGINALS} new ones (sampling_strategy)"
         )
     if n_kept < enough:
         return (
@@ -139,8 +143,8 @@ def _few_neighbors(kept: Sequence[GroupPlan], k: int) -> list[Advice]:
     message = (
         f"Class {few[0].class_label!r} has {k} rows or fewer in {len(few)} of its {len(kept)} kept "
         f"clusters: {named}{', ...' if len(few) > _NAMED else ''}. There each row is joined to all "
-        f"others, not to k_neighbors={k}; k_neighbors={least - 1} or fewer clusters "
-        "(kmeans_estimator) treat all alike."
+        f"others, not to k_neighbors={k}. k_neighbors={least - 1}, or fewer clusters "
+        "(kmeans_estimator), treat all alike."
     )
     return [Advice(FewNeighborsWarning, message)]
 

@@ -212,24 +212,28 @@ def share_by_weight(kept: Kept, n: int) -> Shares:
 
 def share_by_logs(logs: Floats, kept: Kept, n: int) -> Shares:
     """Exactly n rows by some logarithms of weights, within the bound."""
-    limits = limits_of(kept, n)
+    limits = limits_of(kept, n, logs)
     parts = largest_remainder(fill(n, logs, limits), limits, kept.n_class_rows, n)
     return Shares(weights_from_log(logs), parts)
 
 
-def limits_of(kept: Kept, n: int) -> Counts:
+def limits_of(kept: Kept, n: int, logs: Floats) -> Counts:
     """Most rows of each cluster, n or more together.
 
-    They are rounded down, and up where that leaves less than n: of 3 rows to make from two
-    originals in two clusters, at most 1.5 each.
+    They are rounded down. Where that leaves less than n, some are raised by one, those first that
+    this takes least beyond the bound, and of such the heavier. With a bound of 1, of 3 rows from
+    10 originals and 20, at most 1 and 2; from 10 and 10, at most 1.5 each, which is 2 and 1.
     """
     if kept.max_ratio is None:
         return np.full(len(kept.n_class_rows), n, dtype=np.int64)
     rows = [int(m) for m in kept.n_class_rows]
     # the ratio as it is written: 1.2 is a little less as a float, and so is a sixth of 900
     exact = [Fraction(str(kept.max_ratio)) * n * m / sum(rows) for m in rows]
-    down = [min(math.floor(limit), n) for limit in exact]
-    whole = down if sum(down) >= n else [min(math.ceil(limit), n) for limit in exact]
+    whole = [min(math.floor(limit), n) for limit in exact]
+    beyond = [(limit + 1 - most) / m for limit, most, m in zip(whole, exact, rows, strict=True)]
+    order = sorted(range(len(rows)), key=lambda at: (beyond[at], -logs[at]))
+    for cluster in order[: max(0, n - sum(whole))]:
+        whole[cluster] += 1
     return np.array(whole, dtype=np.int64)
 
 

@@ -112,7 +112,7 @@ def _table(
     bars = [_bar(group.n_synthetic, max(sizes), is_log=is_log) for group in shown]
     most = math.inf if max_ratio is None else max_ratio * average
     lines = tuple(_line(group, bar, most) for group, bar in zip(shown, bars, strict=True))
-    scale = "new rows (log scale)" if is_log else "new rows"
+    scale = "new rows, log scale" if is_log else "new rows to scale"
     return _ClassTable(heading, scale, lines, _rest(left_out))
 
 
@@ -154,7 +154,7 @@ def _line(group: GroupPlan, bar: float, most: float) -> _ClusterLine:
         notes.append(f"neighbours' recall {group.neighbor_recall:.3g}")
     cells = (
         *judged,
-        f"{group.mean_distance:.6g}",
+        f"{group.mean_distance:.5g}",
         f"{group.weight:.4g}",
         f"{group.n_synthetic:,}",
         f"{group.new_rows_per_row:,.4g}",
@@ -201,7 +201,8 @@ def _html_table(table: _ClassTable) -> str:
     head = "".join(
         f'<th scope="col" style="{_CELL};{_HEAD}">{escape(name)}</th>' for name in _COLUMNS
     )
-    head += f'<th scope="col" style="{_LEFT};{_HEAD}">{escape(table.bars)}</th><th></th>'
+    head += f'<th scope="col" style="{_LEFT};{_HEAD}">{escape(table.bars)}</th>'
+    head += f'<th scope="col" style="{_LEFT};{_HEAD}">note</th>'
     body = "".join(_html_row(line) for line in table.lines)
     rest = f"<div>{escape(table.rest)}</div>" if table.rest else ""
     return (

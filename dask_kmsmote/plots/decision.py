@@ -94,8 +94,8 @@ def cluster_allocation(plan: SamplingPlan, ax: Any = None, *, class_label: Any =
     -------
     matplotlib.axes.Axes
         A mark for each class and cluster that is not empty, filled where rows are made; a line at
-        the threshold of each class; the numbers of the clusters with the most rows. Rows are on a
-        log axis where one cluster gets more than 20 times what half of the others get.
+        the threshold of each class; the numbers of the clusters with the most rows. An axis is
+        logarithmic where one cluster has more than 20 times what half of the others have.
 
     Raises
     ------
@@ -122,15 +122,15 @@ def cluster_allocation(plan: SamplingPlan, ax: Any = None, *, class_label: Any =
         ax.plot([], [], color=color, marker=shape, linestyle=line, linewidth=1.2, label=text)
     ax.plot([], [], color=DARK, marker="o", linestyle="", fillstyle="none", label="not kept")
     groups = [g for g in plan.groups if g.class_label in shown and g.n_rows]
-    rows = _RowAxis.of([g.n_synthetic for g in groups])
-    right = max(g.class_share for g in groups)
-    for group in _named(groups, right, rows):
+    shares = _Axis.of([g.class_share for g in groups])
+    rows = _Axis.of([g.n_synthetic for g in groups])
+    for group in _named(groups, shares, rows):
         _write(ax, str(group.cluster_id), (group.class_share, group.n_synthetic), (5, 3))
     part = "" if len(shown) == n_classes else f", {len(shown)} of {n_classes} classes"
     ax.set_title(f"Rows made by cluster (number: cluster_id){part}", loc="left")
     ax.set(xlabel="share of the class in the cluster's rows", ylabel="rows made")
-    ax.set(xlim=(0, 1.08 * right))
-    rows.draw(ax, 0.05 + 0.03 * len(shown))
+    shares.draw(ax, "x", 0.0)
+    rows.draw(ax, "y", 0.05 + 0.03 * len(shown))
     add_legend(ax)
     return ax
 
@@ -151,55 +151,63 @@ def _classes_shown(plan: SamplingPlan, class_label: Any) -> tuple[list[Any], int
     return [class_label], len(made)
 
 
-class _RowAxis(NamedTuple):
-    """The axis of rows that are made: linear, or logarithmic where one cluster dwarfs the others.
+class _Axis(NamedTuple):
+    """A linear axis from 0; logarithmic, where one cluster dwarfs the others.
 
     Attributes
     ----------
     top
-        Most rows of a cluster.
+        The largest value.
     linear
-        Rows up to which it is linear, as clusters may make none; None where it is throughout.
+        Up to which a logarithmic axis is linear, as values may be 0; None of a linear axis.
     """
 
     top: float
     linear: float | None
 
     @classmethod
-    def of(cls, sizes: Sequence[int]) -> _RowAxis:
-        """The axis that shows clusters of some sizes."""
-        made = [n for n in sizes if n]
-        is_log = bool(made) and max(made) > _GIANT * median(made)
-        return cls(max(1, *sizes, 1), float(min(made)) if is_log else None)
+    def of(cls, values: Sequence[float]) -> _Axis:
+        """The axis that shows clusters of some values."""
+        some = [value for value in values if value > 0]
+        is_log = bool(some) and max(some) > _GIANT * median(some)
+        return cls(max(some, default=1.0), float(min(some)) if is_log else None)
 
-    def height(self, n: float) -> float:
-        """Where n rows are drawn, 1 at the top."""
+    @property
+    def size(self) -> float:
+        """Decades from 0 to the top; the top itself of a linear axis."""
+        return self._at(self.top)
+
+    def _at(self, value: float) -> float:
         if self.linear is None:
-            return n / self.top
+            return value
         # matplotlib's symlog: 0 to `linear` takes as much as a decade
-        decades = [1 + math.log10(m / self.linear) if m > self.linear else m / self.linear
-                   for m in (n, self.top)]  # fmt: skip
-        return decades[0] / decades[1]
+        least = value / self.linear
+        return 1 + math.log10(least) if least > 1 else least
 
-    def draw(self, ax: Any, margin: float) -> None:
-        """Set scale, limits and ticks, with a margin below 0 for what makes no rows."""
+    def place(self, value: float) -> float:
+        """Where a value is drawn: 0 to 1."""
+        return self._at(value) / self.size
+
+    def draw(self, ax: Any, name: str, margin: float) -> None:
+        """Set scale, limits and ticks of "x" or "y", with a margin below 0."""
+        axis, limit = getattr(ax, f"{name}axis"), getattr(ax, f"set_{name}lim")
         if self.linear is None:
-            ax.set_ylim(-margin * self.top, 1.12 * self.top)
-            count_rows(ax.yaxis)
-            return
-        decades = 1 + math.log10(self.top / self.linear)
-        ax.set_yscale("symlog", linthresh=self.linear)
-        ax.set_ylim(-margin * decades * self.linear, self.top * 10 ** (0.12 * decades))
-        count_rows(ax.yaxis, [n for n in ax.get_yticks() if n >= 0])
+            limit(-margin * self.top, 1.12 * self.top)
+        else:
+            getattr(ax, f"set_{name}scale")("symlog", linthresh=self.linear)
+            limit(-margin * self.size * self.linear, self.top * 10 ** (0.12 * self.size))
+        if name == "y":
+            ticks = None if self.linear is None else [n for n in axis.get_ticklocs() if n >= 0]
+            count_rows(axis, ticks)
 
 
-def _named(groups: Sequence[GroupPlan], right: float, rows: _RowAxis) -> list[GroupPlan]:
+def _named(groups: Sequence[GroupPlan], shares: _Axis, rows: _Axis) -> list[GroupPlan]:
     """Those with the most rows, without any that another one's number would cover."""
     named: list[GroupPlan] = []
     for group in sorted(groups, key=lambda g: -g.n_synthetic)[:_NAMED_CLUSTERS]:
         crowded = any(
-            abs(group.class_share - g.class_share) < 0.08 * right
-            and abs(rows.height(group.n_synthetic) - rows.height(g.n_synthetic)) < 0.06
+            abs(shares.place(group.class_share) - shares.place(g.class_share)) < 0.08
+            and abs(rows.place(group.n_synthetic) - rows.place(g.n_synthetic)) < 0.06
             for g in named
         )
         if group.n_synthetic and not crowded:

@@ -25,7 +25,7 @@ _their_clusterer = {"make_clusterer": THEIR.make_clusterer, "keeps_fit_labels": 
 def share_rounding_up(kept: Kept, n: int) -> Shares:
     """Our quotas, rounded up as imbalanced-learn does."""
     logs = log_weights(kept)
-    quota = fill(n, logs, limits_of(kept, n))
+    quota = fill(n, logs, limits_of(kept, n, logs))
     return Shares(weights_from_log(logs), [int(part) for part in np.ceil(quota)])
 
 

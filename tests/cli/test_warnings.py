@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from dask_kmsmote.cli import cli
+from dask_kmsmote.cli.failures import with_options
 
 ONCE = "Half of the"
 
@@ -72,7 +73,7 @@ def test_each_warning_is_printed_once(table, tmp_path):
         done = invoke(*args, *PAPER)
         assert done.exit_code == 0, done.output
         assert done.stderr.count(ONCE) == 1
-        assert "cluster_balance_threshold is --threshold" in done.stderr
+        assert "cluster_balance_threshold=0.0 is --threshold 0.0" in done.stderr
         assert "--scale standard" in done.stderr
         assert ONCE not in done.stdout
     quiet = invoke("plan", table, "--quiet", *PAPER)
@@ -103,9 +104,29 @@ def test_strict_stops_before_rows_are_made(table, tmp_path, command):
     errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert len(errors) == 1
     assert done.stderr.count(ONCE) == 1
-    assert "cluster_balance_threshold=0.0" in errors[0]
+    assert "(1)" in errors[0]
+    assert "cluster_balance_threshold=0.0 is --threshold 0.0" in errors[0]
     failed = json.loads(done.stdout)
     assert (failed["status"], failed["exit_code"]) == ("failed", 4)
+    assert failed["warnings"] == failed["plan"]["warnings"]
+    assert all(text in errors[0] for text in failed["warnings"])
+    as_text = invoke(command, *places, "--strict", *PAPER)
+    assert "SamplingPlan: 900 rows" in as_text.stdout
+    assert (as_text.stdout + as_text.stderr).count(ONCE) == 1
     # followed, the advice ends in a run
     mended = invoke(command, *places, "--strict", "--threshold", "0")
     assert mended.exit_code == 0, mended.output
+
+
+def test_mends_read_as_options():
+    told = {
+        "pass max_ratio=2.0 here": "max_ratio=2.0 is --max-ratio 2.0",
+        'scale="standard" measures': 'scale="standard" is --scale standard',
+        "scale=None was given": "scale=None is --scale none",
+        "k_neighbors=1, or fewer": "k_neighbors=1 is --k-neighbors 1",
+        "sampling_strategy={'a b': 3, 4: 5}; or": """--strategy '{"a b": 3, "4": 5}'""",
+        "more clusters (kmeans_estimator)": "kmeans_estimator is --clusters",
+    }
+    for text, words in told.items():
+        assert words in with_options(text)
+    assert with_options("rescale the features on a scale") == "rescale the features on a scale"

@@ -36,6 +36,7 @@ def read_only(rows):
 KINDS = {
     "float64": np.asarray,
     "float32": lambda rows: rows.astype(np.float32),
+    "long double": lambda rows: rows.astype(np.longdouble),
     "float16": lambda rows: rows.astype(np.float16),
     "int64": lambda rows: (10 * rows).astype(np.int64),
     "bool": lambda rows: rows > 0,
@@ -122,6 +123,12 @@ def test_what_is_not_finite_is_left_to_its_error():
     scales = standard(measure_deviations(rows)).scales
     assert scales[:2].tolist() == [1, 1]
     assert np.isfinite(scales).all()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "matrix"])
+def test_scales_are_float64_for_any_type(kind):
+    rows = KINDS[kind](some_rows())
+    assert standard(measure_deviations(rows)).scales.dtype == np.float64
 
 
 def test_few_rows_of_many_are_looked_at():

@@ -182,11 +182,20 @@ def test_shares_are_exact_and_within_the_bound(rows, count_exponent, ratio, n):
     _, parts = OWN.shares.share(kept, n)
     assert sum(parts) == n
     limits = [limit_of(ratio, n, kept, cluster) for cluster in range(len(rows))]
-    # whole rows can't always be within it: of 3 rows from two originals, one has 2 at least
     whole = [math.floor(limit) for limit in limits]
-    if sum(whole) < n:
-        whole = [math.ceil(limit) for limit in limits]
-    assert all(0 <= part <= limit for part, limit in zip(parts, whole, strict=True))
+    if sum(whole) >= n:
+        assert all(0 <= part <= limit for part, limit in zip(parts, whole, strict=True))
+        return
+
+    # whole rows can't always be within it: of 3 rows from two originals, one has 2 at least
+    def beyond(part, cluster):
+        return (part - limits[cluster]) / int(kept.n_class_rows[cluster])
+
+    assert all(limit <= part <= limit + 1 for part, limit in zip(parts, whole, strict=True))
+    raised = [beyond(p, c) for c, p in enumerate(parts) if p > whole[c]]
+    others = [beyond(p + 1, c) for c, p in enumerate(parts) if p == whole[c]]
+    # none of the others would have been taken less far beyond
+    assert max(raised) <= min(others, default=math.inf)
 
 
 @given(few_clusters, count_exponents, ratios, amounts, st.randoms(use_true_random=False))
@@ -220,7 +229,8 @@ def test_shares_grow_with_the_weight(rows, count_exponent, ratio, n):
 @quick
 def test_what_is_cut_goes_to_the_others_by_weight(rows, count_exponent, ratio, n):
     kept = kept_of(rows, count_exponent, ratio)
-    logs, limits = allocate.log_weights(kept), allocate.limits_of(kept, n)
+    logs = allocate.log_weights(kept)
+    limits = allocate.limits_of(kept, n, logs)
     quota = allocate.fill(n, logs, limits)
     assert math.fsum(quota) == pytest.approx(n, rel=1e-9)
     assert (quota <= limits * (1 + 1e-12)).all()
@@ -238,6 +248,10 @@ def test_a_bound_by_hand():
     weights, parts = allocate.share_by_logs(logs, kept, 900)
     np.testing.assert_allclose(weights, [0.2, 0.6, 0.2])
     assert parts == [390, 120, 390]
+    # of 1 row and 3, from 200 originals and 2, no bound can hold: the least beyond it
+    few = kept_of([(1.0, 0.0, 200), (1.0, 0.0, 2)], -1.0, 1.0)
+    assert OWN.shares.share(few, 1)[1] == [1, 0]
+    assert OWN.shares.share(few, 3)[1] == [3, 0]
     # weights that are nothing beside the first still share what it can't take
     far = np.array([0.0, -900.0, -900.0 - math.log(3)])
     assert allocate.share_by_logs(far, kept._replace(max_ratio=1.2), 900)[1] == [720, 72, 108]

@@ -158,6 +158,22 @@ def test_cluster_allocation_beside_a_giant(giant, scale):
         assert all(re.fullmatch("[0-9,]*", text) for text in ticks)
 
 
+def test_cluster_allocation_of_a_rare_class():
+    # 0.3 % of the rows, and a cluster of its own: on a linear axis all others are at its left end
+    plan = clustered(8)[0].fit(*three_classes()).plan_
+    shares = (0.001, 0.002, 0.004, 0.008, 0.02, 1.0)
+    groups = tuple(
+        GroupPlan(1, place, 1000, 10, share, 0.003, share > 0.003, "", n_synthetic=30 + place)
+        for place, share in enumerate(shares)
+    )
+    ax = plots.cluster_allocation(replace(plan, groups=groups))
+    assert (ax.get_xscale(), ax.get_yscale()) == ("symlog", "linear")
+    at = [ax.transData.transform((share, 0))[0] for share in shares]
+    left, right = ax.get_window_extent().intervalx
+    assert all(left < place < right for place in at)
+    assert np.diff(at).min() > 0.03 * (right - left)
+
+
 def test_cluster_allocation_of_one_class():
     sampler, X, y, _ = clustered(8)
     sampler.fit(X, y)

@@ -85,7 +85,8 @@ def _dense_deviations(rows: Any) -> Floats:
     span = rows.max(axis=0) - low
     # over the range: equal values are 0 and not what a mean rounds to, small squares do not vanish
     within = (rows - low) / np.where(span > 0, span, 1.0)
-    return np.asarray(within.std(axis=0) * span)
+    # of long doubles, too, which the loops that measure do not know
+    return np.asarray(within.std(axis=0) * span, dtype=np.float64)
 
 
 def _sparse_deviations(rows: Any) -> Floats:
