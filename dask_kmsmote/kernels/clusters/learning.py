@@ -10,8 +10,9 @@ import numpy as np
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from ...planning.cuts import block_rows, cut
+from ...planning.cuts import block_rows
 from ...process import ProcessSetting, muted
+from ..compiled import compiled
 from ..rows.blocks import Floats, Rows, as_dense, is_sparse
 from ..rows.metric import Metric
 
@@ -21,7 +22,6 @@ _START_ROWS_PER_CLUSTER = 100
 _REFINING_FACTOR = 10
 _REFINING_BYTES = 64 * 2**20
 _REFINING_PASSES = 10
-_SHIFT_ROWS = 2048  # still in the cache when they are divided
 # rows that differ by less than KMeans' own rounding; the clusters without any stay empty
 _QUIET = ProcessSetting(partial(muted, "Number of distinct clusters"))
 
@@ -114,24 +114,31 @@ def shifted(parts: Sequence[Rows], metric: Metric, offset: Floats) -> Floats:
     The ones change no distance; in a mean of rows, they tell an empty cluster (0) from one whose
     mean is the origin (1).
     """
+    scales = metric.scales_of(len(offset))
     out = np.ones((sum(part.shape[0] for part in parts), len(offset) + 1))
     start = 0
     for part in parts:
         stop = start + part.shape[0]
         dense: Any = part.toarray() if is_sparse(part) else part
-        _shift(dense, metric, offset, out[start:stop, :-1])
+        _shift(dense, offset * scales, scales, out[start:stop, :-1])
         start = stop
     return out
 
 
-def _shift(rows: Floats, metric: Metric, offset: Floats, out: Floats) -> None:
-    if metric.scales is None:
-        np.subtract(rows, offset, out=out)
-        return
-    for low, high in cut(len(rows), _SHIFT_ROWS):
-        # before the division, as a row far from the origin loses no digit in the difference
-        np.subtract(rows[low:high], offset * metric.scales, out=out[low:high])
-        out[low:high] /= metric.scales
+def _shift(rows: Any, offset: Floats, scales: Floats, out: Floats) -> None:
+    # numba knows no half floats, long doubles, booleans or other byte orders
+    if rows.dtype not in (np.float32, np.float64):
+        rows = rows.astype(np.float64)
+    _divide(rows, offset, scales, out)
+
+
+@compiled
+def _divide(rows, offset, scales, out):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+    # in one pass: numpy takes two, each with a call for every row
+    for i in range(len(rows)):
+        for feature in range(len(offset)):
+            difference = np.float64(rows[i, feature]) - offset[feature]
+            out[i, feature] = difference / scales[feature]
 
 
 def labels_between(fitted: Any, start: int, stop: int) -> Any:
