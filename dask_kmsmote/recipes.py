@@ -1,7 +1,8 @@
 """What one over-sampler decides, as one frozen object.
 
 The stages ask a recipe wherever over-samplers of this family differ: which clusters are kept, what
-sparsity means, how weights become whole rows, how parents are drawn, how rows are made of them.
+weight a cluster has, how weights become whole rows, how parents are drawn, how rows are made of
+them.
 `OWN` is the package's, `IMBALANCED_LEARN` gives that package's result row for row; nothing else in
 the package asks which of the two is in force.
 
