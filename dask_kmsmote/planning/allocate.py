@@ -227,7 +227,7 @@ def limits_of(kept: Kept, n: int, logs: Floats) -> Counts:
     if kept.max_ratio is None:
         return np.full(len(kept.n_class_rows), n, dtype=np.int64)
     rows = [int(m) for m in kept.n_class_rows]
-    # the ratio as it is written: 1.2 is a little less as a float, and so is a sixth of 900
+    # the ratio as it is written: as a float 1.2 is a little less, and 600 would be 599.99...
     exact = [Fraction(str(kept.max_ratio)) * n * m / sum(rows) for m in rows]
     whole = [min(math.floor(limit), n) for limit in exact]
     beyond = [(limit + 1 - most) / m for limit, most, m in zip(whole, exact, rows, strict=True)]

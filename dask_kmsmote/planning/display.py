@@ -30,14 +30,14 @@ _COLUMNS = (
 _WIDTH = 100  # of a terminal
 _FRAME = "font-size:.9em;line-height:1.4;color:inherit"
 _SCROLL = "overflow-x:auto"  # a narrow page scrolls to the side; all rows are there
-_CELL = "text-align:right;padding:.1em .7em;border:0;background:none;white-space:nowrap"
+_CELL = "text-align:right;padding:.1em .6em;border:0;background:none;white-space:nowrap"
 _LEFT = _CELL.replace("right", "left", 1)
 _DIM = ";opacity:.6"
 _BAR = (
     "display:inline-block;height:.6em;background:currentColor;opacity:.45;"
     "vertical-align:baseline;width:{width:.2f}em"
 )
-_BAR_EMS = 6.0
+_BAR_EMS = 5.0
 _GIANT = 20.0  # times the median: beside it the others would be lines
 _HEAD = "border-bottom:1px solid currentColor;font-weight:600"
 _MOST_LINES = 50  # of a class; the report has them all
@@ -202,7 +202,6 @@ def _html_table(table: _ClassTable) -> str:
         f'<th scope="col" style="{_CELL};{_HEAD}">{escape(name)}</th>' for name in _COLUMNS
     )
     head += f'<th scope="col" style="{_LEFT};{_HEAD}">{escape(table.bars)}</th>'
-    head += f'<th scope="col" style="{_LEFT};{_HEAD}">note</th>'
     body = "".join(_html_row(line) for line in table.lines)
     rest = f"<div>{escape(table.rest)}</div>" if table.rest else ""
     return (
@@ -215,7 +214,12 @@ def _html_table(table: _ClassTable) -> str:
 
 def _html_row(line: _ClusterLine) -> str:
     style = _CELL if line.kept else _CELL + _DIM
-    cells = "".join(f'<td style="{style}">{escape(cell)}</td>' for cell in line.cells)
-    bar = f'<span style="{_BAR.format(width=_BAR_EMS * line.bar)}"></span>' if line.bar else ""
-    note = f'<td style="{_LEFT}{"" if line.kept else _DIM}">{escape(line.note)}</td>'
-    return f'<tr>{cells}<td style="{_LEFT}">{bar}</td>{note}</tr>'
+    # why none are made stands where the numbers would, so that the table stays narrow
+    given = [cell for cell in line.cells if cell]
+    cells = "".join(f'<td style="{style}">{escape(cell)}</td>' for cell in given)
+    if not line.kept:
+        span = len(line.cells) - len(given) + 1
+        reason = f'<td colspan="{span}" style="{_LEFT}{_DIM}">{escape(line.note)}</td>'
+        return f"<tr>{cells}{reason}</tr>"
+    bar = f'<span style="{_BAR.format(width=_BAR_EMS * line.bar)}"></span> '
+    return f'<tr>{cells}<td style="{_LEFT}">{bar}{escape(line.note)}</td></tr>'
