@@ -15,6 +15,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE, pipeline
+from dask_kmsmote.graph.density import measure as density
 from dask_kmsmote.graph.density import search as approximate
 from dask_kmsmote.kernels.neighbors import forest
 from kinds import as_array, as_frame
@@ -82,8 +83,11 @@ def test_every_kind_is_measured_alike(data, kind):
     pd.testing.assert_frame_equal(found.provenance_.compute(), expected.provenance_.compute())
 
 
-@pytest.mark.parametrize("large", [False, True])
-def test_scaling_is_what_one_would_do_by_hand(monkeypatch, large):
+@pytest.mark.parametrize("size", ["one range", "ranges", "large"])
+def test_scaling_is_what_one_would_do_by_hand(monkeypatch, size):
+    large = size == "large"
+    if size == "ranges":
+        monkeypatch.setattr(density, "QUERY_ROWS", 90)
     if large:
         monkeypatch.setattr(pipeline, "GROUP_BYTES", 400 * 6 * 8)
         monkeypatch.setattr(forest, "LEAF_ROWS", 100)
