@@ -75,8 +75,8 @@ def _is_between(frame: FrameType) -> bool:
 
 
 @contextmanager
-def muted(messages: str) -> Iterator[None]:
-    """Show no warning whose message begins with a match of a pattern."""
+def muted(messages: str, category: type[Warning] = Warning) -> Iterator[None]:
+    """Show no warning of a kind whose message begins with a match of a pattern."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", messages)
+        warnings.filterwarnings("ignore", messages, category)
         yield

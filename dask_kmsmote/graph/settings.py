@@ -40,12 +40,14 @@ class Clusterer:
 
     def measured_in(self, metric: Metric) -> Any:
         """The estimator to fit in a metric: centres to start from come in the units of X."""
+        if metric.scales is None:
+            return self.estimator
         starts: dict[str, Any] = {name: getattr(self.estimator, name, None) for name in _STARTS}
         given = {
             name: np.asarray(start, dtype=np.float64) / metric.scales
             for name, start in starts.items()
             # of another shape they are refused by whoever starts from them
-            if metric.scales is not None and np.shape(start)[1:] == metric.scales.shape
+            if np.shape(start)[1:] == metric.scales.shape
         }
         return clone(self.estimator).set_params(**given) if given else self.estimator
 
@@ -76,10 +78,6 @@ class Search:
     def n_neighbors(self) -> int:
         """A row and its neighbours."""
         return self.k + 1
-
-    def k_of(self, n_rows: int) -> int:
-        """Neighbours of each row of a group of two or more: all others, where they are fewer."""
-        return min(self.k, n_rows - 1)
 
 
 @dataclass(frozen=True, kw_only=True)

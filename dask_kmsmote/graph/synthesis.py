@@ -16,6 +16,7 @@ from ..kernels.making.interpolation import (
     make_from_picked,
     wanted_of,
 )
+from ..planning.groups import neighbors_in
 from ..planning.plan import SamplingPlan
 from ..recipes import Recipe
 from .dask.tasks import Tasks
@@ -71,7 +72,7 @@ def synthesize(
     blocks: list[SyntheticBlock] = []
     for number, dense in zip(kept, densities.groups, strict=True):
         # all that a stream must know of the group: the neighbours are not here
-        n_pairs = dense.group.n_rows * min(plan.k_neighbors, dense.group.n_rows - 1)
+        n_pairs = dense.group.n_rows * neighbors_in(dense.group.n_rows, plan.k_neighbors)
         streams = recipe.make_streams(plan.seed, dense.group.key, sizes[number], n_pairs)
         if [stream.n_rows for stream in streams] != sizes[number]:
             raise ParameterError(

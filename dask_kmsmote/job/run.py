@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,6 +23,7 @@ from ..events import Callback, Event, StageFinished
 from ..graph.dask.watch import stage
 from ..planning.cuts import block_rows
 from ..planning.plan import SamplingPlan
+from ..process import ProcessSetting, muted
 from . import cluster
 from .columns import Columns, result_frame
 from .storage import tables
@@ -38,6 +37,8 @@ if TYPE_CHECKING:
 
 _PACKAGES = ("dask-kmsmote", "dask", "distributed", "dask-ml", "numpy", "pandas", "scikit-learn")
 _ZARR_CHUNK_BYTES = 64 * 2**20
+# warnings of a plan are events, and would be printed twice
+_TOLD = ProcessSetting(partial(muted, "", PlanWarning))
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def project(job: Job, callback: Callback) -> Projection:
     _require_shared(job.source)
     source = open_source(job.source, job.format)
     X, y, _ = _read(source, job)
-    with cluster.connect(job.cluster), _warnings_as_events():
+    with cluster.connect(job.cluster), _TOLD:
         plan = _sampler(job, callback).fit(X, y).plan_
     _require_sound(plan, job)
     n_rows = plan.n_synthetic + (0 if job.columns.only_synthetic else plan.n_rows)
@@ -139,7 +140,7 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         source = open_source(job.source, job.format)
         _require_format(source, job.destination)
         X, y, columns = _read(source, job)
-        with cluster.connect(job.cluster), _warnings_as_events():
+        with cluster.connect(job.cluster), _TOLD:
             sampler = _sampler(job, note)
             prepare = _arrays_to_write if source.format == "zarr" else _frame_to_write
             write = prepare(source, sampler, X, y, replace(job, columns=columns))
@@ -161,14 +162,6 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
             "stages": {name: round(value, 3) for name, value in seconds.items()},
         }
         return draft.finish(manifest)
-
-
-@contextmanager
-def _warnings_as_events() -> Iterator[None]:
-    """A plan's warnings are events already: as Python's warnings they would be printed twice."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PlanWarning)
-        yield
 
 
 def _require_sound(plan: SamplingPlan, job: Job) -> None:

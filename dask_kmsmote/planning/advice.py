@@ -14,7 +14,7 @@ from ..errors import (
     PlanWarning,
     UnscaledWarning,
 )
-from .groups import FeatureSpread, GroupPlan
+from .groups import FeatureSpread, GroupPlan, by_class
 from .strategy import Label
 
 RECALL = 0.95  # of an approximate search, wanted of the k nearest
@@ -58,8 +58,8 @@ def advise(
         How far the scales of the features lie apart, if that matters.
     """
     found = _unscaled(spread)
-    for label in dict.fromkeys(group.class_label for group in groups):
-        kept = [group for group in groups if group.class_label == label and group.kept]
+    for label, mine in by_class(groups).items():
+        kept = [group for group in mine if group.kept]
         found += _above_average(kept)
         found += _few_originals(kept, counts[label], max_ratio)
         found += _few_neighbors(kept, k)

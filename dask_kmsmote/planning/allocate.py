@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import ParameterError
-from .groups import GroupPlan
+from .groups import GroupPlan, by_class
 from .strategy import Label
 
 Floats = NDArray[np.float64]
@@ -124,8 +124,9 @@ def allocate(
         As `Kept` says.
     """
     allocated: list[GroupPlan] = []
+    judged = by_class(groups)
     for label, amount in amounts.items():
-        mine = [group for group in groups if group.class_label == label]
+        mine = judged.get(label, [])
         kept = [group for group in mine if group.kept]
         # a class of no rows to make, which `choose` did not judge: of others it keeps a cluster
         if not kept:

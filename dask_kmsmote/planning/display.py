@@ -14,7 +14,7 @@ from statistics import median
 from textwrap import fill
 
 from .advice import average_ratio
-from .groups import GroupPlan
+from .groups import GroupPlan, by_class
 from .strategy import Label
 
 _COLUMNS = (
@@ -86,11 +86,9 @@ def class_tables(
     max_ratio: float | None,
 ) -> tuple[_ClassTable, ...]:
     """A table for each class to generate."""
-    by_class = {
-        label: [group for group in groups if group.class_label == label] for label in amounts
-    }
+    judged = by_class(groups)
     return tuple(
-        _table(label, counts[label], amount, by_class[label], max_ratio)
+        _table(label, counts[label], amount, judged[label], max_ratio)
         for label, amount in amounts.items()
         if amount > 0
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -113,6 +114,19 @@ def _is_nan(value: object) -> bool:
 
 # of a table of groups, which may have none
 GROUP_COLUMNS = (*(field.name for field in fields(GroupPlan)), "new_rows_per_row")
+
+
+def neighbors_in(n_class_rows: int, k: int) -> int:
+    """Neighbours of each row of a group of two or more: k, or all others where they are fewer."""
+    return min(k, n_class_rows - 1)
+
+
+def by_class(groups: Sequence[GroupPlan]) -> dict[Label, list[GroupPlan]]:
+    """The groups of each class, in their order."""
+    found: dict[Label, list[GroupPlan]] = {}
+    for group in groups:
+        found.setdefault(group.class_label, []).append(group)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

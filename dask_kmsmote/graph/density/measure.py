@@ -22,7 +22,7 @@ from ...kernels.seeding import PAIRS
 from ...planning.allocate import resolve_exponent
 from ...planning.choose import Choice
 from ...planning.cuts import FAN_IN, block_rows, cut
-from ...planning.groups import GroupPlan
+from ...planning.groups import GroupPlan, neighbors_in
 from ..census import Census
 from ..dask.tasks import Tasks, compute, persist
 from ..gather import Gathering, Group
@@ -119,7 +119,7 @@ def measure_densities(
     by, metric = settings.search, census.shared_metric(tasks)
     large = {
         group.key: LargeGroup(
-            group=group, metric=metric, k=by.k_of(group.n_rows), seed=settings.seed
+            group=group, metric=metric, k=neighbors_in(group.n_rows, by.k), seed=settings.seed
         )
         for group in gathering.groups
         if by.exact_rows is not None and group.n_rows > by.exact_rows
@@ -157,7 +157,7 @@ def _density(
         sampled = _sampled(tasks, group, metric, settings.seed)
         return tasks("density-join", kernel.from_sample, sampled, large.nearest)
     if by.estimator is None:
-        return _from_pairs(tasks, group, metric, by.k_of(group.n_rows))
+        return _from_pairs(tasks, group, metric, neighbors_in(group.n_rows, by.k))
     args = by.estimator, group.blocks, recipe.without_self, metric
     found = tasks("density-neighbors", kernel.searched, *args)
     if group.n_rows <= recipe.matrix_rows:
