@@ -76,6 +76,13 @@ def make_imbalanced(n=1000, n_features=6, minority=0.1, seed=0):
     return X[order], y[order]
 
 
+def write_two_sets(folder):
+    """Sets for the evaluation program, 100 x 3 rows each."""
+    for name, seed in (("one", 0), ("two", 1)):
+        X, y = make_imbalanced(100, 3, 0.25, seed)
+        pd.DataFrame(X, columns=list("abc")).assign(target=y).to_parquet(folder / f"{name}.parquet")
+
+
 def chunked(X, y, size=700):
     return da.from_array(X, chunks=(size, -1)), da.from_array(y, chunks=size)
 
