@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 # keys of streams: a new use goes behind the last, or every seed means other rows
 SAMPLE, START, SYNTHESIS, PAIRS, TREES, PROBES, INSPECTION = range(7)
-CENSUS_SAMPLE, START_SAMPLE, SMALL_START_SAMPLE, LEARNING_SAMPLE = range(
-    4
-)  # drawn from one another
+# of samples that are drawn from one another
+CENSUS_SAMPLE, START_SAMPLE, SMALL_START_SAMPLE, LEARNING_SAMPLE = range(4)
 
 
 def root_seed(random_state: Any) -> int:

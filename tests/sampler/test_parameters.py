@@ -112,11 +112,21 @@ class OwnSearch:
         return (distance, place) if return_distance else place
 
 
+class FixedSearch(OwnSearch):
+    """One whose number can't be set."""
+
+    n_neighbors = property(lambda self: 3)
+
+    def __init__(self):
+        pass
+
+
 @pytest.mark.parametrize(
     "search",
-    [NearestNeighbors(n_neighbors=3), NearestNeighbors(n_neighbors=3, metric="l1"), OwnSearch(3)],
-    ids=["sklearn", "sklearn l1", "own"],
-)
+    [NearestNeighbors(n_neighbors=3), NearestNeighbors(n_neighbors=3, metric="l1"), OwnSearch(3),
+     FixedSearch()],
+    ids=["sklearn", "sklearn l1", "own", "fixed"],
+)  # fmt: skip
 def test_neighbor_objects(data, given, search):
     X, y = data
     before = dict(vars(search))

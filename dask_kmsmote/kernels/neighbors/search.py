@@ -27,7 +27,9 @@ def search(estimator: Any, rows: Rows) -> Ints:
     """
     with threadpool_limits(1, user_api="openmp"), np.errstate(over="ignore"):
         fitted = clone(estimator, safe=False)
-        fitted.n_neighbors = min(fitted.n_neighbors, rows.shape[0])
+        # not by min: an object of the user's may have a number that can't be set
+        if rows.shape[0] < fitted.n_neighbors:  # noqa: PLR1730
+            fitted.n_neighbors = rows.shape[0]
         fitted.fit(rows)
         found = np.asarray(fitted.kneighbors(rows, return_distance=False))
     n, wanted = rows.shape[0], (rows.shape[0], fitted.n_neighbors)
