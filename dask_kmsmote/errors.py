@@ -69,6 +69,10 @@ class UnscaledWarning(PlanWarning):
     """Distances follow the widest features alone."""
 
 
+class ManyCategoriesWarning(PlanWarning):
+    """A feature has so many categories that it looks like an id."""
+
+
 class FewNeighborsWarning(PlanWarning):
     """Some clusters have fewer rows of a class than the wanted neighbours."""
 

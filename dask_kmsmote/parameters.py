@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Iterable, Mapping
 from inspect import signature
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from sklearn.base import clone
@@ -16,9 +16,10 @@ from .errors import ParameterError
 from .events import Callback
 from .graph.clustering.clusterer import check_parameters, resolve_clusterer
 from .graph.settings import Search, Settings
+from .kernels.rows.columns import Wanted
 from .listeners import ProgressBar
 from .planning.strategy import Label, Strategy
-from .recipes import Recipe
+from .recipes import RECIPES, Recipe
 
 _FINITE = Interval(numbers.Real, None, None, closed="neither")
 # types and ranges, as scikit-learn checks them
@@ -39,6 +40,10 @@ CONSTRAINTS: dict[str, Any] = {
     "count_exponent": [_FINITE],
     "max_ratio": [Interval(numbers.Real, 1, None, closed="left"), None],
     "scale": [StrOptions({"standard"}), None],
+    "categorical_features": [StrOptions({"auto"}), "array-like"],
+    "categorical_weight": [StrOptions({"auto"}), Interval(numbers.Real, 0, 1e100, closed="both")],
+    "missing": [StrOptions({"error", "keep"})],
+    "passthrough": ["array-like"],
     "compat": [StrOptions({"imbalanced-learn"}), None],
     "learning_rows": [
         StrOptions({"auto"}),
@@ -63,13 +68,24 @@ class Parameters(Protocol):
     count_exponent: float
     max_ratio: float | None
     scale: str | None
+    categorical_features: Any
+    categorical_weight: float | str
+    missing: str
+    passthrough: Any
+    compat: str | None
     learning_rows: int | str
     exact_rows: int | None
     progress: bool
     callbacks: Iterable[Callback] | None
+    _recipe: ClassVar[Recipe]
 
 
-def settings_of(sampler: Parameters, recipe: Recipe, y: Any) -> Settings:
+def recipe_of(sampler: Parameters) -> Recipe:
+    """What the sampler decides, by its `compat` or its class."""
+    return RECIPES.get(sampler.compat, sampler._recipe)
+
+
+def settings_of(sampler: Parameters, y: Any) -> Settings:
     """The settings of a run on labels y.
 
     Raises
@@ -77,6 +93,7 @@ def settings_of(sampler: Parameters, recipe: Recipe, y: Any) -> Settings:
     ParameterError
         A parameter is of no use.
     """
+    recipe = recipe_of(sampler)
     fixed = _fixed(sampler, recipe)
     max_ratio = fixed.get("max_ratio", sampler.max_ratio)
     rows, seed = sampler.learning_rows, recipe.seed(sampler.random_state)
@@ -102,9 +119,26 @@ def settings_of(sampler: Parameters, recipe: Recipe, y: Any) -> Settings:
         ),
         max_ratio=None if max_ratio is None else _number("max_ratio", max_ratio),
         scale=fixed.get("scale", sampler.scale),
+        categorical_weight=_number("categorical_weight", sampler.categorical_weight),
         seed=seed,
         # made here, so that a missing tqdm is told before any stage
         callbacks=(*callbacks, *([ProgressBar()] if sampler.progress else [])),
+    )
+
+
+def wanted_of(sampler: Parameters) -> Wanted:
+    """What a sampler wants of the columns.
+
+    Raises
+    ------
+    ParameterError
+        The recipe decides it itself.
+    """
+    fixed = _fixed(sampler, recipe_of(sampler))
+    return Wanted(
+        categorical_features=fixed.get("categorical_features", sampler.categorical_features),
+        missing=fixed.get("missing", sampler.missing),
+        passthrough=sampler.passthrough,
     )
 
 
@@ -128,7 +162,11 @@ def search_in_force(search: Search) -> Any:
 def _fixed(sampler: Parameters, recipe: Recipe) -> Mapping[str, Any]:
     """What the recipe decides itself; the sampler must have been given nothing else for it."""
     defaults = signature(type(sampler)).parameters
-    given = [name for name in recipe.fixed if getattr(sampler, name) != defaults[name].default]
+    given = [
+        name
+        for name in recipe.fixed
+        if not _is_same(getattr(sampler, name), defaults[name].default)
+    ]
     if given:
         values = ", ".join(f"{name}={getattr(sampler, name)!r}" for name in given)
         raise ParameterError(
@@ -136,6 +174,11 @@ def _fixed(sampler: Parameters, recipe: Recipe) -> Mapping[str, Any]:
             "given: leave it out, or leave out compat."
         )
     return recipe.fixed
+
+
+def _is_same(value: Any, default: Any) -> bool:
+    # a mask may be an array, and [] is no other than ()
+    return np.array_equal(np.asarray(value, dtype=object), np.asarray(default, dtype=object))
 
 
 def _number(name: str, value: Any) -> Any:

@@ -14,18 +14,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from dask.delayed import Delayed
 
 from .events import Warned, emit
 from .graph.census import Census, take_census
-from .graph.chunks import Chunks
+from .graph.chunks import Source
+from .graph.clustering.clusterer import require_numbers
 from .graph.clustering.learn import Clustering, learn_clusters
-from .graph.dask.tasks import Tasks
+from .graph.dask.tasks import Tasks, same
 from .graph.dask.watch import stage
 from .graph.density.measure import Densities, measure_densities
 from .graph.gather import gather
 from .graph.settings import Search, Settings
 from .graph.survey import take_survey
 from .graph.synthesis import Synthesis, synthesize
+from .kernels.rows.columns import Schema
 from .kernels.rows.fingerprint import ChunkFingerprints
 from .kernels.rows.metric import Metric
 from .planning.allocate import allocate
@@ -51,8 +54,10 @@ class Run:
     ----------
     tasks, recipe, search
         Makes further tasks of the run; the over-sampler, and how it finds neighbours.
-    lengths, dtype, fingerprints
-        Of the chunks of X: rows, type of the features, and what they were when they were read.
+    lengths, fingerprints
+        Of the chunks of X: rows, and what they were when they were read.
+    schema, encoding
+        What the columns of X are, and a task: what the codes of categories mean.
     metric
         What distances are measured in.
     classes, amounts, thresholds
@@ -67,8 +72,9 @@ class Run:
     recipe: Recipe
     search: Search
     lengths: tuple[int, ...]
-    dtype: np.dtype[Any]
     fingerprints: tuple[ChunkFingerprints, ...]
+    schema: Schema
+    encoding: Delayed
     metric: Metric
     classes: tuple[Label, ...]
     amounts: dict[Label, int]
@@ -77,8 +83,13 @@ class Run:
     plan: SamplingPlan
     synthesis: Synthesis
 
+    @property
+    def shared_schema(self) -> Delayed:
+        """The schema as a task of its own, which many tasks share."""
+        return self.tasks("synthesis-schema", same, self.schema)
 
-def run(tasks: Tasks, chunks: Chunks, settings: Settings) -> Run:
+
+def run(tasks: Tasks, source: Source, settings: Settings) -> Run:
     """Run the stages.
 
     Raises
@@ -87,8 +98,9 @@ def run(tasks: Tasks, chunks: Chunks, settings: Settings) -> Run:
         As the messages say.
     """
     recipe, callbacks = settings.recipe, settings.callbacks
+    require_numbers(settings.clusterer, len(source.schema.categories))
     with stage("census", callbacks):
-        census = take_census(tasks, chunks, settings, OUTPUT_BYTES)
+        census = take_census(tasks, source, settings, OUTPUT_BYTES)
     with stage("clustering", callbacks):
         clustering = learn_clusters(tasks, census, settings)
     with stage("survey", callbacks):
@@ -119,8 +131,9 @@ def run(tasks: Tasks, chunks: Chunks, settings: Settings) -> Run:
         recipe=recipe,
         search=settings.search,
         lengths=census.chunks.lengths,
-        dtype=census.chunks.dtype,
         fingerprints=census.fingerprints,
+        schema=census.chunks.schema,
+        encoding=census.encoding,
         metric=census.metric,
         classes=census.classes,
         amounts=census.amounts,
@@ -161,5 +174,5 @@ def _allocate(
         scale=settings.scale,
         count_exponent=settings.count_exponent,
         max_ratio=settings.max_ratio,
-        spread=census.spread,
+        features=census.features,
     )

@@ -174,7 +174,14 @@ OWN = Recipe(
 
 IMBALANCED_LEARN = Recipe(
     name="imbalanced-learn",
-    fixed={"count_exponent": -1.0, "max_ratio": None, "scale": None},
+    fixed={
+        "count_exponent": -1.0,
+        "max_ratio": None,
+        "scale": None,
+        "categorical_features": None,
+        "categorical_weight": "auto",
+        "missing": "error",
+    },
     kinds="iuf",  # it can't take differences of booleans
     seed=_seed_of_32_bits,
     make_clusterer=_mini_batch_k_means,

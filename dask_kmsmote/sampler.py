@@ -22,14 +22,20 @@ from . import pipeline
 from .data.collections import DaskInput, from_dask
 from .data.memory import MemoryInput, from_memory
 from .data.result import Arrangement, Output, provenance
-from .graph.chunks import Chunks
 from .graph.dask.tasks import Tasks
 from .inspection.validate import check_result
+from .kernels.rows.columns import Schema
 from .order.orders import ORDERS, Order
-from .parameters import CONSTRAINTS, search_in_force, settings_of, threshold_in_force
+from .parameters import (
+    CONSTRAINTS,
+    search_in_force,
+    settings_of,
+    threshold_in_force,
+    wanted_of,
+)
 from .planning.groups import GROUP_COLUMNS
 from .planning.plan import SamplingPlan
-from .recipes import OWN, RECIPES, Recipe
+from .recipes import OWN, Recipe
 
 _EXACT_ROWS = 16_384  # about where all pairs begin to cost more than sampling (18 features)
 _VALIDATION = {
@@ -184,6 +190,10 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         count_exponent: float = 1,
         max_ratio: float | None = 2.0,
         scale: str | None = "standard",
+        categorical_features: Any = "auto",
+        categorical_weight: float | str = "auto",
+        missing: str = "error",
+        passthrough: Any = (),
         compat: str | None = None,
         learning_rows: Any = "auto",
         exact_rows: int | None = _EXACT_ROWS,
@@ -201,6 +211,10 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         self.count_exponent = count_exponent
         self.max_ratio = max_ratio
         self.scale = scale
+        self.categorical_features = categorical_features
+        self.categorical_weight = categorical_weight
+        self.missing = missing
+        self.passthrough = passthrough
         self.compat = compat
         self.learning_rows = learning_rows
         self.exact_rows = exact_rows
@@ -225,6 +239,11 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         return provenance(self._fitted)
 
     @property
+    def voters_(self) -> Any:
+        """Lazy: `provenance_`, and the positions of all k nearest of each base row."""
+        return provenance(self._fitted, with_voters=True)
+
+    @property
     def order_(self) -> Order:
         """Where a result has its rows."""
         return self._fitted.order
@@ -237,7 +256,20 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     @property
     def scale_(self) -> NDArray[np.float64]:
         """What each feature is divided by where distances are measured."""
-        return self._fitted.run.metric.scales_of(self.plan_.n_features)
+        run = self._fitted.run
+        scales = run.metric.scales_of(run.schema.n_features)
+        found: NDArray[np.float64] = run.schema.by_column(scales, otherwise=1.0)
+        return found
+
+    @property
+    def categorical_weight_(self) -> float:
+        """The distance of two different categories; 0 where there are none."""
+        return self._fitted.run.metric.weight
+
+    @property
+    def run_(self) -> pipeline.Run:
+        """What the stages left."""
+        return self._fitted.run
 
     @property
     def recipe_(self) -> Recipe:
@@ -354,18 +386,19 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
             return source.resampled(self._result)
 
     def _input(self, X: Any, y: Any) -> DaskInput | MemoryInput:
+        wanted = wanted_of(self)
         if not (is_dask_collection(X) or is_dask_collection(y)):
-            return from_memory(self, X, y, self.n_jobs)
+            return from_memory(self, X, y, self.n_jobs, wanted)
         # a new name for each run: data may be persisted between two runs, under the same name
-        source = from_dask(Tasks(uuid4().hex), X, y)
-        self._note_features(source.chunks)
+        source = from_dask(Tasks(uuid4().hex), X, y, wanted)
+        self._note_features(source.source.schema)
         return source
 
-    def _run(self, source: DaskInput | MemoryInput, y: Any, output: Output = Output.BOTH) -> None:
+    def _run(self, data: DaskInput | MemoryInput, y: Any, output: Output = Output.BOTH) -> None:
         """Run the stages, and note what they found."""
-        settings = settings_of(self, RECIPES.get(self.compat, self._recipe), y)
-        settings.recipe.check_dtype(source.chunks.dtype)
-        run = pipeline.run(source.tasks, source.chunks, settings)
+        settings = settings_of(self, y)
+        settings.recipe.check_dtype(data.source.dtype)
+        run = pipeline.run(data.tasks, data.source, settings)
         self.sampling_strategy_ = run.amounts
         self.kmeans_estimator_ = run.estimator
         self.nn_k_ = search_in_force(run.search)
@@ -374,10 +407,10 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         order = ORDERS[self.layout](run.plan.n_rows, run.plan.n_synthetic)
         self._result = Arrangement(run, order, output)
 
-    def _note_features(self, chunks: Chunks) -> None:
+    def _note_features(self, schema: Schema) -> None:
         # as scikit-learn's own check of data in memory does
-        self.n_features_in_ = chunks.n_features
-        if all(isinstance(name, str) for name in chunks.feature_names):
-            self.feature_names_in_ = np.array(chunks.feature_names, dtype=object)
+        self.n_features_in_ = len(schema.columns)
+        if all(isinstance(name, str) for name in schema.columns):
+            self.feature_names_in_ = np.array(schema.columns, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_

@@ -103,8 +103,9 @@ def run(X, y, params):
 def plan_of(sampler):
     """The plan as text, but for the names of columns: arrays have none."""
     content = sampler.plan_.to_dict()
-    if content["spread"] is not None:
-        content["spread"] |= {"widest": None, "narrowest": None}
+    spread = content["features"]["spread"]
+    if spread is not None:
+        spread |= {"widest": None, "narrowest": None}
     return json.dumps(content)
 
 

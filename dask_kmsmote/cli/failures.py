@@ -49,8 +49,13 @@ _OPTIONS = {  # of what messages name
     "scale": "--scale",
     "exact_rows": "--exact-rows",
     "learning_rows": "--learning-rows",
+    "categorical_features": "--categorical",
+    "categorical_weight": "--categorical-weight",
+    "missing": "--missing",
+    "passthrough": "--keep",
     "X.drop": "--drop",
 }
+_WORDS = ("scale", "missing")  # which are named by messages that mean no parameter
 # of what others raise, by the name of the exception
 _HINTS = {
     "PermissionError": "Check the credentials, and that the user of the job and of its workers may "
@@ -58,8 +63,8 @@ _HINTS = {
     "KilledWorker": "Often they lack memory: raise --memory-limit, or lower --workers.",
     "UnicodeDecodeError": f"The source is not in UTF-8. {TO_UTF_8}",
 }
-# a dict, a text, or a number or word
-_VALUE = r"""\{.*?\}|"[^"]*"|'[^']*'|[\w.+-]*\w"""
+# a dict, a list, a text, or a number or word
+_VALUE = r"""\{.*?\}|\[.*?\]|"[^"]*"|'[^']*'|[\w.+-]*\w"""
 _MISMATCH = re.compile(r"\| (\S[^|]*?) \| (\w+) \| (\w+) \|")
 
 
@@ -84,18 +89,18 @@ def with_options(text: str) -> str:
     """A message, and the options that mean the parameters that it names, with their values."""
     found = {}
     for name, option in _OPTIONS.items():
-        given = re.search(rf"\b{re.escape(name)}=({_VALUE})", text)
+        sign = r"\(columns=" if name == "X.drop" else "="
+        given = re.search(rf"\b{re.escape(name)}{sign}({_VALUE})", text)
         if given:
-            found[f"{name}={given[1]}"] = f"{option} {_as_argument(given[1])}"
-        # alone, "scale" is a word like any other
-        elif name != "scale" and name in text:
+            found[given[0]] = f"{option} {_as_argument(given[1])}"
+        elif name not in _WORDS and name in text:
             found[name] = option
     meant = [f"{name} is {option}" for name, option in found.items()]
     return f"{text} ({', '.join(meant)})" if meant else text
 
 
 def _as_argument(value: str) -> str:
-    """A value of Python as the command line takes it: final counts are JSON, None is none."""
+    """A value of Python as the command line takes it: counts as JSON, lists with commas, none."""
     try:
         content = ast.literal_eval(value)
     except (ValueError, SyntaxError):
@@ -103,6 +108,8 @@ def _as_argument(value: str) -> str:
     if isinstance(content, dict):
         texts = {str(label): n for label, n in content.items()}
         return shlex.quote(json.dumps(texts))
+    if isinstance(content, list):
+        return shlex.quote(",".join(map(str, content)))
     return "none" if content is None else str(content)
 
 

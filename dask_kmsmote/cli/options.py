@@ -17,12 +17,17 @@ from . import config
 
 
 class Names(click.ParamType):  # type: ignore[type-arg] # a generic only of late
-    """Column names, separated by commas."""
+    """Column names, separated by commas; or one of some words."""
 
     name = "a,b"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
-        """A tuple of the names."""
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """A tuple of the names, or one of the words."""
+        if value in self.words:
+            return value
         if isinstance(value, str):
             value = [name.strip() for name in value.split(",") if name.strip()]
         if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
@@ -222,6 +227,20 @@ sampler_options = combined(
         **_SHOWN,
         help="Distances in standard deviations of the features, or in their units.",
     ),
+    option(
+        "--missing",
+        type=click.Choice(["error", "keep"]),
+        default="error",
+        **_SHOWN,
+        help="Refuse missing values, or keep them.",
+    ),
+    option(
+        "--categorical-weight",
+        type=NumberOr(float, "auto"),
+        default="auto",
+        **_SHOWN,
+        help="Distance of two different categories.",
+    ),
     option("--compat", type=click.Choice(["imbalanced-learn"]), help="Its result, row for row."),
     option(
         "--exact-rows",
@@ -240,7 +259,14 @@ sampler_options = combined(
 )
 
 column_options = combined(
-    option("--features", type=Names(), help="Columns to cluster and interpolate (all others)."),
+    option("--features", type=Names(), help="Columns to cluster and make rows by (all others)."),
+    option(
+        "--categorical",
+        type=Names("auto"),
+        default="auto",
+        **_SHOWN,
+        help="Features that are categories; auto: those of text, categories and booleans.",
+    ),
     option("--drop", type=Names(), default=(), help="Columns to leave out."),
     option("--keep", type=Names(), default=(), help="Columns to take along, null in new rows."),
     option("--only-synthetic", is_flag=True, help="Leave out the originals."),
@@ -323,6 +349,8 @@ def sampler_parameters(options: dict[str, Any]) -> dict[str, Any]:
         "count_exponent": options["count_exponent"],
         "max_ratio": _or_none(options["max_ratio"]),
         "scale": _or_none(options["scale"]),
+        "missing": options["missing"],
+        "categorical_weight": options["categorical_weight"],
         "exact_rows": _or_none(options["exact_rows"]),
         "learning_rows": options["learning_rows"],
     }
@@ -337,6 +365,7 @@ def column_parts(options: dict[str, Any]) -> Columns:
     return Columns(
         target=options["target"],
         features=options["features"],
+        categorical=None if options["categorical"] == "auto" else options["categorical"],
         drop=options["drop"],
         keep=options["keep"],
         only_synthetic=options["only_synthetic"],

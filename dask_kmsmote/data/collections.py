@@ -22,6 +22,8 @@ from dask.delayed import Delayed
 from ..errors import InputError, UnsupportedDaskError
 from ..graph.chunks import (
     Chunks,
+    Source,
+    Table,
     has_known_chunks,
     lengths_of,
     measure_lengths,
@@ -30,8 +32,8 @@ from ..graph.chunks import (
 )
 from ..graph.dask.own_keys import copy_under_own_keys, with_known_aliases
 from ..graph.dask.tasks import Tasks
-from ..kernels.rows.blocks import frame_to_rows
-from ..kernels.rows.columns import check_columns, common_dtype
+from ..kernels.rows.blocks import is_sparse
+from ..kernels.rows.columns import Schema, Wanted, schema_of_array, schema_of_frame
 from ..kernels.rows.labels import label_values
 from ..planning.checks import check_dimensions, check_lengths
 from ..threads import on_active_scheduler
@@ -52,14 +54,14 @@ class DaskInput:
     ----------
     tasks
         Makes the tasks of the run.
-    chunks
+    source
         What the stages read.
     features, target
         What the result is made of.
     """
 
     tasks: Tasks
-    chunks: Chunks
+    source: Source
     features: ArrayFeatures | FrameFeatures
     target: ArrayTarget | SeriesTarget
 
@@ -88,77 +90,68 @@ def _check_dask() -> None:
         )
 
 
-def from_dask(tasks: Tasks, X: Any, y: Any) -> DaskInput:
+def from_dask(tasks: Tasks, X: Any, y: Any, wanted: Wanted) -> DaskInput:
     """Dask collections, or one beside something in memory, as the input of a run.
 
     Counts the labels of a series beside an array of known chunks.
 
     Raises
     ------
-    InputError
-        They can't be taken, or not together.
+    InputError, ParameterError
+        They can't be taken, or not together, or not as wanted.
     UnsupportedDaskError
         A setting of Dask stands against it.
     """
     _check_dask()
     if isinstance(X, da.Array):
-        return _beside_array(tasks, X, y)
+        return _beside_array(tasks, X, y, wanted)
     if not _is_frame(X) or X.ndim != 2:
         raise InputError(
             f"X is a {type(X).__name__} beside a Dask y: pass both as Dask collections, or both "
             "in memory, e.g. y = y.compute()."
         )
-    return _beside_frame(tasks, X, y)
+    return _beside_frame(tasks, X, y, schema_of_frame(X._meta, wanted, "dask frame"))
 
 
-def _beside_array(tasks: Tasks, X: da.Array, y: Any) -> DaskInput:
+def _beside_array(tasks: Tasks, X: da.Array, y: Any, wanted: Wanted) -> DaskInput:
     check_dimensions(X.shape)
+    holder = "dask array of sparse blocks" if is_sparse(X._meta) else "dask array"
+    schema = schema_of_array(X.shape[1], X.dtype, wanted, holder)
     # a task needs rows that are whole, and dask-ml refuses two blocks of columns
     matrix = X if X.numblocks[1] == 1 else X.rechunk({1: -1})
-    y = _checked_target(matrix, y)
+    y = _checked_target(matrix.chunks[0], y)
     if not isinstance(y, da.Array):
         y = _label_array(tasks, y, known=has_known_chunks(matrix))
-    target = _align(matrix, y)
+    target = _align(matrix.chunks[0], y)
     if not has_known_chunks(matrix) and has_known_chunks(target):
         matrix = with_chunks(matrix, lengths_of(target))
-    chunks = Chunks(
-        matrix=copy_under_own_keys(matrix, tasks.token),
-        target=_parts_of(target, tasks),
-        feature_names=tuple(range(X.shape[1])),
-        partitions=[],
-    )
+    own, labels = copy_under_own_keys(matrix, tasks.token), _parts_of(target, tasks)
+    source: Source = Chunks(own, labels, schema)
+    if not schema.is_plain:
+        parts = list(own.to_delayed(optimize_graph=False).ravel())
+        known = lengths_of(own) if has_known_chunks(own) else None
+        source = Table(parts, labels, schema, known)
     features = ArrayFeatures(matrix)
-    return DaskInput(tasks=tasks, chunks=chunks, features=features, target=ArrayTarget(target))
+    return DaskInput(tasks=tasks, source=source, features=features, target=ArrayTarget(target))
 
 
-def _beside_frame(tasks: Tasks, X: Any, y: Any) -> DaskInput:
-    check_columns(X._meta)
-    dtype, partitions = common_dtype(X._meta), partitions_of(X)
-    shape = (math.nan, len(X.columns))
-    matrix = da.concatenate(
-        [
-            da.from_delayed(tasks("input-rows", frame_to_rows, part, dtype), shape, dtype)
-            for part in partitions
-        ]
-    )
-    y = _checked_target(matrix, y)
+def _beside_frame(tasks: Tasks, X: Any, y: Any, schema: Schema) -> DaskInput:
+    partitions = partitions_of(X)
+    unknown = (math.nan,) * len(partitions)
+    y, known = _checked_target(unknown, y), None
     target: ArrayTarget | SeriesTarget
     if isinstance(y, da.Array):
-        y = _align(matrix, y)
+        y = _align(unknown, y)
         target, parts = ArrayTarget(y), _parts_of(y, tasks)
-        if has_known_chunks(y):
-            matrix = with_chunks(matrix, lengths_of(y))
+        known = lengths_of(y) if has_known_chunks(y) else None
     else:
-        # partitions pair up by position, whatever divisions they have
-        if y.npartitions != len(partitions):
-            raise misaligned(len(partitions), y.npartitions)
         parts = partitions_of(y)
         target = SeriesTarget(parts, y._meta)
-    chunks = Chunks(
-        matrix=matrix, target=parts, feature_names=tuple(X.columns), partitions=partitions
-    )
+        if len(parts) != len(partitions):
+            raise misaligned(len(partitions), len(parts))
+    source = Table(partitions, parts, schema, known)
     features = FrameFeatures(partitions, X._meta)
-    return DaskInput(tasks=tasks, chunks=chunks, features=features, target=target)
+    return DaskInput(tasks=tasks, source=source, features=features, target=target)
 
 
 def partitions_of(frame: Any) -> list[Delayed]:
@@ -175,16 +168,17 @@ def _parts_of(target: da.Array, tasks: Tasks) -> list[Delayed]:
     return list(own.to_delayed(optimize_graph=False).ravel())
 
 
-def _checked_target(matrix: da.Array, y: Any) -> Any:
+def _checked_target(lengths: tuple[float, ...], y: Any) -> Any:
     """Labels as a Dask array or series; from memory, in the chunks of X."""
     if not is_dask_collection(y):
         y = np.asarray(y)
-        if not has_known_chunks(matrix) or y.shape[:1] != matrix.shape[:1]:
+        n = sum(lengths)
+        if y.shape[:1] != (n,):  # NaN, where chunks are unknown, is no length
             raise InputError(
-                f"y is a {type(y).__name__} of shape {y.shape} beside a Dask X with "
-                f"{matrix.shape[0]} rows: pass y as a Dask collection chunked like X."
+                f"y is a {type(y).__name__} of shape {y.shape} beside a Dask X with {n} rows: "
+                "pass y as a Dask collection chunked like X."
             )
-        y = da.from_array(y, chunks=(matrix.chunks[0], *((n,) for n in y.shape[1:])))
+        y = da.from_array(y, chunks=(lengths, *((n,) for n in y.shape[1:])))
     if isinstance(y, da.Array):
         if y.ndim not in (1, 2) or (y.ndim == 2 and y.shape[1] == 1):
             raise InputError(
@@ -226,13 +220,13 @@ def _label_array(tasks: Tasks, y: Any, known: bool) -> da.Array:
     return with_known_aliases(da.concatenate(arrays))
 
 
-def _align(matrix: da.Array, target: da.Array) -> da.Array:
-    """The target with the row chunks of the matrix, where both are known; else as it is."""
-    if not (has_known_chunks(matrix) and has_known_chunks(target)):
-        if matrix.numblocks[0] != target.numblocks[0]:
-            raise misaligned(matrix.numblocks[0], target.numblocks[0])
+def _align(lengths: tuple[float, ...], target: da.Array) -> da.Array:
+    """The target in the chunks of X, where both are known; else as it is."""
+    if any(math.isnan(n) for n in lengths) or not has_known_chunks(target):
+        if len(lengths) != target.numblocks[0]:
+            raise misaligned(len(lengths), target.numblocks[0])
         return target
-    n_matrix, n_target = lengths_of(matrix), lengths_of(target)
+    n_matrix, n_target = tuple(int(n) for n in lengths), lengths_of(target)
     # as many chunks: the one that differs can be named
     if len(n_matrix) == len(n_target) and sum(n_matrix) != sum(n_target):
         check_lengths(n_matrix, n_target)

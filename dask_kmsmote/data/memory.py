@@ -20,17 +20,30 @@ import numpy as np
 import pandas as pd
 from imblearn.utils import check_target_type
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_feature_names, validate_data
 
 from ..errors import InputError, InputTypeError
-from ..graph.chunks import Chunks
-from ..graph.dask.tasks import Tasks
-from ..kernels.making.partitions import frame_of, full_labels, one_hot, series_of
-from ..kernels.rows.blocks import Rows, is_sparse, require_sound, stack, unmasked
-from ..kernels.rows.columns import check_columns
+from ..graph.chunks import Chunks, Source, Table
+from ..graph.dask.tasks import Tasks, same
+from ..kernels.making.partitions import (
+    array_of,
+    frame_of,
+    full_labels,
+    one_hot,
+    series_of,
+    with_null_columns,
+)
+from ..kernels.rows.blocks import Rows, between, is_sparse, require_sound, stack, unmasked
+from ..kernels.rows.columns import (
+    Schema,
+    Wanted,
+    schema_of_array,
+    schema_of_frame,
+)
 from ..kernels.rows.labels import count_labels
+from ..kernels.rows.table import Encoding
 from ..planning import checks
 from ..planning.cuts import block_rows, cut
 from ..process import ProcessSetting, muted
@@ -52,12 +65,12 @@ class MemoryInput:
     ----------
     tasks
         Makes the tasks of the run.
-    chunks
-        What the stages read; they refer to `rows`.
+    source
+        What the stages read; it refers to `rows`.
     X, y
         As the user gave them.
     rows, target
-        The same as an array or sparse matrix, and as an array of labels.
+        The same as an array or sparse matrix, or a frame; and as an array of labels.
     one_vs_all
         Whether y has a column for each class.
     n_jobs
@@ -65,10 +78,10 @@ class MemoryInput:
     """
 
     tasks: Tasks
-    chunks: Chunks
+    source: Source
     X: Any
     y: Any
-    rows: Rows
+    rows: Any
     target: NDArray[Any]
     one_vs_all: bool
     n_jobs: int | None
@@ -81,22 +94,39 @@ class MemoryInput:
         """X and y of the kinds that came in; computes."""
         blocks = wanted.blocks
         with self.computing():
-            made = list(dask.compute(*[block.rows for block in blocks]))
+            encoding, *made = dask.compute(wanted.run.encoding, *[block.rows for block in blocks])
         counts = [(block.n_rows, label) for block, label in zip(blocks, wanted.labels, strict=True)]
         n = 0 if wanted.output is Output.SYNTHETIC else None
-        rows = self._resampled_rows(made, wanted, n)
+        rows = self._resampled_rows(made, wanted, encoding, n)
         labels = self._resampled_one_hot(counts, n) if self.one_vs_all else self._labels(counts, n)
         if wanted.output is not Output.BOTH:
             return rows, labels
         return wanted.order.arranged(rows), wanted.order.arranged(labels)
 
-    def _resampled_rows(self, made: Sequence[Rows], wanted: Arrangement, n: int | None) -> Any:
-        if isinstance(self.X, pd.DataFrame):
-            to_whole = wanted.run.recipe.to_whole
-            parts = [frame_of(block, 0, self.X.iloc[:0], to_whole) for block in made]
-            return pd.concat([self.X.iloc[:n], *parts], ignore_index=True)
+    def _resampled_rows(
+        self, made: Sequence[Rows], wanted: Arrangement, encoding: Encoding, n: int | None
+    ) -> Any:
+        schema = wanted.run.schema
+        # objects and text of an array are read as a frame
+        frame = self.X if isinstance(self.X, pd.DataFrame) else self.rows
+        if isinstance(frame, pd.DataFrame):
+            own, to_whole = with_null_columns(frame, schema), wanted.run.recipe.to_whole
+            parts = [frame_of(block, 0, own.iloc[:0], schema, encoding, to_whole) for block in made]
+            found = pd.concat([own.iloc[:n], *parts], ignore_index=True)
+            return found if frame is self.X else self._as_objects(found)
+        if not schema.is_plain:
+            made = [array_of(block, schema, encoding, self.rows.dtype) for block in made]
         resampled = stack([self.rows if n is None else self.rows[:n], *made])
         return resampled.tolist() if isinstance(self.X, list) else resampled
+
+    def _as_objects(self, frame: pd.DataFrame) -> Any:
+        n_rows = len(self.rows)
+        values = frame.to_numpy(dtype=object)
+        if isinstance(self.X, list):
+            return [*self.X[: len(values)], *values[n_rows:].tolist()]
+        # the originals as they came: a frame may know None by another name
+        own: NDArray[Any] = np.asarray(self.X)
+        return np.concatenate([own, values[n_rows:].astype(own.dtype)])
 
     def _labels(self, counts: Sequence[tuple[int, Any]], n: int | None) -> Any:
         y, target = self.y, self.target
@@ -117,24 +147,25 @@ class MemoryInput:
         return resampled.tolist() if isinstance(self.y, list) else resampled
 
 
-def from_memory(sampler: BaseEstimator, X: Any, y: Any, n_jobs: int | None) -> MemoryInput:
+def from_memory(
+    sampler: BaseEstimator, X: Any, y: Any, n_jobs: int | None, wanted: Wanted
+) -> MemoryInput:
     """X and y in memory as the input of a run; the sampler learns the features' names.
 
     Raises
     ------
-    InputError
-        They can't be resampled; where scikit-learn says so, in its words.
+    InputError, ParameterError
+        They can't be resampled, or not as wanted; where scikit-learn says so, in its words.
     """
-    rows, target, one_vs_all = _checked(sampler, X, y)
+    rows, target, one_vs_all, schema = _checked(sampler, X, y, wanted)
     n_threads = count_threads(n_jobs)
     # a chunk for each thread, of what fits in its share of a cache or two
     size = min(block_rows(rows.shape[1], CHUNK_BYTES), max(1, -(-rows.shape[0] // n_threads)))
-    names = getattr(sampler, "feature_names_in_", range(rows.shape[1]))
-    chunks = chunks_in_memory(rows, target, size, tuple(names))
+    # a new name for each run
+    tasks = Tasks(uuid4().hex)
     return MemoryInput(
-        # a new name for each run
-        tasks=Tasks(uuid4().hex),
-        chunks=chunks,
+        tasks=tasks,
+        source=source_in_memory(tasks, rows, target, size, schema),
         X=X,
         y=y,
         rows=rows,
@@ -144,35 +175,45 @@ def from_memory(sampler: BaseEstimator, X: Any, y: Any, n_jobs: int | None) -> M
     )
 
 
-def chunks_in_memory(
-    rows: Rows, target: NDArray[Any], chunk_rows: int, names: tuple[Any, ...]
-) -> Chunks:
-    """An array or sparse matrix in this process, as chunks that refer to it."""
-    n = rows.shape[0]
-    lengths = tuple(stop - start for start, stop in cut(n, chunk_rows))
+def source_in_memory(
+    tasks: Tasks, rows: Any, target: NDArray[Any], chunk_rows: int, schema: Schema
+) -> Source:
+    """An array, sparse matrix or frame in this process, as chunks that refer to it."""
+    spans = cut(rows.shape[0], chunk_rows)
+    lengths = tuple(stop - start for start, stop in spans)
     # without a name nothing is hashed: the array is its own
-    matrix = da.from_array(rows, chunks=(lengths, (rows.shape[1],)), name=False, asarray=False)
     labels = da.from_array(target, chunks=(lengths,), name=False)
-    return Chunks(
-        matrix=matrix,
-        target=list(labels.to_delayed(optimize_graph=False)),
-        feature_names=names,
-        partitions=[],
-    )
+    by_chunk = list(labels.to_delayed(optimize_graph=False))
+    if isinstance(rows, pd.DataFrame) or not schema.is_plain:
+        parts = [tasks("input-part", same, between(rows, *span)) for span in spans]
+        return Table(parts, by_chunk, schema, lengths)
+    matrix = da.from_array(rows, chunks=(lengths, (rows.shape[1],)), name=False, asarray=False)
+    return Chunks(matrix, by_chunk, schema)
 
 
-def _checked(sampler: BaseEstimator, X: Any, y: Any) -> tuple[Any, Any, bool]:
-    if isinstance(X, pd.DataFrame):
-        check_columns(X)
-    elif getattr(X, "ndim", 0) > 2:
-        checks.check_dimensions(X.shape)
+def _checked(
+    sampler: BaseEstimator, X: Any, y: Any, wanted: Wanted
+) -> tuple[Any, Any, bool, Schema]:
     X, y = unmasked(X, "X"), unmasked(y, "y")
     require_sound(X, "X")
+    if getattr(X, "ndim", 0) > 2:
+        checks.check_dimensions(X.shape)
+    frame: Any = X
+    schema: Schema | None = None
+    if _is_of_objects(X, wanted):
+        frame = pd.DataFrame(np.asarray(X, dtype=object)).infer_objects()
+    if isinstance(frame, pd.DataFrame):
+        wanted = wanted if frame is X else _of_array(wanted)
+        schema = schema_of_frame(frame, wanted, "pandas" if frame is X else "numpy")
     try:
         if y is not None:
             _check_target(X, y)
         with _QUIET:
-            return _validated(sampler, X, y)
+            # of plain numbers scikit-learn makes an array, at no cost
+            if schema is not None and (schema.keeps_missing or not schema.is_plain):
+                target, one_vs_all = _validated_target(sampler, X, frame, y)
+                return frame, target, one_vs_all, schema
+            rows, target, one_vs_all = _validated(sampler, X, y)
     except InputError:
         raise
     # scikit-learn's, that say what is wrong
@@ -180,6 +221,36 @@ def _checked(sampler: BaseEstimator, X: Any, y: Any) -> tuple[Any, Any, bool]:
         raise InputTypeError(f"{_where_text_is(X)}{error}") from error
     except (ValueError, OverflowError) as error:
         raise InputError(f"{_where_text_is(X)}{error}") from error
+    if schema is None:
+        holder = "sparse" if is_sparse(rows) else "numpy"
+        schema = schema_of_array(rows.shape[1], rows.dtype, wanted, holder)
+    return rows, target, one_vs_all, schema
+
+
+def _is_of_objects(X: Any, wanted: Wanted) -> bool:
+    """Whether categories of an array may be text, which scikit-learn would not take."""
+    named = wanted.categorical_features
+    if (isinstance(named, str) and named == "auto") or named is None:
+        return False
+    if isinstance(X, list):
+        return np.asarray(X, dtype=object).ndim == 2 and np.asarray(X).dtype.kind in "OUS"
+    return isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "OUS"
+
+
+def _of_array(wanted: Wanted) -> Wanted:
+    if len(wanted.passthrough):
+        schema_of_array(0, np.dtype(object), wanted, "numpy")
+    return wanted
+
+
+def _validated_target(sampler: Any, X: Any, frame: Any, y: Any) -> tuple[Any, bool]:
+    """Labels as an array, beside a frame that scikit-learn would refuse; it learns the names."""
+    n_rows = len(frame)
+    # a column of zeros in place of X: the checks of y are its own
+    _, target, one_vs_all = _validated(clone(sampler), np.zeros((n_rows, 1)), y)
+    _check_feature_names(sampler, X, reset=True)
+    sampler.n_features_in_ = frame.shape[1]
+    return target, one_vs_all
 
 
 def _check_target(X: Any, y: Any) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+import dask
 import dask.array as da
 import pandas as pd
 from dask.delayed import Delayed
@@ -21,6 +22,7 @@ from ..graph.chunks import with_chunks
 from ..graph.dask.tasks import Tasks, as_array, blocks_of, same
 from ..graph.synthesis import SyntheticBlock
 from ..kernels.making.partitions import (
+    array_of,
     frame_of,
     full_labels,
     no_parents,
@@ -28,15 +30,16 @@ from ..kernels.making.partitions import (
     parents_frame,
     positioned,
     series_of,
+    with_null_columns,
 )
 from ..kernels.rows.blocks import between, in_native_order
+from ..kernels.rows.columns import UNKNOWN_CATEGORIES
 from ..order.mixing import mix, mix_parents
 from ..order.orders import Append, Order
 from ..order.places import Partition
 from ..pipeline import Run
 from ..planning.cuts import offsets
 from .unchanged import (
-    UNKNOWN_CATEGORIES,
     unchanged_frame,
     unchanged_labels,
     unchanged_rows,
@@ -155,8 +158,17 @@ class ArrayFeatures:
     def arranged(self, wanted: Arrangement) -> da.Array:
         """X and the synthetic rows, with known chunks."""
         matrix = with_chunks(self.matrix, wanted.run.lengths)
-        originals = wanted.unchanged("rows", unchanged_rows, blocks_of(matrix))
-        return _array(matrix, wanted, originals, [block.rows for block in wanted.blocks])
+        schema = wanted.run.shared_schema
+        originals = wanted.unchanged("rows", unchanged_rows, blocks_of(matrix), schema)
+        return _array(matrix, wanted, originals, self._synthetic(wanted, schema))
+
+    def _synthetic(self, wanted: Arrangement, schema: Delayed) -> list[Delayed]:
+        run, dtype = wanted.run, in_native_order(self.matrix._meta).dtype
+        rows = [block.rows for block in wanted.blocks]
+        if run.schema.is_plain:
+            return rows
+        args = schema, run.encoding, dtype
+        return [run.tasks("synthesis-array", array_of, own, *args) for own in rows]
 
 
 @dataclass(frozen=True)
@@ -204,11 +216,12 @@ class FrameFeatures:
 
     def arranged(self, wanted: Arrangement) -> Any:
         """A Dask frame of X and the synthetic rows, its index 0 ... n - 1."""
-        run, tasks, meta = wanted.run, wanted.run.tasks, _reindexed(self.meta)
-        to_whole = run.recipe.to_whole
-        originals = wanted.unchanged("rows", unchanged_frame, self.partitions, run.dtype, meta)
+        run, tasks, schema = wanted.run, wanted.run.tasks, wanted.run.shared_schema
+        meta = with_null_columns(_reindexed(self.meta), run.schema)
+        originals = wanted.unchanged("rows", unchanged_frame, self.partitions, schema, meta)
+        args = meta, schema, run.encoding, run.recipe.to_whole
         synthetic = [
-            tasks("synthesis-frame", frame_of, block.rows, start, meta, to_whole)
+            tasks("synthesis-frame", frame_of, block.rows, start, *args)
             # not strict: starts have the end, too
             for block, start in zip(wanted.blocks, wanted.starts, strict=False)
         ]
@@ -276,17 +289,21 @@ def _from_partitions(
     filled = [number for number, size in enumerate(sizes) if size] or [0]
     starts = offsets(sizes) if starts is None else starts
     divisions = (*(starts[number] for number in filled), max(starts[-1] - 1, 0))
-    return dd.from_delayed([parts[number] for number in filled], meta=meta, divisions=divisions)
+    # objects may be lists or structs, and no strings
+    with dask.config.set({"dataframe.convert-string": False}):
+        return dd.from_delayed([parts[number] for number in filled], meta=meta, divisions=divisions)
 
 
-def provenance(wanted: Arrangement) -> Any:
+def provenance(wanted: Arrangement, *, with_voters: bool = False) -> Any:
     """A Dask frame of parents: a row per synthetic row, in output order.
 
-    Its index "row" is the row's position in the result.
+    Its index "row" is the row's position in the result. `with_voters` it has all nearest of the
+    base row, too, where rows are made of them: `voter_0`, …, NaN where a group has fewer.
     """
-    tasks, nothing = wanted.run.tasks, no_parents(sum(wanted.lengths))
+    k = wanted.run.plan.k_neighbors if with_voters and wanted.run.schema.categories else 0
+    tasks, nothing = wanted.run.tasks, no_parents(sum(wanted.lengths), k)
     frames = [
-        tasks("synthesis-provenance", parents_frame, block.draw, block.positions, start)
+        tasks("synthesis-provenance", parents_frame, block.draw, block.positions, start, k)
         for block, start in zip(wanted.blocks, wanted.starts, strict=False)
     ]
     partitions = wanted.partitions()

@@ -13,23 +13,30 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from ..kernels.rows.blocks import frame_values, in_native_order, unmasked
+from ..kernels.rows.blocks import in_native_order, unmasked
+from ..kernels.rows.columns import UNKNOWN_CATEGORIES, Schema
 from ..kernels.rows.fingerprint import (
     ChunkFingerprints,
+    Fingerprint,
     of_labels,
     of_rows,
-    of_whole,
     require_unchanged,
 )
 from ..kernels.rows.labels import code
+from ..kernels.rows.table import read
 
-UNKNOWN_CATEGORIES = "__UNKNOWN_CATEGORIES__"  # Dask's own mark
 
-
-def unchanged_rows(rows: Any, before: ChunkFingerprints) -> Any:
+def unchanged_rows(rows: Any, before: ChunkFingerprints, schema: Schema) -> Any:
     """A chunk of X that is what it was at first."""
-    require_unchanged(of_rows(unmasked(rows, "X")), before.rows, "X", before.chunk)
+    block = unmasked(rows, "X")
+    own = of_rows(block) if schema.is_plain else read(block, schema).own
+    _require(own, before)
     return in_native_order(rows)
+
+
+def _require(own: Fingerprint, before: ChunkFingerprints) -> None:
+    if before.rows is not None:
+        require_unchanged(own, before.rows, "X", before.chunk)
 
 
 def unchanged_labels(target: Any, before: ChunkFingerprints) -> Any:
@@ -39,13 +46,19 @@ def unchanged_labels(target: Any, before: ChunkFingerprints) -> Any:
 
 
 def unchanged_frame(
-    part: Any, before: ChunkFingerprints, dtype: np.dtype[Any], meta: pd.DataFrame
+    part: Any, before: ChunkFingerprints, schema: Schema, meta: pd.DataFrame
 ) -> Any:
-    """A partition of X, in the types of `meta`, whose rows, of a dtype, are what they were."""
-    # as the rows were computed, and then the integers that floats of their dtype may round
-    require_unchanged(of_rows(frame_values(part, dtype)), before.rows, "X", before.chunk)
-    require_unchanged(of_whole(part, dtype), before.whole, "X", before.chunk)
-    return _as_declared(part, meta, "X", before.chunk)
+    """A partition of X, in the types of `meta`, whose features are what they were."""
+    _require(read(part, schema).own, before)
+    # what is null in new rows, in a type that has nulls
+    kept = {schema.columns[place]: meta.dtypes.iloc[place] for place in schema.passthrough}
+    changed = {name: dtype for name, dtype in kept.items() if part[name].dtype != dtype}
+    own = {name: dtype for name, dtype in changed.items() if not _is_categorical(dtype)}
+    return _as_declared(part.astype(own) if own else part, meta, "X", before.chunk)
+
+
+def _is_categorical(dtype: Any) -> bool:
+    return isinstance(dtype, pd.CategoricalDtype)
 
 
 def unchanged_series(part: Any, before: ChunkFingerprints, meta: pd.Series[Any]) -> Any:
@@ -65,8 +78,9 @@ def _as_declared(part: Any, meta: Any, name: str, chunk: int) -> Any:
 
     own, declared = part.dtypes, meta.dtypes
     if isinstance(declared, pd.CategoricalDtype) and isinstance(own, pd.CategoricalDtype):
-        # as read from Parquet, categories may be of another type of text than Dask says
-        return part.astype(declared) if _has_known_categories(meta) else part
+        return _in_categories(part, meta)
+    if isinstance(meta, pd.DataFrame):
+        part, meta = _frame_in_categories(part, meta)
     try:
         return check_meta(part, meta)
     except ValueError as error:
@@ -82,6 +96,26 @@ def _as_declared(part: Any, meta: Any, name: str, chunk: int) -> Any:
         ) from error
 
 
-def _has_known_categories(meta: Any) -> bool:
-    """Whether a Dask series of categories knows them before it is computed."""
-    return UNKNOWN_CATEGORIES not in meta.cat.categories
+def _frame_in_categories(part: Any, meta: Any) -> tuple[Any, Any]:
+    """The partition in the categories of `meta`, and a meta that has its own where none are known.
+
+    As read from Parquet, categories may be of another type of text than Dask says.
+    """
+    both = [
+        column
+        for column, dtype in meta.dtypes.items()
+        if _is_categorical(dtype) and _is_categorical(part.dtypes.get(column))
+    ]
+    changed = {column: _in_categories(part[column], meta[column]) for column in both}
+    if both:
+        # another frame of the same columns: those that are given belong to the task before
+        part = part.copy(deep=False)
+        for column, series in changed.items():
+            part[column] = series
+        meta = meta.astype({column: part.dtypes[column] for column in both})
+    return part, meta
+
+
+def _in_categories(part: Any, meta: Any) -> Any:
+    """A series of categories in those of `meta`, where Dask knows them before it is computed."""
+    return part if UNKNOWN_CATEGORIES in meta.cat.categories else part.astype(meta.dtype)

@@ -14,17 +14,32 @@ import numpy as np
 from dask.delayed import Delayed
 
 from ..errors import InputError
-from ..kernels.rows.blocks import Floats, Ints, stack
-from ..kernels.rows.census import Summary, merge_summaries, sampled, summarize
+from ..kernels.rows.blocks import Floats
+from ..kernels.rows.census import (
+    Summary,
+    encode_noted,
+    indicate_noted,
+    merge_summaries,
+    without_values,
+)
+from ..kernels.rows.columns import Schema
 from ..kernels.rows.fingerprint import ChunkFingerprints
 from ..kernels.rows.labels import LabelCounts
-from ..kernels.rows.metric import SPREAD_ROWS, Metric, measure_deviations, standard
+from ..kernels.rows.metric import (
+    SPREAD_ROWS,
+    Indicators,
+    Metric,
+    Spread,
+    measure_spread,
+    usable,
+)
+from ..kernels.rows.table import MOST_CATEGORIES
 from ..kernels.seeding import CENSUS_SAMPLE, sample_rows
 from ..planning import checks
 from ..planning.cuts import block_rows
-from ..planning.groups import FeatureSpread
+from ..planning.groups import Features, FeatureSpread
 from ..planning.strategy import Label, resolve_strategy
-from .chunks import Chunks, by_chunk
+from .chunks import Chunks, Source
 from .clustering.clusterer import rows_to_sample
 from .dask.tasks import Tasks, compute, persist, same
 from .settings import Settings
@@ -48,8 +63,10 @@ class Census:
         A task, kept in cluster memory: some rows, in their order; and how many.
     metric
         What distances are measured in.
-    spread
-        How far the scales of the features lie apart.
+    encoding
+        A task, kept in cluster memory: what the codes of categories mean.
+    features
+        How many there are of each kind, and what a plan says of them.
     """
 
     chunks: Chunks
@@ -60,12 +77,20 @@ class Census:
     sample: Delayed
     n_sampled: int
     metric: Metric
-    spread: FeatureSpread | None
+    encoding: Delayed
+    features: Features
 
     @property
     def n_rows(self) -> int:
         """Rows of X."""
         return sum(self.chunks.lengths)
+
+    @property
+    def to_compare(self) -> list[ChunkFingerprints]:
+        """Fingerprints to compare chunks with, of which the reading has not compared the rows."""
+        if not self.chunks.is_compared:
+            return list(self.fingerprints)
+        return [own._replace(rows=None) for own in self.fingerprints]
 
     def shared_metric(self, tasks: Tasks) -> Delayed:
         """The metric as a task of its own.
@@ -89,12 +114,12 @@ class Census:
         return [label for label, amount in self.amounts.items() if amount > 0]
 
 
-def take_census(tasks: Tasks, chunks: Chunks, settings: Settings, block_bytes: int) -> Census:
+def take_census(tasks: Tasks, source: Source, settings: Settings, block_bytes: int) -> Census:
     """Note and judge all chunks, and keep the sampled rows in cluster memory; computes.
 
     Parameters
     ----------
-    tasks, chunks, settings
+    tasks, source, settings
         The run, its input, and what it is asked for.
     block_bytes
         Of a block of synthetic rows, at most.
@@ -105,62 +130,68 @@ def take_census(tasks: Tasks, chunks: Chunks, settings: Settings, block_bytes: i
         X or y can't be resampled, or not as the settings say.
     """
     # the rows to sample are chosen by position, which needs the lengths of all chunks
-    chunks = chunks.counted(tasks)
-    n = sum(chunks.lengths)
+    source = source.counted(tasks)
+    n = sum(source.lengths)
     # enough for the spreads, too, where clusters are learned from few rows or elsewhere
-    n_learning = rows_to_sample(settings.clusterer, n, chunks.n_features)
+    n_learning = rows_to_sample(settings.clusterer, n, source.n_features)
     n_sampled = min(n, max(n_learning, SPREAD_ROWS))
     sample = sample_rows(n, n_sampled, settings.seed, CENSUS_SAMPLE)
-    rows = chunks.rows()
-    partitions = chunks.partitions or [None] * len(rows)
-    notes = [
-        tasks("census", summarize, x, y, chunks.n_features, part)
-        for x, y, part in zip(rows, chunks.target, partitions, strict=True)
-    ]
-    summary = tasks.tree("census-merge", merge_summaries, notes)
+    summary = tasks.tree("census-merge", merge_summaries, source.notes(tasks))
+    encoding = tasks("census-encoding", encode_noted, summary)
     # together, so that each chunk is loaded once for both
-    summary, kept = persist(summary, _sampled(tasks, chunks, rows, sample))
-    found, deviations = compute(summary, tasks("census-spread", measure_deviations, kept))
-    counts = _judge(found, chunks)
+    kept = persist(summary, encoding, source.sampled(tasks, encoding, sample))
+    summary, encoding, rows = kept
+    found, spread, indicators = compute(
+        tasks("census-found", without_values, summary),
+        tasks("census-spread", measure_spread, rows, len(source.schema.numbers)),
+        tasks("census-indicators", indicate_noted, summary, encoding),
+    )
+    counts = _judge(found, source)
     amounts = resolve_strategy(settings.strategy, counts, settings.target)
-    _require_room(counts, amounts, settings, block_rows(chunks.n_features, block_bytes))
+    _require_room(counts, amounts, settings, block_rows(source.n_features, block_bytes))
+    fingerprints = found.fingerprints()
+    metric = _metric(spread, indicators, settings, any(found.n_nan))
     return Census(
-        chunks=chunks,
-        fingerprints=found.fingerprints(),
+        chunks=source.chunks(tasks, encoding, fingerprints),
+        fingerprints=fingerprints,
         counts=counts,
         amounts=amounts,
         by_chunk=found.labels,
-        sample=kept,
+        sample=rows,
         n_sampled=len(sample),
-        metric=standard(deviations) if settings.scale == "standard" else Metric(),
-        spread=_spread(deviations, chunks.feature_names),
+        metric=metric,
+        encoding=encoding,
+        features=_features(found, spread, metric, source.schema),
     )
 
 
-def _sampled(tasks: Tasks, chunks: Chunks, rows: list[Delayed], sample: Ints) -> Delayed:
-    # of no rows, which are refused, none of the first chunk are a block, too
-    wanted = list(by_chunk(chunks.lengths, sample)) or [(0, sample)]
-    parts = [
-        tasks("census-sample", sampled, rows[chunk], chunks.n_features, inside)
-        for chunk, inside in wanted
-    ]
-    return tasks("census-sample-join", stack, parts)
-
-
-def _judge(summary: Summary, chunks: Chunks) -> dict[Label, int]:
-    labels = summary.labels
+def _judge(summary: Summary, source: Source) -> dict[Label, int]:
+    labels, schema = summary.labels, source.schema
     checks.check_lengths(summary.n_rows, [part.n_rows for part in labels])
     # the lengths were declared to Dask, or counted on y in a read before
-    if summary.n_rows != chunks.lengths:
+    if summary.n_rows != source.lengths:
         raise InputError(
             "The number of rows changed between two reads of the data. Persist them first: "
             "X, y = dask.persist(X, y)."
         )
-    checks.check_finite(
-        summary.n_nan.tolist(),
+    guessed = [schema.columns[place] for place in schema.guessed]
+    checks.check_categories(
+        {
+            name: checks.FoundCategories(own.n, own.kinds, name in guessed)
+            for name, own in zip(
+                schema.features[len(schema.numbers) :], summary.categories, strict=True
+            )
+        },
+        MOST_CATEGORIES,
+        schema.holder,
+    )
+    checks.check_values(
+        schema.features,
+        [*summary.n_nan.tolist(), *(own.n_missing for own in summary.categories)],
         summary.n_inf.tolist(),
         summary.n_huge.tolist(),
-        chunks.feature_names,
+        schema.holder,
+        keeps_missing=schema.keeps_missing,
     )
     checks.check_labels(
         sum(part.n_missing for part in labels),
@@ -168,6 +199,44 @@ def _judge(summary: Summary, chunks: Chunks) -> dict[Label, int]:
         sum(part.n_not_one_hot for part in labels),
     )
     return checks.sum_counts([part.counts for part in labels])
+
+
+def _metric(
+    spread: Spread, indicators: Indicators, settings: Settings, has_missing: bool
+) -> Metric:
+    n_categorical = indicators.n_categorical
+    padding = np.ones(n_categorical)
+    is_scaled = settings.scale == "standard"
+    weight = settings.categorical_weight
+    if weight == "auto":
+        weight = 1.0 if is_scaled else _median_deviation(spread.deviations)
+    return Metric(
+        scales=np.concatenate([usable(spread.deviations), padding]) if is_scaled else None,
+        # nothing is missing of a code
+        fills=np.concatenate([spread.means, padding]) if has_missing else None,
+        weight=float(weight) if n_categorical else 0.0,
+        indicators=indicators,
+    )
+
+
+def _median_deviation(deviations: Floats) -> float:
+    """As SMOTENC weighs categories; 1 where no feature varies, as there categories are all."""
+    median = float(np.median(deviations)) if len(deviations) else 0.0
+    return median if np.isfinite(median) and median > 0 else 1.0
+
+
+def _features(summary: Summary, spread: Spread, metric: Metric, schema: Schema) -> Features:
+    names = schema.features
+    categorical = names[len(schema.numbers) :]
+    return Features(
+        n_numeric=len(schema.numbers),
+        n_categories=tuple(
+            (str(name), own.n) for name, own in zip(categorical, summary.categories, strict=True)
+        ),
+        categorical_weight=metric.weight,
+        n_missing=int(summary.n_nan.sum()) + sum(own.n_missing for own in summary.categories),
+        spread=_spread(spread.deviations, names),
+    )
 
 
 def _require_room(

@@ -1,4 +1,9 @@
-"""The input of the stages: X and y in chunks of rows, whatever they came as."""
+"""The input of the stages: X and y in chunks of rows, whatever they came as.
+
+Arrays of numbers are `Chunks` from the start. A `Table` (a frame, or an array with categories) is
+read by the census first, which learns what its codes mean; from then on it is `Chunks`, too, whose
+rows are made of the parts where they are used, so that X is never held twice.
+"""
 
 from __future__ import annotations
 
@@ -6,54 +11,96 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import dask.array as da
 import numpy as np
 from dask.delayed import Delayed
 
 from ..errors import InputError
-from ..kernels.rows.blocks import Ints
+from ..kernels.rows.blocks import Ints, stack
+from ..kernels.rows.census import sampled, summarize, summarize_table
+from ..kernels.rows.columns import Schema
+from ..kernels.rows.fingerprint import ChunkFingerprints
+from ..kernels.rows.table import coded_rows, join_sampled, sampled_table
 from ..planning.cuts import offsets
-from .dask.tasks import Tasks, compute
+from .dask.tasks import Tasks, as_array, compute, same
+
+
+class Source(Protocol):
+    """X and y before the census."""
+
+    @property
+    def schema(self) -> Schema:
+        """What the columns are."""
+
+    @property
+    def target(self) -> list[Delayed]:
+        """A task for each chunk's labels: numpy or pandas."""
+
+    @property
+    def n_features(self) -> int:
+        """Columns of the rows."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the rows."""
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Rows of each chunk, where they are known."""
+
+    def counted(self, tasks: Tasks) -> Source:
+        """The same with known lengths; where they are unknown, the labels are counted."""
+
+    def notes(self, tasks: Tasks) -> list[Delayed]:
+        """What a census notes of each chunk."""
+
+    def sampled(self, tasks: Tasks, encoding: Delayed, sample: Ints) -> Delayed:
+        """The rows at some ascending positions."""
+
+    def chunks(
+        self, tasks: Tasks, encoding: Delayed, before: Sequence[ChunkFingerprints] | None
+    ) -> Chunks:
+        """The rows by chunk, of which the census has the fingerprints, where it took some."""
 
 
 @dataclass(frozen=True)
 class Chunks:
-    """X and y, cut alike into chunks of rows.
+    """X and y as rows, cut alike into chunks.
 
     Attributes
     ----------
     matrix
-        Features, one block of columns; row chunks may be unknown until the census.
+        Numbers, then codes: one block of columns; row chunks may be unknown until the census.
     target
         A task for each chunk's labels: numpy or pandas.
-    feature_names
-        Names of the columns; their numbers where they have none.
-    partitions
-        A task for each partition, where X is a frame.
+    schema
+        What the columns are.
+    is_compared
+        Rows are compared with what they were wherever they are read.
     """
 
     matrix: da.Array
     target: list[Delayed]
-    feature_names: tuple[Any, ...]
-    partitions: list[Delayed]
+    schema: Schema
+    is_compared: bool = False
+
+    @property
+    def feature_names(self) -> tuple[Any, ...]:
+        """Names of the features, as rows have them."""
+        return self.schema.features
 
     @property
     def n_features(self) -> int:
-        """Columns of X."""
+        """Columns of the rows."""
         return int(self.matrix.shape[1])
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the features."""
+        """Type of the rows."""
         dtype: np.dtype[Any] = self.matrix.dtype
         return dtype
-
-    @property
-    def are_known(self) -> bool:
-        """Whether the rows of each chunk are known."""
-        return has_known_chunks(self.matrix)
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -61,17 +108,118 @@ class Chunks:
         return lengths_of(self.matrix)
 
     def rows(self) -> list[Delayed]:
-        """A task for each chunk's features."""
+        """A task for each chunk's rows."""
         # an array's graph was optimized already, when it was copied under keys of the run's own
         return list(self.matrix.to_delayed(optimize_graph=False).ravel())
 
-    def with_lengths(self, lengths: tuple[int, ...]) -> Chunks:
-        """The same with known chunks."""
-        return replace(self, matrix=with_chunks(self.matrix, lengths))
-
     def counted(self, tasks: Tasks) -> Chunks:
-        """The same with known chunks; where they are unknown, the labels are counted."""
-        return self if self.are_known else self.with_lengths(measure_lengths(tasks, self.target))
+        """The same with known lengths; where they are unknown, the labels are counted."""
+        if has_known_chunks(self.matrix):
+            return self
+        return replace(self, matrix=with_chunks(self.matrix, measure_lengths(tasks, self.target)))
+
+    def notes(self, tasks: Tasks) -> list[Delayed]:
+        """What a census notes of each chunk."""
+        return [
+            tasks("census", summarize, x, y, self.n_features)
+            for x, y in zip(self.rows(), self.target, strict=True)
+        ]
+
+    def sampled(self, tasks: Tasks, encoding: Delayed, sample: Ints) -> Delayed:  # noqa: ARG002 - a source's
+        """The rows at some ascending positions."""
+        rows = self.rows()
+        parts = [
+            tasks("census-sample", sampled, rows[chunk], self.n_features, inside)
+            for chunk, inside in _chosen(self.lengths, sample)
+        ]
+        return tasks("census-sample-join", stack, parts)
+
+    def chunks(self, *_: Any) -> Chunks:
+        """Itself."""
+        return self
+
+
+@dataclass(frozen=True)
+class Table:
+    """X and y as parts of a table.
+
+    Attributes
+    ----------
+    parts
+        A task for each partition of a frame, or block of an array with categories.
+    target
+        A task for each part's labels: numpy or pandas.
+    schema
+        What the columns are.
+    known
+        Rows of each part; None where they are unknown.
+    """
+
+    parts: list[Delayed]
+    target: list[Delayed]
+    schema: Schema
+    known: tuple[int, ...] | None
+
+    @property
+    def n_features(self) -> int:
+        """Columns of the rows."""
+        return self.schema.n_features
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the rows."""
+        return self.schema.dtype
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Rows of each chunk, where they are known."""
+        return self.known or ()
+
+    def counted(self, tasks: Tasks) -> Table:
+        """The same with known lengths; where they are unknown, the labels are counted."""
+        if self.known is not None:
+            return self
+        return replace(self, known=measure_lengths(tasks, self.target))
+
+    def notes(self, tasks: Tasks) -> list[Delayed]:
+        """What a census notes of each chunk."""
+        schema = self._shared_schema(tasks)
+        return [
+            tasks("census", summarize_table, x, y, schema)
+            for x, y in zip(self.parts, self.target, strict=True)
+        ]
+
+    def sampled(self, tasks: Tasks, encoding: Delayed, sample: Ints) -> Delayed:
+        """The rows at some ascending positions."""
+        schema = self._shared_schema(tasks)
+        parts = [
+            tasks("census-sample", sampled_table, self.parts[chunk], schema, inside)
+            for chunk, inside in _chosen(self.lengths, sample)
+        ]
+        return tasks("census-sample-join", join_sampled, parts, encoding, self.schema.dtype)
+
+    def chunks(
+        self, tasks: Tasks, encoding: Delayed, before: Sequence[ChunkFingerprints] | None
+    ) -> Chunks:
+        """The rows by chunk, of which the census has the fingerprints, where it took some."""
+        schema, width = self._shared_schema(tasks), (self.n_features,)
+        known: Sequence[ChunkFingerprints | None] = before or [None] * len(self.parts)
+        blocks = [
+            tasks("input-rows", coded_rows, part, schema, encoding, own)
+            for part, own in zip(self.parts, known, strict=True)
+        ]
+        meta = np.empty((0, self.n_features), dtype=self.schema.dtype)
+        matrix = as_array(blocks, (self.lengths, width), meta)
+        return Chunks(matrix, self.target, self.schema, is_compared=True)
+
+    def _shared_schema(self, tasks: Tasks) -> Delayed:
+        # as an argument it would be in the task of every chunk
+        return tasks("input-schema", same, self.schema)
+
+
+def _chosen(lengths: Sequence[int], sample: Ints) -> list[tuple[int, Ints]]:
+    # of no rows, which are refused, none of the first chunk are a block, too
+    return list(by_chunk(lengths, sample)) or [(0, sample)]
 
 
 def has_known_chunks(array: da.Array) -> bool:

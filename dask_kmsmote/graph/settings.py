@@ -14,7 +14,7 @@ from ..kernels.rows.metric import Metric
 from ..planning.strategy import Strategy
 from ..recipes import Recipe
 
-_STARTS = "init", "means_init"  # of KMeans and mixtures
+STARTS = "init", "means_init"  # of KMeans and mixtures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Clusterer:
         """The estimator to fit in a metric: centres to start from come in the units of X."""
         if metric.scales is None:
             return self.estimator
-        starts: dict[str, Any] = {name: getattr(self.estimator, name, None) for name in _STARTS}
+        starts: dict[str, Any] = {name: getattr(self.estimator, name, None) for name in STARTS}
         given = {
             name: np.asarray(start, dtype=np.float64) / metric.scales
             for name, start in starts.items()
@@ -96,8 +96,8 @@ class Settings:
         Numbers, or "auto"; the exponent also "n_features".
     count_exponent, max_ratio
         Of the rows of a group in its weight, and the bound on new rows per row; None: none.
-    scale
-        "standard", or None for the units of X.
+    scale, categorical_weight
+        "standard", or None for the units of X; and the distance of two categories, or "auto".
     seed
         Root seed.
     callbacks
@@ -114,5 +114,6 @@ class Settings:
     count_exponent: float
     max_ratio: float | None
     scale: str | None
+    categorical_weight: float | str
     seed: int
     callbacks: Sequence[Callback] = ()

@@ -83,7 +83,7 @@ def _survey_chunks(
     return [
         tasks("survey", survey_chunk, *chunk, shared)
         for chunk in zip(
-            chunks.rows(), chunks.target, clusters, starts, census.fingerprints, strict=True
+            chunks.rows(), chunks.target, clusters, starts, census.to_compare, strict=True
         )
     ]
 

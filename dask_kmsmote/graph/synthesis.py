@@ -53,7 +53,11 @@ class Synthesis:
 
 
 def synthesize(
-    tasks: Tasks, densities: Densities, kept: Sequence[int], plan: SamplingPlan, recipe: Recipe
+    tasks: Tasks,
+    densities: Densities,
+    kept: Sequence[int],
+    plan: SamplingPlan,
+    recipe: Recipe,
 ) -> Synthesis:
     """The output blocks of all groups.
 
@@ -79,28 +83,31 @@ def synthesize(
                 f"The recipe made streams of {[stream.n_rows for stream in streams]} rows for "
                 f"blocks of {sizes[number]}."
             )
-        blocks += _blocks(tasks, dense, streams, recipe)
+        blocks += _blocks(tasks, dense, streams, recipe, plan.n_categorical)
     return Synthesis(blocks)
 
 
 def _blocks(
-    tasks: Tasks, dense: DenseGroup, streams: Sequence[Stream], recipe: Recipe
+    tasks: Tasks,
+    dense: DenseGroup,
+    streams: Sequence[Stream],
+    recipe: Recipe,
+    n_categorical: int,
 ) -> list[SyntheticBlock]:
     group = dense.group
     # for the provenance alone, shared by all output blocks of the group
     positions = [tasks("synthesis-positions", positions_of, block) for block in group.blocks]
-    made = []
+    made, how = [], (recipe.interpolation, n_categorical)
     for stream in streams:
         # of a group of one block, for the provenance alone as well
-        draw = tasks("synthesis-draw", draw_block, dense.density, stream, recipe.interpolation)
+        draw = tasks("synthesis-draw", draw_block, dense.density, stream, *how)
         if len(group.blocks) == 1:
             # drawn again where the rows are: cheaper than to bring the draw there
-            args = group.blocks[0], dense.density, stream, recipe.interpolation
-            rows = tasks("synthesis", make_from_block, *args)
+            rows = tasks("synthesis", make_from_block, group.blocks[0], dense.density, stream, *how)
         else:
             wanted = tasks("synthesis-wanted", wanted_of, draw)
             picked = group.pick(tasks, "synthesis-pick", wanted)
-            rows = tasks("synthesis", make_from_picked, picked, draw, recipe.interpolation)
+            rows = tasks("synthesis", make_from_picked, picked, draw, *how)
         made.append(
             SyntheticBlock(
                 n_rows=stream.n_rows,

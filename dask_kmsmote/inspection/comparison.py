@@ -11,6 +11,7 @@ from ..kernels.clusters.assignment import Labeler
 from ..kernels.neighbors.distances import pairs_block, pairs_diag
 from ..kernels.rows.blocks import Floats, Ints, Rows, as_dense, is_sparse
 from ..kernels.rows.columns import is_whole, numpy_dtype
+from ..kernels.rows.metric import Kinds
 from ..planning.cuts import block_rows, cut
 
 _DENSE_BYTES = 64 * 2**20  # of rows made dense at a time
@@ -49,10 +50,12 @@ def slack_of(dtypes: list[Any], whole_slack: float) -> _Slack:
 def lies_between(new: Rows, base: Rows, neighbor: Rows, gap: Floats, slack: _Slack) -> Flags:
     """Whether each row is ``base + gap * (neighbor - base)``, up to the slack.
 
+    A number is to be missing where the base's is, and the base's where the neighbour's alone is.
+
     Parameters
     ----------
     new, base, neighbor
-        Shape (n, n_features).
+        Numbers, shape (n, n_numbers).
     gap
         Shape (n,).
     """
@@ -70,9 +73,28 @@ def lies_between(new: Rows, base: Rows, neighbor: Rows, gap: Floats, slack: _Sla
 
 
 def _between(new: Floats, base: Floats, neighbor: Floats, gap: Floats, slack: _Slack) -> Flags:
+    neighbor = np.where(np.isnan(neighbor), base, neighbor)
     allowed = slack.absolute + slack.relative * np.maximum(np.abs(base), np.abs(neighbor))
     within = np.abs(new - (base + gap * (neighbor - base))) <= allowed
+    within |= np.isnan(new) & np.isnan(base)
     return np.asarray(within.all(axis=1))
+
+
+def is_most_frequent(codes: Ints, voters: Ints) -> Flags:
+    """Whether each code is one that most of its voters have, by row.
+
+    Parameters
+    ----------
+    codes
+        Shape (n, n_categorical).
+    voters
+        Shape (n, k, n_categorical); -1 where a row has fewer.
+    """
+    own = (voters == codes[:, np.newaxis]).sum(axis=1)
+    # of k votes those that are like each of them: the most are those of the most frequent
+    alike = (voters[:, :, np.newaxis] == voters[:, np.newaxis]).sum(axis=2)
+    most = np.where(voters < 0, 0, alike).max(axis=1)
+    return np.asarray(((own == most) & (own > 0)).all(axis=1))
 
 
 def labels_by(labeler: Labeler, rows: Rows) -> Ints:
@@ -84,13 +106,22 @@ def labels_by(labeler: Labeler, rows: Rows) -> Ints:
 def ks_distance(left: Floats, right: Floats) -> float:
     """Two-sample Kolmogorov-Smirnov statistic: the largest gap of two empirical distributions.
 
-    0 where they are equal, 1 where no values overlap.
+    0 where they are equal, 1 where no values overlap, NaN where all of one side are missing.
     """
-    left, right = np.sort(left), np.sort(right)
+    left, right = (np.sort(own[~np.isnan(own)]) for own in (left, right))
+    if not (len(left) and len(right)):
+        return float("nan")
     values = np.concatenate([left, right])
     below_left = np.searchsorted(left, values, side="right") / len(left)
     below_right = np.searchsorted(right, values, side="right") / len(right)
     return float(np.abs(below_left - below_right).max())
+
+
+def share_distance(left: Ints, right: Ints) -> float:
+    """Largest difference of the share of a category, 0 (alike) to 1."""
+    n = int(max(left.max(initial=-1), right.max(initial=-1))) + 1
+    shares = [np.bincount(own, minlength=n) / len(own) for own in (left, right)]
+    return float(np.abs(shares[0] - shares[1]).max())
 
 
 def column(rows: Rows, feature: int) -> Floats:
@@ -103,13 +134,14 @@ def column(rows: Rows, feature: int) -> Floats:
 def nearest_distances(rows: Rows, reference: Rows) -> Floats:
     """Euclidean distance of each row to the nearest of the reference, shape (n,)."""
     left, right = as_dense(rows), as_dense(reference)
-    _, nearest, _ = pairs_block(left, right, 1, 0, 0)
+    _, nearest, _ = pairs_block(left, right, Kinds(left.shape[1]), 1, 0, 0)
     return np.sqrt(nearest.squared[:, 0])
 
 
 def own_nearest_distances(rows: Rows) -> Floats:
     """Euclidean distance of each of two or more rows to the nearest other, shape (n,)."""
-    _, nearest = pairs_diag(as_dense(rows), 1)
+    dense = as_dense(rows)
+    _, nearest = pairs_diag(dense, Kinds(dense.shape[1]), 1)
     return np.sqrt(nearest.squared[:, 0])
 
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..kernels.rows.metric import Metric
 from ..order.orders import Order
+from ..pipeline import Run
 from ..planning.plan import SamplingPlan
-from ..recipes import Recipe
 
 
 class FittedSampler(Protocol):
@@ -25,18 +21,13 @@ class FittedSampler(Protocol):
         """Where the result has its rows."""
 
     @property
-    def recipe_(self) -> Recipe:
-        """What the over-sampler decided."""
-
-    @property
-    def scale_(self) -> NDArray[np.float64]:
-        """What each feature is divided by where distances are measured."""
+    def run_(self) -> Run:
+        """What the stages left."""
 
     @property
     def provenance_(self) -> Any:
         """A Dask frame of parents: a row per synthetic row, by its position in the result."""
 
-
-def metric_of(sampler: FittedSampler) -> Metric:
-    """What the sampler has measured distances in."""
-    return Metric(sampler.scale_ if sampler.plan_.scale else None)
+    @property
+    def voters_(self) -> Any:
+        """The same with all nearest of the base rows, in `voter_0` and so on."""

@@ -12,22 +12,22 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import dask.array as da
 import numpy as np
 import pandas as pd
 from dask.base import is_dask_collection
 from dask.delayed import Delayed
 
 from ..data.collections import from_dask, partitions_of
-from ..data.memory import CHUNK_BYTES, chunks_in_memory
+from ..data.memory import CHUNK_BYTES, source_in_memory
 from ..errors import InputError
-from ..graph.chunks import Chunks, by_chunk
-from ..graph.dask.tasks import Tasks, compute, same
-from ..kernels.rows.blocks import Ints, Rows, frame_to_rows, is_sparse, stack, take
-from ..kernels.rows.columns import check_columns, common_dtype
+from ..graph.chunks import Chunks, Source, by_chunk
+from ..graph.dask.tasks import Tasks, compute
+from ..kernels.rows.blocks import Ints, Rows, is_sparse, stack, take
+from ..kernels.rows.columns import Wanted, schema_of_array, schema_of_frame
 from ..kernels.rows.labels import label_values
+from ..pipeline import Run
 from ..planning.checks import check_lengths
-from ..planning.cuts import block_rows, cut, offsets
+from ..planning.cuts import block_rows, offsets
 from ..threads import in_this_process, on_active_scheduler
 from .sampling import LabelQuery, LabelSample, merge_label_samples, sample_labels
 
@@ -94,47 +94,50 @@ class Result:
         return compute(*found), order.astype(np.int64)
 
 
-def open_result(X: Any, y: Any) -> Result:
-    """A result as rows in chunks of known lengths; where they are unknown, y is counted.
+def open_result(X: Any, y: Any, run: Run) -> Result:
+    """A result of a run as rows in chunks of known lengths; where they are unknown, y is counted.
 
     Raises
     ------
     InputError
-        X and y do not go together.
+        X and y do not go together, or X has not the columns that the run's had.
     """
-    tasks = Tasks(uuid4().hex)
-    if is_dask_collection(X) or is_dask_collection(y):
-        return Result(tasks, from_dask(tasks, X, y).chunks.counted(tasks))
-    rows: Any = X if isinstance(X, pd.DataFrame) or is_sparse(X) else np.asarray(X)
-    target = label_values(y)
+    tasks, schema = Tasks(uuid4().hex), run.schema
+    is_lazy = is_dask_collection(X) or is_dask_collection(y)
+    # what was a list, or text in an array, is read as it was in the run
+    rows: Any = X if is_lazy or isinstance(X, pd.DataFrame) or is_sparse(X) else np.asarray(X)
     if rows.ndim != 2:
         raise InputError(f"X_resampled has the shape {rows.shape}: it needs rows and columns.")
+    _require_columns(rows.shape[1], len(schema.columns))
+    wanted = Wanted(
+        categorical_features=list(schema.categories),
+        missing="keep",
+        passthrough=[schema.columns[place] for place in schema.passthrough],
+    )
+    source = from_dask(tasks, X, y, wanted).source if is_lazy else _held(tasks, rows, y, wanted)
+    return Result(tasks, source.counted(tasks).chunks(tasks, run.encoding, None))
+
+
+def _require_columns(found: int, n: int) -> None:
+    if found != n:
+        raise InputError(
+            f"X_resampled has {found} features, and X had {n}: pass the whole result of "
+            "fit_resample, with the same columns."
+        )
+
+
+def _held(tasks: Tasks, rows: Any, y: Any, wanted: Wanted) -> Source:
+    target = label_values(y)
     check_lengths([rows.shape[0]], [len(target)])
     size = block_rows(rows.shape[1], CHUNK_BYTES)
-    # not as one array: that would copy the whole frame into its common dtype
+    if not isinstance(rows, pd.DataFrame) and rows.dtype.kind in "OUS":
+        rows = pd.DataFrame(rows).infer_objects()
     if isinstance(rows, pd.DataFrame):
-        return Result(tasks, _chunks_of_frame(tasks, rows, target, size))
-    names = tuple(range(rows.shape[1]))
-    return Result(tasks, chunks_in_memory(rows, target, size, names))
-
-
-def _chunks_of_frame(tasks: Tasks, frame: pd.DataFrame, target: Any, size: int) -> Chunks:
-    check_columns(frame)
-    dtype, ranges = common_dtype(frame), cut(len(frame), size)
-    parts = [
-        da.from_delayed(
-            tasks("input-rows", frame_to_rows, frame.iloc[low:high], dtype),
-            (high - low, frame.shape[1]),
-            dtype,
-        )
-        for low, high in ranges
-    ]
-    return Chunks(
-        matrix=da.concatenate(parts),
-        target=[tasks("input-labels", same, target[low:high]) for low, high in ranges],
-        feature_names=tuple(frame.columns),
-        partitions=[],
-    )
+        schema = schema_of_frame(rows, wanted, "pandas")
+    else:
+        holder = "sparse" if is_sparse(rows) else "numpy"
+        schema = schema_of_array(rows.shape[1], rows.dtype, wanted, holder)
+    return source_in_memory(tasks, rows, target, size, schema)
 
 
 def parents_at(provenance: Any, positions: Ints) -> pd.DataFrame:

@@ -16,14 +16,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import InputError
 from ..graph.clustering.learn import labeler_of, labels_learned
 from ..kernels.rows.blocks import Ints, Rows
 from ..kernels.seeding import root_seed
 from ..planning.cuts import offsets
 from ..planning.plan import Region, SamplingPlan, groups_at, synthetic_regions
-from .comparison import column, ks_distance, labels_by, lies_between, slack_of
-from .fitted import FittedSampler, metric_of
+from .comparison import (
+    column,
+    is_most_frequent,
+    ks_distance,
+    labels_by,
+    lies_between,
+    share_distance,
+    slack_of,
+)
+from .fitted import FittedSampler
 from .sample import Result, open_result, parents_at, where_held
 from .sampling import LabelQuery, LabelSample, codes_of, query_of, sample_synthetic
 
@@ -58,6 +65,9 @@ class _Family:
         Whether both parents have the class.
     in_cluster
         Whether both parents are in the cluster that the plan makes the row in.
+    as_voted
+        Whether each category is one that most of the base row's nearest have; None where there are
+        no categories.
     """
 
     new: Rows
@@ -68,6 +78,7 @@ class _Family:
     known: _Flags
     of_class: _Flags
     in_cluster: _Flags
+    as_voted: _Flags | None
 
 
 def check_result(
@@ -104,12 +115,15 @@ def check_result(
         - "rows", "original rows", "synthetic rows": how many the plan says (`n_checked`), and by
           how many the result differs (`n_wrong`). The rows of a class are counted where the plan
           and the layout put them.
-        - "parents known", "parents' class", "parents' cluster", "between parents":
-          sampled rows, and those of which this is not so. The last asks for
-          ``base + gap * (neighbor - base)``, up to the rounding of the dtype of the column.
-        - "KS distance", by feature: `distance` is the two-sample Kolmogorov-Smirnov statistic
-          between the sampled synthetic and original rows of the class, 0 (alike) to 1. It neither
-          passes nor fails, as the method makes more rows in some clusters than in others.
+        - "parents known", "parents' class", "parents' cluster", "between parents", "neighbours'
+          vote": sampled rows, and those of which this is not so. "between parents" asks for
+          ``base + gap * (neighbor - base)`` of every number, up to the rounding of the dtype of
+          the column, missing where the base's is; "neighbours' vote", where there are categories,
+          that each is one that most of the base row's k nearest have.
+        - "KS distance", by feature of numbers: `distance` is the two-sample Kolmogorov-Smirnov
+          statistic between the sampled synthetic and original rows of the class, 0 (alike) to 1;
+          "share distance", by feature of categories: the largest difference of a category's share.
+          They neither pass nor fail, as the method makes more rows in some clusters than in others.
 
         A result of another number of rows has this one finding: no row is where it should be.
 
@@ -123,8 +137,7 @@ def check_result(
     size = max(1, n_sample // max(1, len(regions)))
     seed = root_seed(random_state)
     with where_held(X_resampled, y_resampled, n_jobs=sampler.n_jobs):
-        result = open_result(X_resampled, y_resampled)
-        _require_features(result.chunks.n_features, plan)
+        result = open_result(X_resampled, y_resampled, sampler.run_)
         findings = [_count("rows", "", result.n_rows, plan.n_rows + plan.n_synthetic)]
         if findings[0].passed:
             sizes = {region.class_code: size for region in regions}
@@ -135,14 +148,6 @@ def check_result(
     table = pd.DataFrame(findings, columns=list(_Finding._fields))
     # types that can be missing: a distance neither passes nor fails
     return table.astype({"n_wrong": "Int64", "passed": "boolean"})
-
-
-def _require_features(n_features: int, plan: SamplingPlan) -> None:
-    if n_features != plan.n_features:
-        raise InputError(
-            f"X_resampled has {n_features} features, and X had {plan.n_features}: pass the whole "
-            "result of fit_resample, with the same columns."
-        )
 
 
 def _counted(
@@ -173,21 +178,26 @@ def _looked_at(
     regions: Sequence[Region],
     size: int,
 ) -> Iterator[_Finding]:
-    plan = sampler.plan_
+    plan, n_numbers = sampler.plan_, len(sampler.run_.schema.numbers)
     made = sample_synthetic(regions, size, labels.query.seed)
     real = [labels.originals[region.class_code] for region in regions]
     codes = np.repeat([region.class_code for region in regions], [len(part) for part in made])
     family = _family(
         sampler, result, labels.query, np.concatenate(made), codes, np.concatenate(real)
     )
-    slack = slack_of(_dtypes(X, family.new), sampler.recipe_.whole_slack)
-    between = lies_between(family.new, family.base, family.neighbor, family.gap, slack)
+    slack = slack_of(_dtypes(X, family.new, sampler), sampler.run_.recipe.whole_slack)
+    new, base, neighbor = (
+        rows[:, :n_numbers] for rows in (family.new, family.base, family.neighbor)
+    )
+    between = lies_between(new, base, neighbor, family.gap, slack)
     ok = {
         "parents known": family.known,
         "parents' class": family.of_class,
         "parents' cluster": family.in_cluster,
         "between parents": family.known & between,
     }
+    if family.as_voted is not None:
+        ok["neighbours' vote"] = family.known & family.as_voted
     for region, mine, others in zip(regions, _slices(made), _slices(real), strict=True):
         label = plan.class_counts[region.class_code][0]
         for check, flags in ok.items():
@@ -201,16 +211,25 @@ def _looked_at(
             )
         new, old = family.new[mine], family.originals[others]
         # where labels are wrong, a class may have no originals to compare with
-        features = result.chunks.feature_names if old.shape[0] else ()
-        for number, feature in enumerate(features):
-            distance = ks_distance(column(new, number), column(old, number))
-            yield _Finding(
-                check="KS distance",
-                class_label=label,
-                feature=feature,
-                n_checked=new.shape[0],
-                distance=distance,
-            )
+        if old.shape[0]:
+            yield from _distances(label, new, old, result.chunks.feature_names, n_numbers)
+
+
+def _distances(
+    label: Any, new: Rows, old: Rows, features: Sequence[Any], n_numbers: int
+) -> Iterator[_Finding]:
+    for number, feature in enumerate(features):
+        ours, theirs = column(new, number), column(old, number)
+        is_number = number < n_numbers
+        yield _Finding(
+            check="KS distance" if is_number else "share distance",
+            class_label=label,
+            feature=feature,
+            n_checked=new.shape[0],
+            distance=ks_distance(ours, theirs)
+            if is_number
+            else share_distance(ours.astype(np.int64), theirs.astype(np.int64)),
+        )
 
 
 def _slices(parts: Sequence[Ints]) -> list[slice]:
@@ -218,10 +237,14 @@ def _slices(parts: Sequence[Ints]) -> list[slice]:
     return [slice(low, high) for low, high in pairwise(bounds)]
 
 
-def _dtypes(X: Any, rows: Rows) -> list[Any]:
+def _dtypes(X: Any, rows: Rows, sampler: FittedSampler) -> list[Any]:
     # each column rounds by its own dtype; the rows here have the common one of all
-    frame = getattr(X, "_meta", X)
-    return list(frame.dtypes) if isinstance(frame, pd.DataFrame) else [rows.dtype] * rows.shape[1]
+    numbers, frame = sampler.run_.schema.numbers, getattr(X, "_meta", X)
+    if getattr(frame, "dtype", rows.dtype).kind == "O":  # an array of objects, read by column
+        frame = pd.DataFrame(frame).infer_objects()
+    if isinstance(frame, pd.DataFrame):
+        return [frame.dtypes.iloc[place] for place in numbers]
+    return [rows.dtype] * len(numbers)
 
 
 def _family(
@@ -234,7 +257,8 @@ def _family(
 ) -> _Family:
     plan: SamplingPlan = sampler.plan_
     positions = query.order.positions(made)
-    trace = parents_at(sampler.provenance_, positions)
+    n_categorical = plan.n_categorical
+    trace = parents_at(sampler.voters_ if n_categorical else sampler.provenance_, positions)
     gap = trace["gap"].to_numpy(dtype=np.float64)
     parents = trace[["base_row", "neighbor_row"]].to_numpy(dtype=np.float64).T
     # NaN, of a row without parents, passes no comparison
@@ -247,11 +271,10 @@ def _family(
     rows = result.rows_at(np.concatenate([positions, at_parents, at_originals]))
     classes = codes_of(result.labels_at(at_parents), query.classes)
     # where the run took the fit's own labels, as `predict` may give others
-    clusters = labels_learned(
-        sampler.kmeans_estimator_, sampler.recipe_.keeps_fit_labels, plan.n_rows
-    )
+    run = sampler.run_
+    clusters = labels_learned(sampler.kmeans_estimator_, run.recipe.keeps_fit_labels, plan.n_rows)
     if clusters is None:
-        labeler = labeler_of(sampler.kmeans_estimator_, metric_of(sampler))
+        labeler = labeler_of(sampler.kmeans_estimator_, run.metric)
         clusters = labels_by(labeler, rows[n : 3 * n])
     else:
         clusters = clusters[base_and_neighbor]
@@ -265,4 +288,18 @@ def _family(
         known=known,
         of_class=known & (classes.reshape(2, n) == codes).all(axis=0),
         in_cluster=known & (clusters.reshape(2, n) == planned).all(axis=0),
+        as_voted=_as_voted(result, query, rows[:n], trace, plan) if n_categorical else None,
     )
+
+
+def _as_voted(
+    result: Result, query: LabelQuery, new: Any, trace: pd.DataFrame, plan: SamplingPlan
+) -> _Flags:
+    voters = trace.filter(like="voter_").to_numpy(dtype=np.float64)
+    is_known = (voters >= 0) & (voters < plan.n_rows)
+    # row 0 can be looked up in place of one there is not, and has no vote
+    at = query.order.positions(np.where(is_known, voters, 0).astype(np.int64).ravel())
+    codes = result.rows_at(at)[:, -plan.n_categorical :].astype(np.int64)
+    votes = np.where(is_known.ravel()[:, np.newaxis], codes, -1)
+    votes = votes.reshape(*voters.shape, plan.n_categorical)
+    return is_most_frequent(new[:, -plan.n_categorical :].astype(np.int64), votes)

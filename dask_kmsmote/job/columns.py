@@ -1,18 +1,13 @@
-"""Columns of a job's table: which are features, which only ride along, and what a result has."""
+"""Columns of a job's table: which are features, which are taken along, and what a result has."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import Any
 
 from ..errors import InputError, ParameterError
-
-if TYPE_CHECKING:  # the command line is to answer before what is slow to import
-    from ..order.orders import Order
-    from ..order.places import Partition
 
 
 @dataclass(frozen=True)
@@ -24,21 +19,27 @@ class Columns:
     target
         Holds the classes.
     features
-        Rows are clustered and interpolated by these; None means all that have no other part.
+        Rows are clustered and made by these; None means all that have no other part.
+    categorical
+        Those of them that are categories; None where their types say so.
     drop, keep
         Left out; and taken along, null in synthetic rows.
     only_synthetic
         Leave out the originals.
     mark
         A column to add that is true in synthetic rows.
+    present
+        All columns of the source, in their order, once resolved.
     """
 
     target: str
     features: tuple[str, ...] | None = None
+    categorical: tuple[str, ...] | None = None
     drop: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     only_synthetic: bool = False
     mark: str | None = None
+    present: tuple[str, ...] = ()
 
     def resolved(self, present: Sequence[str]) -> Columns:
         """The same with its features by name.
@@ -53,6 +54,7 @@ class Columns:
         for option, names in (
             ("--target", (self.target,)),
             ("--features", self.features or ()),
+            ("--categorical", self.categorical or ()),
             ("--drop", self.drop),
             ("--keep", self.keep),
         ):
@@ -70,9 +72,15 @@ class Columns:
             raise ParameterError(
                 f"The source has a column {self.mark!r} already: name another in --mark-synthetic."
             )
+        strange = [name for name in self.categorical or () if name not in features]
+        if strange:
+            raise ParameterError(
+                f"{strange} in --categorical are no features: name them in no other option but "
+                "--features."
+            )
         if not features:
             raise InputError("No column is left for --features: name fewer in --drop and --keep.")
-        return replace(self, features=features)
+        return replace(self, features=features, present=tuple(present))
 
     def require_named_features(self) -> None:
         """Raise `InputError` where a feature is a column of CSV files that has no name."""
@@ -84,10 +92,30 @@ class Columns:
                 f"frame: leave it out with --drop '{nameless[0]}', or give it a name."
             )
 
-    def of_result(self, present: Sequence[str]) -> list[str]:
+    @property
+    def of_result(self) -> list[str]:
         """Columns of the result but for the mark, in the order of the source."""
         parts = {self.target, *(self.features or ()), *self.keep}
-        return [name for name in present if name in parts]
+        return [name for name in self.present if name in parts]
+
+    @property
+    def passthrough(self) -> list[str]:
+        """Columns that are null in new rows: what is kept, and the mark, which tells them."""
+        return [*self.keep, *self._marks]
+
+    @property
+    def _marks(self) -> list[str]:
+        return [] if self.mark is None else [self.mark]
+
+    def split(self, table: Any) -> tuple[Any, Any]:
+        """X, with the columns that are taken along, and y."""
+        X = table[[name for name in self.of_result if name != self.target]]
+        return X.assign(**dict.fromkeys(self._marks, False)), table[self.target]
+
+    def joined(self, X: Any, y: Any) -> Any:
+        """The result as one frame, in the order of the source, then the mark."""
+        marked = {mark: X[mark].isna() for mark in self._marks}
+        return X.assign(**{self.target: y, **marked})[[*self.of_result, *self._marks]]
 
 
 def _require_present(name: str, present: Sequence[str], option: str) -> None:
@@ -98,105 +126,3 @@ def _require_present(name: str, present: Sequence[str], option: str) -> None:
     raise InputError(
         f"The source has no column {name!r} ({option}). {hint} Name one of its columns."
     )
-
-
-def result_frame(
-    table: Any,
-    synthetic: tuple[Any, Any],
-    columns: Columns,
-    order: Order,
-    lengths: Sequence[int],
-    sizes: Sequence[int],
-) -> Any:
-    """Originals and synthetic rows as one Dask frame.
-
-    Parameters
-    ----------
-    table
-        The source, as `storage.tables.read_all_values` reads it.
-    synthetic
-        Features and labels of the synthetic rows, a partition for each block.
-    columns
-        Resolved.
-    order
-        Where rows go.
-    lengths, sizes
-        Rows of each partition of the source, and of each block.
-    """
-    import dask.dataframe as dd
-
-    X, y = synthetic
-    names = columns.of_result(list(table.columns))
-    # what the synthetic rows have, so that both parts have one type: an int64 that was read as
-    # Int64 is int64 again. The census lets no null into these columns.
-    plain = dict(X._meta.dtypes) | {columns.target: y._meta.dtype}
-    originals = table[names].map_partitions(
-        _original_part, columns, plain, meta=_original_part(table._meta[names], columns, plain)
-    )
-    if not sizes:
-        return originals.partitions[:0] if columns.only_synthetic else originals
-    new = X.map_partitions(
-        _synthetic_part, y, originals._meta, columns, meta=originals._meta, align_dataframes=False
-    )
-    if columns.only_synthetic:
-        return new
-    if order.appends:  # as frames, whose reads Dask can still optimize
-        return dd.concat([originals.clear_divisions(), new.clear_divisions()])
-    return _arranged(originals, new, list(order.partitions(lengths, sizes)), sizes)
-
-
-def _arranged(
-    originals: Any, new: Any, partitions: Sequence[Partition], sizes: Sequence[int]
-) -> Any:
-    import dask
-    import dask.dataframe as dd
-
-    from ..data.collections import partitions_of
-    from ..data.result import arrange
-    from ..graph.dask.tasks import Tasks
-
-    # keys of this call alone: one key with two meanings can make a scheduler deadlock
-    tasks = Tasks(uuid4().hex)
-    # `partitions_of` joins no small reads: these are the partitions that the sampler counted
-    parts = arrange(tasks, partitions, partitions_of(originals), partitions_of(new), sizes)
-    # the columns have their types: objects are lists, structs or maps, and no strings
-    with dask.config.set({"dataframe.convert-string": False}):
-        return dd.from_delayed(parts, meta=originals._meta)
-
-
-def _original_part(frame: Any, columns: Columns, plain: dict[str, Any]) -> Any:
-    """Original rows; kept columns in types that have nulls, the others in the `plain` ones."""
-    import pandas as pd
-
-    # no categories: those of a meta are unknown until data are read, and `astype` to them would
-    # make all values null
-    types = {name: _nullable(frame[name].dtype) for name in columns.keep} | {
-        name: dtype for name, dtype in plain.items() if not isinstance(dtype, pd.CategoricalDtype)
-    }
-    frame = frame.astype(types)
-    if columns.mark is not None:
-        frame[columns.mark] = False
-    return frame
-
-
-def _synthetic_part(X: Any, y: Any, meta: Any, columns: Columns) -> Any:
-    """Synthetic rows with the columns of `meta`; kept columns are null."""
-    # columns are added to this frame alone; the rows stay shared with the other tasks of X
-    frame = X.copy(deep=False)
-    frame[columns.target] = y
-    for name in columns.keep:
-        # nulls of any type: `pd.Series(pd.NA, X.index, dtype="float64")` is a TypeError
-        frame[name] = meta[name].reindex(X.index)
-    if columns.mark is not None:
-        frame[columns.mark] = True
-    return frame[list(meta.columns)]
-
-
-def _nullable(dtype: Any) -> Any:
-    """The type with nulls that holds all values of a type."""
-    import pandas as pd
-
-    if isinstance(dtype, pd.api.extensions.ExtensionDtype) or dtype.kind not in "biu":
-        return dtype
-    name = "boolean" if dtype.kind == "b" else str(dtype).replace("i", "I").replace("u", "U")
-    return pd.api.types.pandas_dtype(name)

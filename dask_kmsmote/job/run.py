@@ -25,7 +25,7 @@ from ..planning.cuts import block_rows
 from ..planning.plan import SamplingPlan
 from ..process import ProcessSetting, muted
 from . import cluster
-from .columns import Columns, result_frame
+from .columns import Columns
 from .storage import tables
 from .storage.destination import whole_or_absent, writing_to
 from .storage.location import Location, contains
@@ -98,9 +98,11 @@ def project(job: Job, callback: Callback) -> Projection:
     """
     _require_shared(job.source)
     source = open_source(job.source, job.format)
-    X, y, _ = _read(source, job)
+    X, y, columns = _read(source, job)
+    sampler = _sampler(job, columns, callback)
+    _require_features(sampler, X)
     with cluster.connect(job.cluster), _TOLD:
-        plan = _sampler(job, callback).fit(X, y).plan_
+        plan = sampler.fit(X, y).plan_
     _require_sound(plan, job)
     n_rows = plan.n_synthetic + (0 if job.columns.only_synthetic else plan.n_rows)
     return Projection(plan, n_rows, source.n_bytes * n_rows // max(1, plan.n_rows))
@@ -140,8 +142,10 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         source = open_source(job.source, job.format)
         _require_format(source, job.destination)
         X, y, columns = _read(source, job)
+        sampler = _sampler(job, columns, note)
+        # before a cluster starts, which takes seconds
+        _require_features(sampler, X)
         with cluster.connect(job.cluster), _TOLD:
-            sampler = _sampler(job, note)
             prepare = _arrays_to_write if source.format == "zarr" else _frame_to_write
             write = prepare(source, sampler, X, y, replace(job, columns=columns))
             # around the write alone: what refuses in the stages before is not the destination
@@ -180,10 +184,24 @@ def _require_something(plan: SamplingPlan, columns: Columns) -> None:
         )
 
 
-def _sampler(job: Job, callback: Callback) -> KMeansSMOTE:
+def _sampler(job: Job, columns: Columns, callback: Callback) -> KMeansSMOTE:
     from ..sampler import KMeansSMOTE
 
-    return KMeansSMOTE(**job.parameters, layout=job.layout, callbacks=[callback])
+    of_columns: dict[str, Any] = {}
+    if columns.categorical is not None:
+        of_columns["categorical_features"] = list(columns.categorical)
+    if columns.passthrough:
+        of_columns["passthrough"] = columns.passthrough
+    return KMeansSMOTE(**job.parameters, **of_columns, layout=job.layout, callbacks=[callback])
+
+
+def _require_features(sampler: KMeansSMOTE, X: Any) -> None:
+    """Raise `InputError` for all columns of a frame that can't be features, unread."""
+    from ..kernels.rows.columns import schema_of_frame
+    from ..parameters import wanted_of
+
+    if hasattr(X, "npartitions") and hasattr(X, "columns"):
+        schema_of_frame(X._meta, wanted_of(sampler), "dask frame")
 
 
 def _require_apart(source: Location, destination: Location) -> None:
@@ -215,10 +233,11 @@ def _require_format(source: Source, destination: Location) -> None:
 def _read(source: Source, job: Job) -> tuple[Any, Any, Columns]:
     columns = job.columns
     if source.format == "zarr":
-        if columns.drop or columns.keep or columns.mark or len(columns.features or ()) > 1:
+        named = columns.drop or columns.keep or columns.mark or columns.categorical
+        if named or len(columns.features or ()) > 1:
             raise ParameterError(
-                "A Zarr group has no columns to --drop, --keep or mark: --features names its one "
-                "array of features, --target that of labels."
+                "A Zarr group has no columns to --drop, --keep, mark or take as --categorical: "
+                "--features names its one array of features, --target that of labels."
             )
         X, y = tables.read_arrays(source, (columns.features or ("X",))[0], columns.target)
         return X, y, columns
@@ -226,20 +245,19 @@ def _read(source: Source, job: Job) -> tuple[Any, Any, Columns]:
     columns = columns.resolved(list(table.columns))
     if source.format == "csv":
         columns.require_named_features()
-    return table[list(columns.features or ())], table[columns.target], columns
+    return *columns.split(table), columns
 
 
 def _frame_to_write(
     source: Source, sampler: KMeansSMOTE, X: Any, y: Any, job: Job
 ) -> Callable[[Location], list[dict[str, Any]]]:
-    columns, synthetic = job.columns, sampler.fit_synthesize(X, y)
+    columns = job.columns
+    make = sampler.fit_synthesize if columns.only_synthetic else sampler.fit_resample
+    result = make(X, y)
     plan = sampler.plan_
     _require_sound(plan, job)
     _require_something(plan, columns)
-    # the originals in types that hold all their values, kept columns among them
-    table = tables.read_all_values(source, job.partition_size)
-    sizes = [block.n_rows for block in plan.blocks()]
-    frame = result_frame(table, synthetic, columns, sampler.order_, sampler.lengths_, sizes)
+    frame = columns.joined(*result)
     schema = schema_of(source, list(frame.columns), columns.mark)
     n_rows = plan.n_synthetic + (0 if columns.only_synthetic else plan.n_rows)
 

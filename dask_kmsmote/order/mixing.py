@@ -19,13 +19,23 @@ def mix(parts: Sequence[Any], stretches: Sequence[Stretch]) -> Any:
     The parts are arrays, sparse matrices, or frames or series of pandas.
     """
     order = sort_by_place(stretches)
-    if isinstance(parts[0], pd.Series) and isinstance(parts[0].dtype, pd.CategoricalDtype):
-        # partitions may have categories of their own, which concat makes objects of
-        joined = union_categoricals([part.array for part in parts])
-        return pd.Series(joined, name=parts[0].name).iloc[order]
-    if isinstance(parts[0], pd.DataFrame | pd.Series):
-        return pd.concat(parts).iloc[order]
+    if isinstance(parts[0], pd.Series):
+        return _joined(parts).iloc[order]
+    if isinstance(parts[0], pd.DataFrame):
+        columns = [_joined([part.iloc[:, j] for part in parts]) for j in range(parts[0].shape[1])]
+        return pd.concat(columns, axis=1).iloc[order]
     return take(stack(parts), order)
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    """Series one below the other, with the index 0 ... n - 1."""
+    if not isinstance(parts[0].dtype, pd.CategoricalDtype):
+        return pd.concat(parts, ignore_index=True)
+    # partitions may have categories of their own, which concat makes objects of
+    joined = union_categoricals([part.array for part in parts], ignore_order=True)
+    if parts[0].cat.ordered:
+        joined = joined.as_ordered()
+    return pd.Series(joined, name=parts[0].name)
 
 
 def mix_parents(

@@ -11,16 +11,20 @@ from ..errors import (
     ConcentrationWarning,
     FewNeighborsWarning,
     LowRecallWarning,
+    ManyCategoriesWarning,
     PlanWarning,
     UnscaledWarning,
 )
-from .groups import FeatureSpread, GroupPlan, by_class
+from .groups import Features, FeatureSpread, GroupPlan, by_class
 from .strategy import Label
 
 RECALL = 0.95  # of an approximate search, wanted of the k nearest
 _MOST_RATIO = 50.0  # new rows per row of a cluster, over the average of the class
 _FEWEST_ORIGINALS = 30  # behind half of the new rows of a class
 _MOST_SPREAD = 30.0  # of standard deviations: the narrow feature is a thousandth of a square
+_MOST_CATEGORIES = 10_000  # of a feature, beyond which they look like an id
+_FEW_CATEGORIES = 100  # which never do
+_ROWS_OF_CATEGORY = 10  # on average, below which more of them do
 _NAMED = 5  # clusters
 
 
@@ -44,7 +48,7 @@ def advise(
     counts: Mapping[Label, int],
     k: int,
     max_ratio: float | None,
-    spread: FeatureSpread | None,
+    features: Features,
 ) -> tuple[Advice, ...]:
     """Advice on a plan.
 
@@ -54,10 +58,10 @@ def advise(
         What is made of each class in each cluster, and rows of each class.
     k, max_ratio
         Neighbours asked for, and the bound in force.
-    spread
-        How far the scales of the features lie apart, if that matters.
+    features
+        What they are; their spread, if that matters.
     """
-    found = _unscaled(spread)
+    found = _unscaled(features.spread) + _many_categories(features, sum(counts.values()))
     for label, mine in by_class(groups).items():
         kept = [group for group in mine if group.kept]
         found += _above_average(kept)
@@ -173,6 +177,24 @@ def _unscaled(spread: FeatureSpread | None) -> list[Advice]:
         "with StandardScaler of dask_ml.preprocessing)."
     )
     return [Advice(UnscaledWarning, message)]
+
+
+def _many_categories(features: Features, n_rows: int) -> list[Advice]:
+    like_ids = [
+        (name, n)
+        for name, n in features.n_categories
+        if n > _MOST_CATEGORIES or (n > _FEW_CATEGORIES and n * _ROWS_OF_CATEGORY > n_rows)
+    ]
+    if not like_ids:
+        return []
+    listed = ", ".join(f"{name} ({n:,} in {n_rows:,} rows)" for name, n in like_ids)
+    names = [name for name, _ in like_ids]
+    message = (
+        f"So many categories look like those of an id: {listed}. Most rows differ in it, and new "
+        f"rows repeat it. passthrough={names!r} takes such columns along, null in new rows; or "
+        f"drop them: X = X.drop(columns={names!r})."
+    )
+    return [Advice(ManyCategoriesWarning, message)]
 
 
 def _and_more(n: int) -> str:

@@ -1,9 +1,9 @@
-"""What the census found, judged: the first thing wrong is an error that says where."""
+"""What the census found, judged: what is wrong of a kind is one error that says where."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import InputError, ParameterError, TooFewRowsError
 from .strategy import Label
@@ -39,25 +39,139 @@ def check_lengths(n_rows: Sequence[int], n_labels: Sequence[int]) -> None:
         )
 
 
-def check_finite(
-    n_nan: Sequence[int], n_inf: Sequence[int], n_huge: Sequence[int], names: Sequence[Any]
+class FoundCategories(NamedTuple):
+    """What a census found of a feature of categories.
+
+    Attributes
+    ----------
+    n
+        Categories.
+    kinds
+        Of which types, as a user calls them.
+    is_guessed
+        Nobody said that it is one: objects of a frame that had no rows yet.
+    """
+
+    n: int
+    kinds: frozenset[str]
+    is_guessed: bool
+
+
+def check_categories(found: Mapping[Any, FoundCategories], most: int, holder: str) -> None:
+    """Categories of a feature are of one type, and not more than `most`."""
+    faults = {
+        name: fault for name, own in found.items() if (fault := _fault_of(name, own, most, holder))
+    }
+    if faults:
+        names = list(faults)
+        text = " ".join(list(faults.values())[:_SHOWN])
+        if holder in FRAMES:
+            text += (
+                f" Or take them along, null in new rows: passthrough={names!r}; or drop them: "
+                f"X = X.drop(columns={names!r})."
+            )
+        raise InputError(f"X has columns that can't be categories: {text}")
+
+
+def _fault_of(name: Any, own: FoundCategories, most: int, holder: str) -> str:
+    kinds = sorted(own.kinds)
+    if own.n > most:
+        return f"{name!r} has more than {most:,} categories, as an id has."
+    where = f"X[{name!r}]" if holder in FRAMES else f"X[:, {name!r}]"
+    if len(kinds) > 1:
+        return (
+            f"{name!r} has {' and '.join(kinds)} (perhaps by partition). Give it one type: "
+            f"{where} = {where}.astype('string')."
+        )
+    if own.is_guessed and kinds and kinds[0] not in ("text", "booleans"):
+        if kinds[0] == "numbers":
+            return f"{name!r} holds numbers as objects: {where} = {where}.astype('float64')."
+        return f"{name!r} holds objects of type {kinds[0]}."
+    return ""
+
+
+def check_values(
+    names: Sequence[Any],
+    n_missing: Sequence[int],
+    n_inf: Sequence[int],
+    n_huge: Sequence[int],
+    holder: str,
+    *,
+    keeps_missing: bool,
 ) -> None:
-    """No value of X is missing, infinite, or so large that its square overflows."""
+    """No value of X is infinite, or so large that its square overflows; or missing, if so asked.
+
+    All of them are told in one error.
+    """
+    mends = _MENDS[holder]
     # "Input X contains NaN" are scikit-learn's words: whoever looks for those finds ours
-    for counts, word, hint in (
-        (n_nan, "NaN", "Fill or drop them first, e.g. X = X.fillna(X.mean())."),
-        (n_inf, "infinity", "Clip or drop them first, e.g. X = X.clip(-1e100, 1e100)."),
-        (
-            n_huge,
-            "values beyond 1e150, whose squared distances overflow",
-            "Rescale X, e.g. with sklearn.preprocessing.StandardScaler, or clip it.",
-        ),
-    ):
-        columns = [column for column, count in enumerate(counts) if count]
-        if columns:
-            listed = ", ".join(f"column {names[c]!r} has {counts[c]}" for c in columns[:_SHOWN])
-            more = f" and {len(columns) - _SHOWN} columns more" if len(columns) > _SHOWN else ""
-            raise InputError(f"Input X contains {word}: {listed}{more}. {hint}")
+    missing = _with_any(names, [] if keeps_missing else n_missing)
+    texts = []
+    if missing:
+        texts.append(
+            f"Input X contains NaN: {_counted(missing)}. Keep what is missing: missing='keep'; or "
+            f"fill it: {mends.fill}."
+        )
+    infinite, huge = _with_any(names, n_inf), _with_any(names, n_huge)
+    if infinite:
+        texts.append(f"Input X contains infinity: {_counted(infinite)}.")
+    if huge:
+        texts.append(
+            "Input X contains values beyond 1e150, whose squared distances overflow: "
+            f"{_counted(huge)}."
+        )
+    if infinite or huge:
+        columns = list(dict.fromkeys([*infinite, *huge]))
+        texts.append(f"Clip them: {mends.clip.format(columns=repr(columns))}.")
+        if holder in FRAMES:
+            texts.append(f"Or drop the columns: X = X.drop(columns={columns!r}).")
+    if texts:
+        raise InputError(" ".join(texts))
+
+
+class _Mends(NamedTuple):
+    """Lines that mend a value of X, which run as they are."""
+
+    fill: str
+    clip: str
+
+
+_OF_FRAMES = _Mends(
+    fill="X = X.fillna(X.mean(numeric_only=True))",
+    clip="X[{columns}] = X[{columns}].clip(-1e30, 1e30)",
+)
+_MENDS = {
+    "numpy": _Mends(
+        fill="X = np.where(np.isnan(X), np.nanmean(X, axis=0), X)",
+        clip="X = np.clip(X, -1e30, 1e30)",
+    ),
+    "sparse": _Mends(
+        fill="X.data[np.isnan(X.data)] = 0", clip="X.data = np.clip(X.data, -1e30, 1e30)"
+    ),
+    "dask array": _Mends(
+        fill="X = da.where(da.isnan(X), da.nanmean(X, axis=0), X)", clip="X = X.clip(-1e30, 1e30)"
+    ),
+    "dask array of sparse blocks": _Mends(
+        fill="X = X.map_blocks(lambda b: type(b)((np.nan_to_num(b.data), b.indices, b.indptr), "
+        "b.shape))",
+        clip="X = X.map_blocks(lambda b: type(b)((np.clip(b.data, -1e30, 1e30), b.indices, "
+        "b.indptr), b.shape))",
+    ),
+    "pandas": _OF_FRAMES,
+    "dask frame": _OF_FRAMES,
+}
+FRAMES = ("pandas", "dask frame")
+
+
+def _with_any(names: Sequence[Any], counts: Sequence[int]) -> dict[Any, int]:
+    # not strict: categories, the last of the features, can't be infinite
+    return {name: n for name, n in zip(names, counts, strict=False) if n}
+
+
+def _counted(found: Mapping[Any, int]) -> str:
+    listed = ", ".join(f"column {name!r} has {n}" for name, n in list(found.items())[:_SHOWN])
+    more = f" and {len(found) - _SHOWN} columns more" if len(found) > _SHOWN else ""
+    return f"{listed}{more}"
 
 
 def check_labels(n_missing: int, n_continuous: int, n_not_one_hot: int) -> None:

@@ -130,6 +130,37 @@ def by_class(groups: Sequence[GroupPlan]) -> dict[Label, list[GroupPlan]]:
 
 
 @dataclass(frozen=True, slots=True)
+class Features:
+    """What the features are.
+
+    Attributes
+    ----------
+    n_numeric
+        Features of numbers.
+    n_categories
+        Of each feature of categories its name, and how many there are.
+    categorical_weight
+        Distance of two different categories; 0 where there are none.
+    n_missing
+        Values that are missing.
+    spread
+        How far the scales of the numbers lie apart; None where fewer than two vary in the sample of
+        rows.
+    """
+
+    n_numeric: int = 0
+    n_categories: tuple[tuple[str, int], ...] = ()
+    categorical_weight: float = 0.0
+    n_missing: int = 0
+    spread: FeatureSpread | None = None
+
+    @property
+    def n_categorical(self) -> int:
+        """Features of categories."""
+        return len(self.n_categories)
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureSpread:
     """How far the scales of the features lie apart, on a sample; constant features are left out.
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from .advice import Advice, advise
 from .cuts import cut
 from .display import Display, as_html, as_text, class_tables
-from .groups import ClusteringSummary, FeatureSpread, GroupPlan
+from .groups import ClusteringSummary, Features, GroupPlan
 from .strategy import Label
 
-_PLAN_VERSION = 4
+_PLAN_VERSION = 5
 
 
 class BlockPlan(NamedTuple):
@@ -58,7 +58,7 @@ class SamplingPlan:
     compat
         None or "imbalanced-learn".
     n_features
-        Columns of X.
+        Columns of X that are features.
     block_rows
         Most rows of one output block.
     clustering
@@ -71,9 +71,8 @@ class SamplingPlan:
     count_exponent, max_ratio
         Of the rows of a group in its weight, and the bound on new rows per row, over the average
         of the class; None: none.
-    spread
-        How far the scales of the features lie apart; None where fewer than two features vary in
-        the sample of rows.
+    features
+        How many there are of each kind, and what is said of them.
     """
 
     class_counts: tuple[tuple[Label, int], ...]
@@ -89,7 +88,7 @@ class SamplingPlan:
     scale: str | None = None
     count_exponent: float = -1.0
     max_ratio: float | None = None
-    spread: FeatureSpread | None = None
+    features: Features = field(default_factory=Features)
     version: int = _PLAN_VERSION
 
     @property
@@ -101,6 +100,11 @@ class SamplingPlan:
     def n_synthetic(self) -> int:
         """Rows to make."""
         return sum(group.n_synthetic for group in self.groups)
+
+    @property
+    def n_categorical(self) -> int:
+        """Features of categories."""
+        return self.features.n_categorical
 
     @property
     def n_bytes(self) -> int:
@@ -128,8 +132,9 @@ class SamplingPlan:
     def advice(self) -> tuple[Advice, ...]:
         """What to look at before rows are made, and of which kind it is."""
         counts = dict(self.class_counts)
-        spread = self.spread if self.scale is None else None
-        return advise(self.groups, counts, self.k_neighbors, self.max_ratio, spread)
+        is_scaled = self.scale is not None
+        features = replace(self.features, spread=None) if is_scaled else self.features
+        return advise(self.groups, counts, self.k_neighbors, self.max_ratio, features)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -139,7 +144,7 @@ class SamplingPlan:
     def _display(self) -> Display:
         title = (
             f"SamplingPlan: {self.n_rows:,} rows + {self.n_synthetic:,} synthetic, "
-            f"{self.n_features} features"
+            f"{self.n_features} features{self._kinds()}"
         )
         facts = (
             f"{self.clustering.n_clusters} clusters ({self.clustering.estimator}), "
@@ -151,6 +156,17 @@ class SamplingPlan:
         counts, amounts = dict(self.class_counts), dict(self.amounts)
         tables = class_tables(counts, amounts, self.groups, self.max_ratio)
         return Display(title=title, facts=facts, tables=tables, warnings=self.warnings)
+
+    def _kinds(self) -> str:
+        found = self.features
+        missing = f", {found.n_missing:,} values missing" if found.n_missing else ""
+        if not found.n_categorical:
+            return missing
+        categories = sum(n for _, n in found.n_categories)
+        return (
+            f" ({found.n_numeric} numeric, {found.n_categorical} categorical of {categories:,} "
+            f"categories, {found.categorical_weight:.4g} apart){missing}"
+        )
 
     def _exponents(self) -> str:
         found = sorted({group.exponent for group in self.groups if group.kept})

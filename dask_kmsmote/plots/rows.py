@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InputError, ParameterError
 from ..inspection.comparison import nearest_distances, on_components, own_nearest_distances
-from ..inspection.fitted import FittedSampler, metric_of
+from ..inspection.fitted import FittedSampler
 from ..inspection.sample import open_result, where_held
 from ..inspection.sampling import LabelSample, query_of, sample_synthetic
 from ..kernels.rows.blocks import Floats, Ints, Rows, as_dense, take
@@ -152,7 +152,7 @@ def nearest_original_distances(
     plan: SamplingPlan = sampler.plan_
     code = _class_shown(plan, class_label)
     sample = _draw(X_resampled, y_resampled, sampler, [code], n_sample, root_seed(random_state))
-    rows = metric_of(sampler).rows(sample.rows)
+    rows = _numbers(sample.rows, sampler)
     old, new = take(rows, sample.originals[code]), take(rows, sample.synthetic[code])
     ax.ecdf(
         own_nearest_distances(old), color=GREY, linewidth=2.5,
@@ -197,7 +197,7 @@ def _draw(
     size = max(2, n_sample // (len(codes) + len(regions)))
     query = query_of(plan, sampler.order_, dict.fromkeys(codes, size), seed)
     with where_held(X, y, n_jobs=sampler.n_jobs):
-        result = open_result(X, y)
+        result = open_result(X, y, sampler.run_)
         _check_rows(result.n_rows, plan)
         labels = result.labels(query)
         _check_labels(labels, plan)
@@ -242,16 +242,24 @@ def _unit(sampler: FittedSampler) -> str:
     return "standard deviations" if sampler.plan_.scale else "units of X"
 
 
+def _numbers(rows: Rows, sampler: FittedSampler) -> Any:
+    """The numbers of some rows in what distances are measured in; categories have no place."""
+    metric, n_numeric = sampler.run_.metric, sampler.plan_.features.n_numeric
+    if not metric.indicators.n_categorical:
+        return metric.coordinates(rows)
+    return metric.points(rows)[:, :n_numeric]
+
+
 def _points(
     sample: _Sample, features: Sequence[Any] | None, sampler: FittedSampler
 ) -> tuple[Floats, list[str]]:
-    names = list(sample.feature_names)
+    names = list(sample.feature_names[: sampler.plan_.features.n_numeric])
     if features is None:
-        if len(names) == 1:
-            raise InputError("X_resampled has one column; a scatter plot needs two.")
+        if sampler.plan_.features.n_numeric < 2:
+            raise InputError("A scatter plot needs two features of numbers, and X has fewer.")
         # axes of the originals alone: new rows, many in few clusters, would turn them
         n_originals = sum(len(numbers) for numbers in sample.originals.values())
-        plane = on_components(metric_of(sampler).rows(sample.rows), n_originals)
+        plane = on_components(_numbers(sample.rows, sampler), n_originals)
         return plane.points, [
             f"component {number}, {share:.0%} of variance ({_unit(sampler)})"
             for number, share in enumerate(plane.shares, start=1)
@@ -259,7 +267,8 @@ def _points(
     missing = [name for name in features if name not in names]
     if len(features) != 2 or missing:
         raise ParameterError(
-            f"features={list(features)!r} are not two columns of X: they are {names[:20]}."
+            f"features={list(features)!r} are not two columns of numbers of X, which are "
+            f"{names[:20]}."
         )
     columns = [names.index(name) for name in features]
     labels = [str(name) if isinstance(name, str) else f"feature {name}" for name in features]

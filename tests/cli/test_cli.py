@@ -94,7 +94,7 @@ def test_missing_source(tmp_path):
     [
         ({"label": 0}, "more than 1 class"),
         ({"a": float("nan")}, "column 'a'"),
-        ({"a": "text"}, "'a'"),
+        ({"a": pd.Timestamp("2024-01-01")}, "passthrough=['a'] is --keep a"),
     ],
 )
 def test_bad_rows(table, tmp_path, change, word):

@@ -50,6 +50,7 @@ def refused(done, code, *words):
     assert done.exit_code == code, done.output
     assert done.stderr.count("Traceback") == 0
     assert all(word in done.stderr for word in words), done.stderr
+    return done.stderr
 
 
 # sources
@@ -71,10 +72,15 @@ def test_a_destination_that_is_not_finished_is_no_source(source, tmp_path):
 
 
 def test_columns_that_are_no_numbers(source, tmp_path):
-    frame_of().assign(city="x").to_parquet(source / "part.parquet")
-    refused(invoke(source, tmp_path / "out"), 3, "'city'", "X.drop is --drop")
-    done = invoke(source, tmp_path / "out", "--drop", "city")
-    assert done.exit_code == 0, done.output
+    frame_of().assign(when=pd.Timestamp("2024"), due=pd.Timestamp("2025")).to_parquet(
+        source / "part.parquet"
+    )
+    told = refused(invoke(source, tmp_path / "out"), 3, "'when'", "'due'", "is --keep when,due")
+    # before anything is read
+    assert "census" not in told
+    for option in ("--drop", "--keep"):
+        done = invoke(source, tmp_path / "out", option, "when,due", "--overwrite")
+        assert done.exit_code == 0, done.output
 
 
 def test_names_that_read_as_patterns(source, tmp_path):
@@ -146,7 +152,7 @@ def test_values_whose_squares_overflow(source, tmp_path, value):
     frame = frame_of()
     frame.loc[77, "x1"] = value
     frame.to_parquet(source / "part.parquet")
-    refused(invoke(source, tmp_path / "out"), 3, "column 'x1' has 1", "Rescale")
+    refused(invoke(source, tmp_path / "out"), 3, "column 'x1' has 1", "Clip", "is --drop x1")
 
 
 def test_balanced_already(source, tmp_path):

@@ -148,7 +148,7 @@ def typed_frame(X, dtypes):
 @pytest.mark.parametrize("kind", ["pandas", "dask"])
 def test_feature_types_of_frames(data, dtypes, kind):
     X, y = typed_frame(data[0], dtypes), pd.Series(data[1], name="target")
-    sampler = make_sampler()
+    sampler = make_sampler().set_params(categorical_features=[])  # booleans are numbers, too
     X_res, y_res = (
         sampler.fit_resample(as_frame(X), as_frame(y))
         if kind == "dask"

@@ -25,7 +25,7 @@ from dask_kmsmote.kernels.groups import picking
 from dask_kmsmote.kernels.groups.pieces import GroupRows
 from dask_kmsmote.kernels.neighbors import cells, forest, recall
 from dask_kmsmote.kernels.neighbors.distances import nothing_found
-from dask_kmsmote.kernels.rows.metric import Metric
+from dask_kmsmote.kernels.rows.metric import Kinds, Metric
 
 
 def true_squared(rows, k):
@@ -60,7 +60,7 @@ def found_share(near, limits):
 @pytest.mark.parametrize("kind", ["normal", "grid", "far"])
 def test_near_rows(kind, n_features, k):
     rows = rows_of(kind, 5000, n_features)
-    near = forest.near_rows(rows, k, 8, np.random.default_rng(1))
+    near = forest.near_rows(rows, Kinds(n_features), k, 8, np.random.default_rng(1))
     check_lists(rows, near, k)
     share = found_share(near, true_squared(rows, k))
     assert share == 1 if n_features <= forest.EXACT_FEATURES else share > 0.9
@@ -70,7 +70,7 @@ def test_more_trees_find_more():
     rows = rows_of("normal", 10_000, 18)
     limits = true_squared(rows, 2)
     shares = [
-        found_share(forest.near_rows(rows, 2, n, np.random.default_rng(0)), limits)
+        found_share(forest.near_rows(rows, Kinds(18), 2, n, np.random.default_rng(0)), limits)
         for n in (1, 4, 12)
     ]
     assert shares[0] < shares[1] < shares[2]
@@ -78,7 +78,7 @@ def test_more_trees_find_more():
 
 
 def test_leaves_are_halves():
-    leaves = forest.grow(rows_of("grid", 5000, 2), 700, np.random.default_rng(0))
+    leaves = forest.grow(rows_of("grid", 5000, 2), Kinds(2), 700, np.random.default_rng(0))
     assert sorted(np.concatenate(leaves).tolist()) == list(range(5000))
     assert {len(leaf) for leaf in leaves} == {625}
 
@@ -95,9 +95,9 @@ def test_improve_keeps_each_row_once():
 @pytest.mark.parametrize("kind", ["normal", "grid", "same"])
 def test_cells_take_every_row_and_about_as_many(kind):
     rows = np.ones((4000, 3)) if kind == "same" else rows_of(kind, 4000, 3)
-    found = cells.learn_cells(rows[::10], 8, np.random.default_rng(0))
+    found = cells.learn_cells(rows[::10], Kinds(3), 8, np.random.default_rng(0))
     ranges = [np.arange(a, a + 1000) for a in (0, 1000, 2000, 3000)]
-    parts = [cells.route(GroupRows(rows[at], at), found, range(8)) for at in ranges]
+    parts = [cells.route(GroupRows(rows[at], at), found, range(8), Metric()) for at in ranges]
     numbers = [np.concatenate([part[cell].positions for part in parts]) for cell in range(8)]
     assert sorted(np.concatenate(numbers).tolist()) == list(range(4000))
     assert min(map(len, numbers)) > 100
@@ -222,7 +222,7 @@ def tasks_of_a_chain(n_blocks):
     blocks = [tasks("block", abs, 0) for _ in range(n_blocks)]
     group = Group(key=(1, 0), n_rows=1000 * n_blocks, size=1000, n_features=8, blocks=blocks)
     metric = tasks("metric", Metric)
-    large = approximate.LargeGroup(group=group, metric=metric, k=5, seed=0)
+    large = approximate.LargeGroup(group=group, metric=metric, kinds=Kinds(8), k=5, seed=0)
     approximate._probe(tasks, large)
     parts = approximate._in_metric(tasks, large)
     founds = approximate._chain(tasks, large, parts, (0,))

@@ -114,8 +114,8 @@ def test_unlike_scales(width, warned, scale):
     sampler = KMeansSMOTE(random_state=0, scale=scale, callbacks=[told.append])
     plan = sampler.fit(*on_dask(X, y)).plan_
     widest, narrowest = sorted(X.std(axis=0))[::-2]
-    assert plan.spread.widest_spread == pytest.approx(widest)
-    assert plan.spread.narrowest_spread == pytest.approx(narrowest)
+    assert plan.features.spread.widest_spread == pytest.approx(widest)
+    assert plan.features.spread.narrowest_spread == pytest.approx(narrowest)
     found = [text for text in plan.warnings if "StandardScaler" in text]
     assert bool(found) == (warned and scale is None)
     assert [event.message for event in told if isinstance(event, Warned)] == list(plan.warnings)

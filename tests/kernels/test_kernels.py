@@ -19,7 +19,7 @@ from dask_kmsmote.kernels.compiled import compiled
 from dask_kmsmote.kernels.groups import picking, pieces
 from dask_kmsmote.kernels.making import drawing, interpolation
 from dask_kmsmote.kernels.neighbors import distances
-from dask_kmsmote.kernels.rows.metric import Metric
+from dask_kmsmote.kernels.rows.metric import Kinds, Metric
 
 SHAPES = [(1, 1), (2, 3), (7, 1), (1023, 2), (1024, 5), (1025, 3), (2100, 4)]
 FORMATS = [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array, sparse.csc_array]
@@ -44,7 +44,7 @@ def by_row_order(left, right, k, *, own=False):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_pairs_diag(shape, k):
     rows = np.random.default_rng(sum(shape)).normal(size=shape)
-    total, (squared, indices) = distances.pairs_diag(rows, k)
+    total, (squared, indices) = distances.pairs_diag(rows, Kinds(rows.shape[1]), k)
     assert total == pytest.approx(pdist(rows).sum(), rel=1e-12)
     assert squared.shape == indices.shape == (shape[0], k)
     if 0 < k < shape[0]:
@@ -60,7 +60,9 @@ def test_pairs_diag(shape, k):
 def test_pairs_block(sizes, k):
     rng = np.random.default_rng(sum(sizes))
     left, right = (rng.normal(size=(m, 3)) for m in sizes)
-    total, near_left, near_right = distances.pairs_block(left, right, k, 1000, 5000)
+    total, near_left, near_right = distances.pairs_block(
+        left, right, Kinds(left.shape[1]), k, 1000, 5000
+    )
     assert total == pytest.approx(cdist(left, right).sum(), rel=1e-12)
     for near, a, b, first in ((near_left, left, right, 5000), (near_right, right, left, 1000)):
         assert near.indices.shape == (len(a), k)
@@ -73,7 +75,7 @@ def test_pairs_block(sizes, k):
 def test_equal_distances_are_in_row_order(m):
     # integers: numpy's sums and ours are both exact, so ties are ties in both
     rows = np.random.default_rng(m).integers(0, 4, (m, 2)).astype(float)
-    _, near = distances.pairs_diag(rows, 4, first=10)
+    _, near = distances.pairs_diag(rows, Kinds(rows.shape[1]), 4, first=10)
     squared, indices = by_row_order(rows, rows, 4, own=True)
     np.testing.assert_array_equal(near.squared, squared)
     np.testing.assert_array_equal(near.indices, np.where(indices < 0, -1, indices + 10))
@@ -91,16 +93,17 @@ def test_blocks_combine_to_the_whole(seed, sizes, k, ties):
     rows = rng.normal(size=(sum(sizes), 3))
     if ties:
         rows = np.rint(rows)
-    whole_total, whole = distances.pairs_diag(rows, k)
+    kinds = Kinds(rows.shape[1])
+    whole_total, whole = distances.pairs_diag(rows, kinds, k)
     starts = np.cumsum([0, *sizes])
     parts = [rows[a:b] for a, b in itertools.pairwise(starts)]
     total, found = 0.0, [[] for _ in parts]
     for i, part in enumerate(parts):
-        own_total, near = distances.pairs_diag(part, k, int(starts[i]))
+        own_total, near = distances.pairs_diag(part, kinds, k, int(starts[i]))
         total += own_total
         found[i].append(near)
         for j in range(i):
-            pair = distances.pairs_block(parts[j], part, k, int(starts[j]), int(starts[i]))
+            pair = distances.pairs_block(parts[j], part, kinds, k, int(starts[j]), int(starts[i]))
             total += pair[0]
             found[j].append(pair[1])
             found[i].append(pair[2])
@@ -115,7 +118,7 @@ def test_nearest_center(shape):
     m, n_features, n_clusters = shape
     rng = np.random.default_rng(m)
     rows, centers = rng.normal(size=(m, n_features)), rng.normal(size=(n_clusters, n_features))
-    labels, inertia = assignment.nearest_center(rows, centers, np.ones(n_features))
+    labels, inertia = assignment.nearest_center(rows, centers, Metric())
     squared = cdist(rows, centers, "sqeuclidean")
     np.testing.assert_array_equal(labels, squared.argmin(axis=1))
     assert inertia == pytest.approx(squared.min(axis=1).sum(), rel=1e-12)
@@ -124,12 +127,12 @@ def test_nearest_center(shape):
 def test_nearest_center_does_not_depend_on_the_block():
     rng = np.random.default_rng(0)
     rows, centers = rng.integers(0, 3, (500, 3)) * 0.1, rng.integers(0, 3, (9, 3)) * 0.1
-    scales = np.array([0.3, 1.0, 7.0])
-    whole, _ = assignment.nearest_center(rows, centers, scales)
-    alone = [assignment.nearest_center(rows[i : i + 1], centers, scales)[0][0] for i in range(500)]
+    metric = Metric(np.array([0.3, 1.0, 7.0]))
+    whole, _ = assignment.nearest_center(rows, centers, metric)
+    alone = [assignment.nearest_center(rows[i : i + 1], centers, metric)[0][0] for i in range(500)]
     assert whole.tolist() == alone
     centers = np.array([[1.0], [-1.0], [1.0], [-1.0]])
-    labels, _ = assignment.nearest_center(np.array([[0.0], [-2.0], [2.0]]), centers, np.ones(1))
+    labels, _ = assignment.nearest_center(np.array([[0.0], [-2.0], [2.0]]), centers, Metric())
     assert labels.tolist() == [0, 1, 0]
 
 
@@ -140,6 +143,7 @@ def some_draw(rng, m, n, k=3):
         neighbors=rng.integers(0, m, (n, k)),
         chosen=rng.integers(0, k, n),
         gap=rng.random(n),
+        ties=rng.integers(0, 2**64, n, dtype=np.uint64),
     )
 
 
@@ -156,7 +160,8 @@ def in_two_blocks(rows, draw, interpolate):
     blocks = [pieces.GroupRows(rows[:half], None), pieces.GroupRows(rows[half:], None)]
     wanted = interpolation.wanted_of(draw)
     picked = [picking.pick(b, wanted, s) for b, s in zip(blocks, (0, half), strict=True)]
-    return interpolation.make_from_picked(picked, draw, interpolation.Interpolation(interpolate))
+    how = interpolation.Interpolation(interpolate)
+    return interpolation.make_from_picked(picked, draw, how, 0)
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i1", "i4", "i8", "u1", "u8"])

@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
-from dask_kmsmote.kernels.rows.metric import Metric, measure_deviations, standard
+from dask_kmsmote.kernels.rows.metric import Metric, measure_spread, usable
 
 quick = settings(max_examples=100, deadline=None)
 FORMATS = [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array, sparse.csc_array]
+
+
+def measure_deviations(rows):
+    return measure_spread(rows, rows.shape[1]).deviations
 
 
 def some_rows(seed=0, n=60, n_features=4):
@@ -64,7 +68,7 @@ def test_rows_in_a_metric_and_as_they_were(kind):
     scales = np.array([0.5, 3.0, 1e-3, 700.0])
     expected = plain.astype(np.float64) / scales
     metric = Metric(scales)
-    dense, own = metric.dense(rows), metric.rows(rows)
+    dense, own = metric.points(rows), metric.coordinates(rows)
     assert bytes_of(rows) == before
     assert dense.dtype == np.float64
     assert dense.flags.c_contiguous
@@ -81,8 +85,8 @@ def test_rows_in_a_metric_and_as_they_were(kind):
 
 def test_the_units_of_x_copy_nothing():
     rows = some_rows()
-    assert np.may_share_memory(Metric().dense(rows), rows)
-    assert Metric().rows(rows) is rows
+    assert np.may_share_memory(Metric().points(rows), rows)
+    assert Metric().coordinates(rows) is rows
     assert Metric().scales_of(3).tolist() == [1, 1, 1]
 
 
@@ -107,7 +111,7 @@ def test_equal_values_do_not_vary(make, value):
     rows[:, 1] = np.arange(1001)
     found = measure_deviations(make(rows))
     assert found[0] == 0
-    assert standard(found).scales.tolist() == [1, found[1]]
+    assert usable(found).tolist() == [1, found[1]]
 
 
 def test_entries_that_are_stored_twice_count_together():
@@ -120,15 +124,17 @@ def test_entries_that_are_stored_twice_count_together():
 def test_what_is_not_finite_is_left_to_its_error():
     rows = some_rows()
     rows[0, 0], rows[1, 1] = np.nan, np.inf
-    scales = standard(measure_deviations(rows)).scales
-    assert scales[:2].tolist() == [1, 1]
+    scales = usable(measure_deviations(rows))
+    # of what is missing, the others tell
+    assert scales[0] == rows[1:, 0].std()
+    assert scales[1] == 1
     assert np.isfinite(scales).all()
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "matrix"])
 def test_scales_are_float64_for_any_type(kind):
     rows = KINDS[kind](some_rows())
-    assert standard(measure_deviations(rows)).scales.dtype == np.float64
+    assert usable(measure_deviations(rows)).dtype == np.float64
 
 
 def test_few_rows_of_many_are_looked_at():

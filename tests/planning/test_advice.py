@@ -22,7 +22,7 @@ from dask_kmsmote.errors import (
 )
 from dask_kmsmote.planning.advice import advise, originals_behind_half
 from dask_kmsmote.planning.display import as_html, as_text, class_tables
-from dask_kmsmote.planning.groups import FeatureSpread, GroupPlan
+from dask_kmsmote.planning.groups import Features, FeatureSpread, GroupPlan
 from dask_kmsmote.planning.plan import Display
 
 quick = settings(max_examples=200, deadline=None)
@@ -37,7 +37,8 @@ def groups_of(*sizes, **common):
 
 
 def advice_on(groups, n_rows=10_000, k=2, max_ratio=None, spread=None):
-    return advise(groups, {"common": 10**6, "rare": n_rows}, k, max_ratio, spread)
+    features = Features(2, spread=spread)
+    return advise(groups, {"common": 10**6, "rare": n_rows}, k, max_ratio, features)
 
 
 def test_originals_behind_half_by_hand():

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from dask_kmsmote.planning.groups import ClusteringSummary, FeatureSpread, GroupPlan
+from dask_kmsmote.planning.groups import ClusteringSummary, Features, FeatureSpread, GroupPlan
 from dask_kmsmote.planning.plan import SamplingPlan, groups_at, synthetic_regions
 
 
@@ -31,7 +31,7 @@ def some_plan(labels, **changes):
         "block_rows": 5,
         "clustering": ClusteringSummary("KMeans", 3, 90, 90, 2, (0.5, 0.25), True),
         "row_bytes": 24,
-        "spread": FeatureSpread("a", 5.0, "b", 2.0),
+        "features": Features(3, spread=FeatureSpread("a", 5.0, "b", 2.0)),
     }
     return SamplingPlan(**content | changes)
 
@@ -71,8 +71,8 @@ def test_plan_as_json(labels):
         assert second[field] is None
     assert content["seed"] == 2**100
     assert content["clustering"]["center_shifts"] == [0.5, 0.25]
-    assert content["spread"] == dataclasses.asdict(plan.spread)
-    assert (content["amounts"], content["version"]) == ([[plain[0], 7], [plain[1], 0]], 4)
+    assert content["features"]["spread"] == dataclasses.asdict(plan.features.spread)
+    assert (content["amounts"], content["version"]) == ([[plain[0], 7], [plain[1], 0]], 5)
 
 
 def test_plan_as_json_of_numpy_numbers_and_one_cluster():

@@ -376,7 +376,7 @@ def test_errors_say_what_is_wrong():
     with pytest.raises(InputError, match="labels are not where"):
         plots.scatter(X_res[::-1], y_res[::-1], sampler)
     one = KMeansSMOTE(random_state=0, kmeans_estimator=5)
-    with pytest.raises(InputError, match="one column"):
+    with pytest.raises(InputError, match="two features"):
         plots.scatter(*one.fit_resample(X[:, :1], y), one)
     nothing = KMeansSMOTE(random_state=0, sampling_strategy={1: int((y == 1).sum())})
     same = nothing.fit_resample(X, y)

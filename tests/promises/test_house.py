@@ -79,8 +79,8 @@ def test_the_mode_is_asked_for_where_a_recipe_is_chosen_alone():
             name = getattr(node, "attr", getattr(node, "id", ""))
             if name == "compat" and isinstance(getattr(node, "ctx", None), ast.Load):
                 asked.append(path.relative_to(PACKAGE).as_posix())
-    # the plan shows it; the sampler stores the parameter, and looks the recipe up
-    assert sorted(asked) == ["planning/plan.py", "sampler.py", "sampler.py"]
+    # the plan shows it; the sampler stores the parameter, by which its recipe is looked up
+    assert sorted(asked) == ["parameters.py", "planning/plan.py", "sampler.py"]
 
 
 def test_what_is_inside_of_dask_is_known_in_one_folder():

@@ -16,7 +16,7 @@ from ...dependencies import explained
 from ...errors import ParameterError
 from ...kernels.clusters.learning import refining_size, start_size
 from ...recipes import Recipe
-from ..settings import Clusterer
+from ..settings import STARTS, Clusterer
 from .lloyd import find_k_means
 
 _DEFAULT_CLUSTERS = 8
@@ -110,6 +110,23 @@ def check_parameters(estimator: Any) -> None:
         constraints = getattr(estimator, "_parameter_constraints", {})
         params = estimator.get_params(deep=False)
         validate_parameter_constraints(constraints, params, type(estimator).__name__)
+
+
+def require_numbers(clusterer: Clusterer, n_categorical: int) -> None:
+    """Raise `ParameterError` where a clusterer knows rows of numbers alone, and there are others.
+
+    What has learned elsewhere, and centres to start from, have no place for categories.
+    """
+    if not n_categorical:
+        return
+    starts: list[Any] = [getattr(clusterer.estimator, name, None) for name in STARTS]
+    if clusterer.kind == "frozen" or any(np.ndim(start) == 2 for start in starts):
+        raise ParameterError(
+            f"kmeans_estimator={clusterer.estimator!r} was given columns of numbers, and X has "
+            f"{n_categorical} features of categories, for which KMeans has coordinates of its own: "
+            "pass a number of clusters, or an unfitted clusterer without centres to start from; or "
+            "encode the categories first, and pass categorical_features=[]."
+        )
 
 
 def rows_to_sample(clusterer: Clusterer, n: int, n_features: int) -> int:

@@ -19,12 +19,12 @@ from dask.delayed import Delayed
 from ...errors import ParameterError
 from ...kernels.clusters.assignment import Labeler, NearestCenter, Predictor
 from ...kernels.clusters.learning import (
-    Spread,
+    Extent,
+    coordinates_of,
     find_start,
     fit_clusterer,
-    in_metric,
     labels_between,
-    measure_spread,
+    measure_extent,
     refine_best,
     start_size,
 )
@@ -164,22 +164,22 @@ def _learn_by_passes(tasks: Tasks, census: Census, clusterer: Clusterer, seed: i
     given = _given_start(estimator, clusterer.n_clusters, census.chunks.n_features)
     seed = root_seed(seed if estimator.random_state is None else estimator.random_state)
     matrix, sample, n_sampled = _learning_rows(tasks, census, clusterer, seed)
-    sample = tasks("clustering-sample", in_metric, sample, metric)
-    spread, start = _find_start(tasks, sample, n_sampled, clusterer.n_clusters, seed, given)
+    sample = tasks("clustering-sample", coordinates_of, sample, metric)
+    extent, start = _find_start(tasks, sample, n_sampled, clusterer.n_clusters, seed, given)
     # the scheduler fuses tasks of arrays, and those of other stages not: keys of its own
     own = copy_under_own_keys(matrix, f"{tasks.token}-lloyd")
     # dask-ml's own is absolute: data times 1e-3 would stop after one pass
-    tolerance = float(estimator.tol) * spread.variance
+    tolerance = float(estimator.tol) * extent.variance
     centers, shifts = lloyd(
         # from the mean on: distances of rows far from the origin lose their last digits
-        lloyd_blocks(tasks, own, metric, spread.mean),
-        start - spread.mean,
+        lloyd_blocks(tasks, own, metric, extent.mean),
+        start - extent.mean,
         int(estimator.max_iter),
         tolerance,
     )
-    estimator.cluster_centers_ = centers + spread.mean
+    estimator.cluster_centers_ = centers + extent.mean
     estimator.n_iter_ = len(shifts)
-    estimator.n_features_in_ = census.chunks.n_features
+    estimator.n_features_in_ = len(extent.mean)
     return Clustering(
         estimator=estimator,
         labeler=NearestCenter(estimator.cluster_centers_, census.metric),
@@ -235,15 +235,15 @@ def _learning_sample(
 
 def _find_start(
     tasks: Tasks, sample: Delayed, n: int, k: int, seed: int, given: Floats | None
-) -> tuple[Spread, Floats]:
-    spread = tasks("clustering-spread", measure_spread, sample)
+) -> tuple[Extent, Floats]:
+    extent = tasks("clustering-extent", measure_extent, sample)
     if given is not None:
-        return compute(spread)[0], given
+        return compute(extent)[0], given
     few = sample_rows(n, start_size(k), seed, SMALL_START_SAMPLE)
     part = tasks("clustering-sample", take, sample, few) if len(few) < n else sample
     seeds = [small_seed(seed, START, run) for run in range(_RUNS)]
     runs = [tasks("clustering-start", find_start, part, k, own) for own in seeds]
-    found, start = compute(spread, tasks("clustering-start-best", refine_best, runs, sample))
+    found, start = compute(extent, tasks("clustering-start-best", refine_best, runs, sample))
     return found, start
 
 

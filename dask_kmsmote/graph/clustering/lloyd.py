@@ -33,10 +33,10 @@ _BLOCKS = 64  # wished for between those bounds
 
 
 def lloyd_blocks(tasks: Tasks, matrix: da.Array, metric: Delayed, offset: Floats) -> da.Array:
-    """The rows in a metric minus an offset, and a column of ones, in blocks for Lloyd's passes."""
-    lengths, n_features = matrix.chunks[0], len(offset)
+    """Coordinates of the rows minus an offset, and a column of ones, in blocks for the passes."""
+    lengths, width = matrix.chunks[0], len(offset)
     n = sum(lengths)
-    low, high = (block_rows(n_features + 1, size) for size in BLOCK_BYTES)
+    low, high = (block_rows(width + 1, size) for size in BLOCK_BYTES)
     # 10,000,000 x 18 make 64 blocks of 156,250 rows, 1,000,000 x 18 make 10 of up to 110,376
     size = min(max(low, -(-n // _BLOCKS)), high)
     parts: list[list[Delayed]] = [[] for _ in cut(n, size)]
@@ -51,7 +51,7 @@ def lloyd_blocks(tasks: Tasks, matrix: da.Array, metric: Delayed, offset: Floats
         parts[start // size].append(part)
     blocks = [tasks("clustering-block", shifted, own, metric, offset) for own in parts]
     chunks = tuple(stop - start for start, stop in cut(n, size))
-    return as_array(blocks, (chunks, (n_features + 1,)), np.empty((0, 0)), over=[matrix])
+    return as_array(blocks, (chunks, (width + 1,)), np.empty((0, 0)), over=[matrix])
 
 
 def find_k_means() -> Any:

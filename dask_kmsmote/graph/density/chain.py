@@ -36,6 +36,8 @@ class Chain(NamedTuple):
         Rows to find near each, and trees in each cell.
     seed, key
         Root seed, and what the chain's streams are keyed by.
+    metric
+        A task: what distances are measured in.
     """
 
     tasks: Tasks
@@ -43,6 +45,7 @@ class Chain(NamedTuple):
     n_trees: int
     seed: int
     key: tuple[int, ...]
+    metric: Delayed
 
     def search(
         self,
@@ -65,16 +68,15 @@ class Chain(NamedTuple):
         """
         if n_cells == 1:
             key = (*self.key, first)
-            found = self.tasks(
-                "density-trees", grow_in_cell, parts, edges, self.k, self.n_trees, self.seed, key
-            )
+            args = parts, edges, self.k, self.n_trees, self.seed, key, self.metric
+            found = self.tasks("density-trees", grow_in_cell, *args)
             return [[part] for part in self._items("density-found", found, len(parts))]
         step = max(1, n_cells // PARTS)
         firsts = range(first, first + n_cells, step)
         routed = [
             self._items(
                 "density-cell-part",
-                self.tasks("density-route", route, part, cells, firsts),
+                self.tasks("density-route", route, part, cells, firsts, self.metric),
                 len(firsts),
             )
             for part in parts

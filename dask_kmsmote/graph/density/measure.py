@@ -119,7 +119,11 @@ def measure_densities(
     by, metric = settings.search, census.shared_metric(tasks)
     large = {
         group.key: LargeGroup(
-            group=group, metric=metric, k=neighbors_in(group.n_rows, by.k), seed=settings.seed
+            group=group,
+            metric=metric,
+            kinds=census.metric.kinds(group.n_features),
+            k=neighbors_in(group.n_rows, by.k),
+            seed=settings.seed,
         )
         for group in gathering.groups
         if by.exact_rows is not None and group.n_rows > by.exact_rows

@@ -15,9 +15,10 @@ from dask.delayed import Delayed
 
 from ...kernels.groups.picking import pick_in_order
 from ...kernels.neighbors.cells import cut_cells, merge_found, number_rows
-from ...kernels.neighbors.forest import EXACT_FEATURES, LEAF_ROWS
+from ...kernels.neighbors.forest import LEAF_ROWS, is_exact
 from ...kernels.neighbors.recall import PROBE_ROWS, count_in_block, probe_block, true_limits
 from ...kernels.rows.blocks import Ints
+from ...kernels.rows.metric import Kinds
 from ...kernels.seeding import PROBES, TREES, stream
 from ...planning.advice import RECALL
 from ..dask.tasks import Tasks, compute, persist
@@ -38,6 +39,8 @@ class LargeGroup:
     ----------
     group, metric
         Its rows, and a task: what distances are measured in.
+    kinds
+        How points are compared.
     k
         Neighbours of each row.
     seed
@@ -52,6 +55,7 @@ class LargeGroup:
 
     group: Group
     metric: Delayed
+    kinds: Kinds
     k: int
     seed: int
     nearest: list[Delayed] = field(default_factory=list)
@@ -89,7 +93,7 @@ class LargeGroup:
         """Trees for the recall, as each finds the same share of what is missing."""
         if self.n_trees == 0:
             # a k-d tree finds all of the nearest at once
-            alone = self.group.n_features <= EXACT_FEATURES and self.n_cells == 1
+            alone = is_exact(self.group.n_features, self.kinds) and self.n_cells == 1
             return _CHAIN_TREES if alone else 2 * _CHAIN_TREES
         if self.recall >= RECALL + _MARGIN:
             return self.n_trees
@@ -178,10 +182,18 @@ def _chain(
 ) -> list[list[Delayed]]:
     group = large.group
     edges = [start for start, _ in group.ranges] + [group.n_rows]
-    chain = Chain(tasks=tasks, k=large.k, n_trees=_CHAIN_TREES, seed=large.seed, key=key)
+    chain = Chain(
+        tasks=tasks,
+        k=large.k,
+        n_trees=_CHAIN_TREES,
+        seed=large.seed,
+        key=key,
+        metric=large.metric,
+    )
     if large.n_cells == 1:
         return chain.search(parts, edges, 0, 1, None)
-    cells = tasks("density-cells", cut_cells, large.sample, large.n_cells, large.seed, key)
+    args = large.sample, large.n_cells, large.seed, key, large.metric
+    cells = tasks("density-cells", cut_cells, *args)
     return chain.search(parts, edges, 0, large.n_cells, cells)
 
 

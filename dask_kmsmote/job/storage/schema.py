@@ -19,8 +19,14 @@ def _read_schema(source: Source) -> Any:
     return read_footers(source.location, list(source.files)[:1])[0].schema.to_arrow_schema()
 
 
-def require_one_schema(source: Source) -> None:
-    """Raise `InputError` where a file has other columns, or other types, than the first."""
+def require_one_schema(source: Source) -> list[str]:
+    """Columns of integers and booleans of which no value is missing, as the files say.
+
+    Raises
+    ------
+    InputError
+        A file has other columns, or other types, than the first.
+    """
     footers = read_footers(source.location, list(source.files))
     first = footers[0].schema.to_arrow_schema()
     _require_names_once(source, first.names)
@@ -40,10 +46,38 @@ def require_one_schema(source: Source) -> None:
                 )
     if sum(footer.num_rows for footer in footers) == 0:
         raise InputError(f"The source {source.location.shown!r} has no rows.")
+    return _whole_in_all(footers, first)
 
 
-def require_one_header(source: Source) -> None:
-    """Raise `InputError` where a CSV file has a column twice, or others than the first file."""
+def _whole_in_all(footers: Sequence[Any], schema: Any) -> list[str]:
+    import pyarrow.types as of
+
+    kinds = {field.name: field.type for field in schema}
+    names = [name for name, own in kinds.items() if of.is_integer(own) or of.is_boolean(own)]
+    # of a column without statistics anything may be missing
+    return [name for name in names if all(_n_nulls(footer, name) == 0 for footer in footers)]
+
+
+def _n_nulls(footer: Any, name: str) -> int | None:
+    places = [j for j in range(footer.num_columns) if footer.schema.column(j).path == name]
+    total = 0
+    for group in range(footer.num_row_groups):
+        for place in places:
+            found = footer.row_group(group).column(place).statistics
+            if found is None or found.null_count is None:
+                return None
+            total += found.null_count
+    return total
+
+
+def require_one_header(source: Source) -> list[str]:
+    """No columns: those of CSV files have the types that pandas gives them.
+
+    Raises
+    ------
+    InputError
+        A file has a column twice, or others than the first file.
+    """
     import pandas as pd
 
     def read(name: str) -> list[str]:
@@ -65,6 +99,7 @@ def require_one_header(source: Source) -> None:
                 f"{header}, {next(iter(source.files))!r} {headers[0]}. Write them anew with one "
                 "header."
             )
+    return []
 
 
 def _require_names_once(source: Source, names: Sequence[str]) -> None:
@@ -92,6 +127,7 @@ def _has_usual() -> tuple[Callable[[Any], bool], ...]:
     import pyarrow.types as of
 
     text = of.is_string, of.is_large_string, of.is_dictionary
+    # pandas can't read a table back whose nested types it has written as Arrow's
     return *text, of.is_floating, of.is_timestamp, of.is_duration, of.is_nested
 
 

@@ -16,7 +16,9 @@ TO_UTF_8 = "Convert it, e.g. with iconv -f latin1 -t utf-8."
 
 
 def read_table(source: Source, partition_size: str | None) -> Any:
-    """Parquet or CSV files as a Dask frame.
+    """Parquet or CSV files as a Dask frame; of Parquet in types that hold all values, and nulls.
+
+    pandas' own types do not: an int64 column with nulls becomes float64.
 
     Raises
     ------
@@ -25,8 +27,11 @@ def read_table(source: Source, partition_size: str | None) -> Any:
     """
     try:
         require = require_one_schema if source.format == "parquet" else require_one_header
-        require(source)
+        whole = require(source)
         table = _read(source, partition_size)
+        # what has no nulls needs no type that has
+        plain = {name: table.dtypes[name].numpy_dtype for name in whole}
+        table = table.astype(plain) if plain else table
         index = table.index.name  # the first look at the files
     except InputError:
         raise
@@ -47,22 +52,15 @@ def read_table(source: Source, partition_size: str | None) -> Any:
     return table
 
 
-def read_all_values(source: Source, partition_size: str | None) -> Any:
-    """The same frame in types that hold all values, and nulls beside them, exactly.
-
-    pandas' own types do not: an int64 column with nulls becomes float64.
-    """
-    if source.format == "csv":
-        return _read(source, partition_size)
-    return _read(source, partition_size, arrow_to_pandas={"types_mapper": exact_type})
-
-
-def _read(source: Source, partition_size: str | None, **options: Any) -> Any:
+def _read(source: Source, partition_size: str | None) -> Any:
     import dask.dataframe as dd
 
+    options: dict[str, Any] = {}
     if partition_size:
         options["blocksize"] = partition_size
-    read = dd.read_csv if source.format == "csv" else dd.read_parquet
+    read = dd.read_csv
+    if source.format == "parquet":
+        read, options["arrow_to_pandas"] = dd.read_parquet, {"types_mapper": exact_type}
     # by files, not by folder: what is read is what was looked at and has the fingerprint
     return read(source.urls, storage_options=source.location.options or None, **options)
 

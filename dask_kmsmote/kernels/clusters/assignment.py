@@ -8,6 +8,7 @@ chunks; equal distances go to the lower centre.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -28,18 +29,18 @@ class Labeler(Protocol):
 
 
 def nearest_center(
-    rows: Floats, centers: Floats, scales: Floats
+    rows: Floats, centers: Floats, metric: Metric
 ) -> tuple[NDArray[np.int32], float]:
     """Nearest of the centres for each row, and the sum of the squared distances.
 
     Parameters
     ----------
     rows
-        Shape (m, n_features), C-contiguous.
+        Shape (m, n_features), C-contiguous, in the units of X.
     centers
-        Shape (n_clusters, n_features), in the metric.
-    scales
-        What each feature of the rows is divided by, shape (n_features,).
+        Shape (n_clusters, width), in coordinates of the metric.
+    metric
+        What distances are measured in.
 
     Returns
     -------
@@ -48,28 +49,55 @@ def nearest_center(
     inertia
         Sum of the squared distances, in squared units of the metric.
     """
+    n_features = rows.shape[1]
+    n_numbers = metric.kinds(n_features).n_numbers
     labels = np.empty(len(rows), dtype=np.int32)
-    inertia = _assign(rows, scales, np.ascontiguousarray(centers.T), labels)
+    inertia = _assign(
+        rows,
+        metric.scales_of(n_features),
+        metric.fills_of(n_features),
+        np.ascontiguousarray(centers[:, :n_numbers].T),
+        *metric.indicators[:2],
+        _squared_to_indicators(centers[:, n_numbers:], metric),
+        labels,
+    )
     return labels, inertia
 
 
+def _squared_to_indicators(centers: Floats, metric: Metric) -> Floats:
+    """Squared distance of each centre to each indicator, among those of its feature alone.
+
+    Shape (width, n_clusters): what a row of the category adds to its distance.
+    """
+    firsts = metric.indicators.firsts
+    squared = np.empty((metric.indicators.width, len(centers)))
+    for low, high in pairwise(firsts):
+        own = metric.height * np.eye(high - low)
+        squared[low:high] = ((own[:, np.newaxis] - centers[:, low:high]) ** 2).sum(axis=2)
+    return squared
+
+
 @compiled
-def _assign(rows: Floats, scales: Floats, columns: Floats, labels: NDArray[np.int32]) -> float:
-    n_features, n_clusters = columns.shape
+def _assign(rows, scales, fills, columns, starts, number, by_indicator, labels):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+    n_numbers, n_clusters = columns.shape
     squared = np.empty(n_clusters)
     inertia = 0.0
     for i in range(len(rows)):
-        # the inner loop runs over the centres, which are contiguous: it vectorises, and each sum
+        # the inner loops run over the centres, which are contiguous: they vectorise, and each sum
         # is still added up feature by feature
-        first = rows[i, 0] / scales[0]
-        for cluster in range(n_clusters):
-            difference = first - columns[0, cluster]
-            squared[cluster] = difference * difference
-        for feature in range(1, n_features):
-            value = rows[i, feature] / scales[feature]
+        squared[:] = 0.0
+        for feature in range(n_numbers):
+            value = rows[i, feature]
+            if np.isnan(value):
+                value = fills[feature]
+            value /= scales[feature]
             for cluster in range(n_clusters):
                 difference = value - columns[feature, cluster]
                 squared[cluster] += difference * difference
+        for feature in range(len(starts) - 1):
+            indicator = number[starts[feature] + np.int64(rows[i, n_numbers + feature])]
+            for cluster in range(n_clusters):
+                squared[cluster] += by_indicator[indicator, cluster]
         best = 0
         for cluster in range(1, n_clusters):
             if squared[cluster] < squared[best]:
@@ -81,19 +109,18 @@ def _assign(rows: Floats, scales: Floats, columns: Floats, labels: NDArray[np.in
 
 
 class NearestCenter(NamedTuple):
-    """Labels rows by their nearest centre, which is given in the metric."""
+    """Labels rows by their nearest centre, which is given in coordinates of the metric."""
 
     centers: Floats
     metric: Metric = Metric()
 
     def label(self, rows: Rows) -> tuple[NDArray[np.int32], float]:
         """Cluster of each row, and the sum of the squared distances."""
-        scales = self.metric.scales_of(self.centers.shape[1])
-        return nearest_center(as_dense(rows), self.centers, scales)
+        return nearest_center(as_dense(rows), self.centers, self.metric)
 
 
 class Predictor(NamedTuple):
-    """Labels rows by a fitted clusterer's own `predict`, in the metric that it was fitted in."""
+    """Labels rows by a clusterer's own `predict`, in the coordinates that it was fitted in."""
 
     estimator: Any
     metric: Metric = Metric()
@@ -104,7 +131,7 @@ class Predictor(NamedTuple):
             return np.empty(0, dtype=np.int32), math.nan
         # OpenMP alone, which has a number for each thread; that of BLAS is the whole process's
         with threadpool_limits(1, user_api="openmp"):
-            return np.asarray(self.estimator.predict(self.metric.rows(rows))), math.nan
+            return np.asarray(self.estimator.predict(self.metric.coordinates(rows))), math.nan
 
 
 def require_labels(labels: Any, n_rows: int, n_clusters: int) -> Ints:

@@ -37,26 +37,26 @@ def refining_size(n_clusters: int, n_features: int) -> int:
     return min(_REFINING_FACTOR * start_size(n_clusters), fitting)
 
 
-class Spread(NamedTuple):
-    """Mean of some rows, shape (n_features,), and variance, its mean over the features."""
+class Extent(NamedTuple):
+    """Mean of some coordinates, shape (width,), and variance, its mean over them."""
 
     mean: Floats
     variance: float
 
 
-def in_metric(rows: Rows, metric: Metric) -> Any:
-    """A sample in a metric."""
-    return metric.rows(rows)
+def coordinates_of(rows: Rows, metric: Metric) -> Any:
+    """Coordinates of a sample."""
+    return metric.coordinates(rows)
 
 
-def measure_spread(rows: Rows) -> Spread:
-    """Mean and variance of a sample."""
+def measure_extent(rows: Rows) -> Extent:
+    """Mean and variance of the coordinates of a sample."""
     dense = as_dense(rows)
-    return Spread(dense.mean(axis=0), float(dense.var(axis=0).mean()))
+    return Extent(dense.mean(axis=0), float(dense.var(axis=0).mean()))
 
 
 class Start(NamedTuple):
-    """Centres to start from, shape (n_clusters, n_features), and their inertia on the sample."""
+    """Centres to start from, shape (n_clusters, width), and their inertia on the sample."""
 
     centers: Floats
     inertia: float
@@ -96,49 +96,55 @@ def _count_distinct(rows: Floats, enough: int) -> int:
 
 
 def fit_clusterer(estimator: Any, rows: Rows, metric: Metric) -> Any:
-    """The estimator, fitted on rows in a metric.
+    """The estimator, fitted on the coordinates of rows.
 
     In one process, on one thread: the same bits anywhere.
     """
     # float32 distances may overflow: the mean distance shows it, and is refused
     with threadpool_limits(1), np.errstate(over="ignore"):
-        estimator.fit(metric.rows(rows))
+        estimator.fit(metric.coordinates(rows))
     return estimator
 
 
 def shifted(parts: Sequence[Rows], metric: Metric, offset: Floats) -> Floats:
-    """The rows of all parts in a metric, minus an offset in it, and a column of ones.
+    """Coordinates of the rows of all parts, minus an offset of theirs, and a column of ones.
 
-    Shape (m, n_features + 1).
+    Shape (m, width + 1).
 
     The ones change no distance; in a mean of rows, they tell an empty cluster (0) from one whose
     mean is the origin (1).
     """
-    scales = metric.scales_of(len(offset))
+    n_features = parts[0].shape[1]
+    n_numbers = metric.kinds(n_features).n_numbers
+    scales, fills = metric.scales_of(n_features), metric.fills_of(n_features)
     out = np.ones((sum(part.shape[0] for part in parts), len(offset) + 1))
     start = 0
     for part in parts:
         stop = start + part.shape[0]
-        dense: Any = part.toarray() if is_sparse(part) else part
-        _shift(dense, offset * scales, scales, out[start:stop, :-1])
+        dense = _compilable(part)
+        own, low = out[start:stop, :-1], offset[:n_numbers] * scales[:n_numbers]
+        _divide(dense, low, scales, fills, own[:, :n_numbers])
+        if n_numbers < n_features:
+            metric.write_indicators(dense, offset[n_numbers:], own[:, n_numbers:])
         start = stop
     return out
 
 
-def _shift(rows: Any, offset: Floats, scales: Floats, out: Floats) -> None:
+def _compilable(rows: Any) -> Any:
+    rows = rows.toarray() if is_sparse(rows) else rows
     # numba knows no half floats, long doubles, booleans or other byte orders
-    if rows.dtype not in (np.float32, np.float64):
-        rows = rows.astype(np.float64)
-    _divide(rows, offset, scales, out)
+    return rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float64)
 
 
 @compiled
-def _divide(rows, offset, scales, out):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+def _divide(rows, offset, scales, fills, out):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
     # in one pass: numpy takes two, each with a call for every row
     for i in range(len(rows)):
         for feature in range(len(offset)):
-            difference = np.float64(rows[i, feature]) - offset[feature]
-            out[i, feature] = difference / scales[feature]
+            value = np.float64(rows[i, feature])
+            if np.isnan(value):
+                value = fills[feature]
+            out[i, feature] = (value - offset[feature]) / scales[feature]
 
 
 def labels_between(fitted: Any, start: int, stop: int) -> Any:

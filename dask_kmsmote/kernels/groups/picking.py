@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..rows.blocks import Ints, Rows, as_dense, stack, take
+from ..rows.blocks import Ints, Rows, stack, take
 from ..rows.metric import Metric
 from ..seeding import stream
 from .pieces import GroupRows
@@ -67,9 +67,9 @@ def index_in(picked: Picked, wanted: Ints) -> Ints:
 
 
 def pick_in_order(parts: Sequence[Picked], wanted: Ints, metric: Metric) -> Any:
-    """The wanted rows, dense, in their order and a metric, from what was picked in all blocks."""
+    """Points of the wanted rows, in their order, from what was picked in all blocks."""
     picked = join_picked(parts)
-    return metric.dense(take(picked.rows, index_in(picked, wanted)))
+    return metric.points(take(picked.rows, index_in(picked, wanted)))
 
 
 class Moments(NamedTuple):
@@ -112,8 +112,10 @@ def measure_moments(rows: Rows, pairs: Ints, metric: Metric) -> Moments:
     """Of the distances between the paired rows."""
     # an overflow shows in the mean, and is refused there
     with np.errstate(over="ignore", invalid="ignore"):
-        difference = as_dense(take(rows, pairs[0])) - as_dense(take(rows, pairs[1]))
+        difference = metric.filled(take(rows, pairs[0])) - metric.filled(take(rows, pairs[1]))
         difference /= metric.scales_of(difference.shape[1])
+        categories = difference[:, metric.kinds(difference.shape[1]).n_numbers :]
+        categories[:] = metric.weight * (categories != 0)
         distances = np.sqrt(np.einsum("ij,ij->i", difference, difference))
         mean = float(distances.mean())
         # about the mean: a difference of large sums of squares would lose a small spread

@@ -87,7 +87,8 @@ def survey_chunk(
     """
     rows, target = unmasked(rows, "X"), unmasked(target, "y")
     coded = code(target)
-    require_unchanged(of_rows(rows), fingerprints.rows, "X", fingerprints.chunk)
+    if fingerprints.rows is not None:
+        require_unchanged(of_rows(rows), fingerprints.rows, "X", fingerprints.chunk)
     require_unchanged(of_labels(*coded), fingerprints.target, "y", fingerprints.chunk)
     inertia = math.nan
     if clusters is None:

@@ -1,4 +1,4 @@
-"""What is drawn for each synthetic row: a base row, one of its k nearest, and a gap.
+"""What is drawn for each synthetic row: a base row, one of its k nearest, a gap, and how ties end.
 
 The rows of a group are cut into output blocks, and each block has a stream of its own, so that any
 worker can make any block. The package keys a stream by class, cluster and block (`KeyedStream`).
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..groups.picking import Picked, index_in
 from ..rows.blocks import Floats, Ints
@@ -36,12 +37,15 @@ class Draw(NamedTuple):
         Which of them the row is joined to, shape (n,).
     gap
         Where between the two, in [0, 1), shape (n,).
+    ties
+        Of each row 64 random bits, which settle what its neighbours vote alike; shape (n,).
     """
 
     base: Ints
     neighbors: Ints
     chosen: Ints
     gap: Floats
+    ties: NDArray[np.uint64]
 
     @property
     def neighbor(self) -> Ints:
@@ -81,14 +85,14 @@ class Stream(Protocol):
         """Draw from the neighbours of all m rows of the group, shape (m, k)."""
 
 
-def draw_from(numbers: Ints, gap: Floats, neighbors: Ints) -> Draw:
+def draw_from(numbers: Ints, gap: Floats, ties: NDArray[np.uint64], neighbors: Ints) -> Draw:
     """The draw that numbers below m * k, shape (n,), mean."""
     base, chosen = np.divmod(numbers, neighbors.shape[1])
-    return Draw(base=base, neighbors=neighbors[base], chosen=chosen, gap=gap)
+    return Draw(base=base, neighbors=neighbors[base], chosen=chosen, gap=gap, ties=ties)
 
 
 class KeyedStream(NamedTuple):
-    """A stream of its own for each block: base rows, neighbours and gaps all uniform.
+    """A stream of its own for each block: base rows, neighbours, gaps and ties all uniform.
 
     Attributes
     ----------
@@ -105,9 +109,11 @@ class KeyedStream(NamedTuple):
     def draw(self, neighbors: Ints) -> Draw:
         """As `Stream` says."""
         rng = stream(self.seed, SYNTHESIS, *self.key)
-        # numbers before gaps: the order is part of what a seed means
+        # numbers, gaps, ties: the order is part of what a seed means
         numbers = rng.integers(0, neighbors.size, self.n_rows)
-        return draw_from(numbers, rng.random(self.n_rows), neighbors)
+        gap = rng.random(self.n_rows)
+        ties = rng.integers(0, 2**64, self.n_rows, dtype=np.uint64)
+        return draw_from(numbers, gap, ties, neighbors)
 
 
 def keyed_streams(
@@ -144,7 +150,10 @@ class RestartedStream(NamedTuple):
         rng.set_state(self.numbers)
         numbers = rng.randint(0, neighbors.size, self.n_rows)
         rng.set_state(self.gaps)
-        return draw_from(numbers.astype(np.int64), rng.uniform(size=self.n_rows), neighbors)
+        gap = rng.uniform(size=self.n_rows)
+        # it makes no categories, and so draws for no ties
+        ties = np.zeros(self.n_rows, dtype=np.uint64)
+        return draw_from(numbers.astype(np.int64), gap, ties, neighbors)
 
 
 def restarted_streams(

@@ -1,8 +1,9 @@
 """New rows on the segments between base rows and neighbours.
 
 Every function here is handed the rows, and for each new row its base, its k nearest, which of them
-was chosen, and the gap. A category is a vote of all k; numbers need the chosen one alone, and say
-so (`Interpolation.parents`), as rows of a large group are brought from many blocks.
+was chosen, and the gap. What numbers are made of is a recipe's (`Interpolation`), and by ours they
+need the chosen neighbour alone; rows of a large group are brought from many blocks, so a recipe
+says which it wants. A category is a vote of all k (`vote`), whatever the recipe.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..compiled import compiled
 from ..groups.picking import Picked, join_picked
@@ -23,12 +25,13 @@ from .drawing import Draw, Stream, all_neighbors
 
 @dataclass(frozen=True)
 class Interpolation:
-    """What a recipe makes rows by.
+    """What a recipe makes numbers by.
 
     Attributes
     ----------
     make
-        New rows, in the dtype and format of the given ones, shape (n, n_features).
+        New rows, in the dtype and format of the given ones, shape (n, n_features); what it makes
+        of the codes of categories is replaced.
     parents
         The draw with the neighbours that `make` looks at.
     """
@@ -37,9 +40,12 @@ class Interpolation:
     parents: Callable[[Draw], Draw] = all_neighbors
 
 
-def draw_block(density: Density, stream: Stream, interpolation: Interpolation) -> Draw:
-    """The draw of an output block."""
-    return interpolation.parents(stream.draw(density.neighbors))
+def draw_block(
+    density: Density, stream: Stream, interpolation: Interpolation, n_categorical: int
+) -> Draw:
+    """The draw of an output block of rows with so many categories."""
+    parents = all_neighbors if n_categorical else interpolation.parents
+    return parents(stream.draw(density.neighbors))
 
 
 def wanted_of(draw: Draw) -> Ints:
@@ -48,22 +54,87 @@ def wanted_of(draw: Draw) -> Ints:
 
 
 def make_from_block(
-    block: GroupRows, density: Density, stream: Stream, interpolation: Interpolation
+    block: GroupRows,
+    density: Density,
+    stream: Stream,
+    interpolation: Interpolation,
+    n_categorical: int,
 ) -> Any:
     """Rows of an output block of a group that is held in one block."""
-    return in_native_order(
-        interpolation.make(block.rows, draw_block(density, stream, interpolation))
-    )
+    draw = draw_block(density, stream, interpolation, n_categorical)
+    return _make(block.rows, draw, interpolation, n_categorical)
 
 
-def make_from_picked(parts: Sequence[Picked], draw: Draw, interpolation: Interpolation) -> Any:
+def make_from_picked(
+    parts: Sequence[Picked], draw: Draw, interpolation: Interpolation, n_categorical: int
+) -> Any:
     """Rows of an output block from the parents that each block of a group holds."""
     picked = join_picked(parts)
-    return in_native_order(interpolation.make(picked.rows, draw.within(picked)))
+    return _make(picked.rows, draw.within(picked), interpolation, n_categorical)
+
+
+def _make(rows: Rows, draw: Draw, interpolation: Interpolation, n_categorical: int) -> Any:
+    made = in_native_order(interpolation.make(rows, draw))
+    if n_categorical:
+        # what a recipe made is this task's own
+        vote(rows, draw, made[:, -n_categorical:])
+    return made
+
+
+def vote(rows: Any, draw: Draw, out: NDArray[Any]) -> None:
+    """The code that most of a base row's k nearest have in each of the last columns.
+
+    Of those that as many have, each is as likely: Chawla et al., "SMOTE: Synthetic Minority
+    Over-sampling Technique", JAIR 2002, section 6.1, where ties are not settled.
+
+    Parameters
+    ----------
+    rows
+        The codes are the last columns.
+    draw
+        All neighbours, in numbers of these rows.
+    out
+        Written to, shape (n, n_categorical).
+    """
+    codes = np.ascontiguousarray(rows[:, rows.shape[1] - out.shape[1] :], dtype=np.int64)
+    _vote(codes, draw.neighbors, draw.ties, out)
+
+
+@compiled
+def _vote(codes, neighbors, ties, out):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+    k = neighbors.shape[1]
+    own, tied = np.empty(k, dtype=np.int64), np.empty(k, dtype=np.int64)
+    for i in range(len(neighbors)):
+        for feature in range(out.shape[1]):
+            for rank in range(k):
+                # sorted as they come: k is small
+                code, at = codes[neighbors[i, rank], feature], rank
+                while at > 0 and own[at - 1] > code:
+                    own[at] = own[at - 1]
+                    at -= 1
+                own[at] = code
+            # equal codes are runs now: of 2 2 5 7 7 the longest are 2 and 7
+            most, n_tied, length = 0, 0, 0
+            for rank in range(k):
+                length = length + 1 if rank > 0 and own[rank] == own[rank - 1] else 1
+                if length > most:
+                    most, n_tied = length, 0
+                if length == most:
+                    tied[n_tied] = own[rank]
+                    n_tied += 1
+            # other bits for each feature (the finalizer of splitmix64)
+            bits = ties[i] + np.uint64(feature + 1) * np.uint64(0x9E3779B97F4A7C15)
+            bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            bits ^= bits >> np.uint64(31)
+            out[i, feature] = tied[np.int64(bits % np.uint64(n_tied))]
 
 
 def interpolate_nearest(rows: Rows, draw: Draw) -> Any:
-    """``base + gap * (neighbor - base)`` in float64; integers move a whole number of steps."""
+    """``base + gap * (neighbor - base)`` in float64; integers move a whole number of steps.
+
+    A number is missing where the base row's is; where only the neighbour's is, it is the base's.
+    """
     if rows.dtype.kind in "biu":
         return _interpolate_whole(rows, draw)
     if is_sparse(rows):
@@ -82,8 +153,11 @@ def _parents(rows: Rows, draw: Draw) -> tuple[Any, Any]:
 
 def _interpolate_sparse(rows: Rows, draw: Draw) -> Any:
     base, neighbor = (part.astype(np.float64) for part in _parents(rows, draw))
+    step = neighbor - base
+    # where one of the two is missing: what is missing of the base stays so
+    step.data[np.isnan(step.data)] = 0
     # the matrix times its row's gap, kept in the format of the input
-    new = base + (neighbor - base).multiply(draw.gap[:, np.newaxis])
+    new = base + step.multiply(draw.gap[:, np.newaxis])
     return _as_format(new, rows)
 
 
@@ -115,8 +189,10 @@ def _write(rows, base, neighbor, gap, out):  # type: ignore[no-untyped-def] # no
         left = rows[base[i]]
         right = rows[neighbor[i]]
         for feature in range(out.shape[1]):
-            start = np.float64(left[feature])
-            out[i, feature] = start + gap[i] * (np.float64(right[feature]) - start)
+            start, stop = np.float64(left[feature]), np.float64(right[feature])
+            if np.isnan(stop):
+                stop = start
+            out[i, feature] = start + gap[i] * (stop - start)
 
 
 def interpolate_in_dtype(rows: Rows, draw: Draw) -> Any:

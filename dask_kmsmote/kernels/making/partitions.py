@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -10,31 +11,112 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..rows.blocks import Floats, Ints, Rows, as_dense, is_sparse
-from ..rows.columns import is_whole, numpy_dtype
+from ..rows.columns import UNKNOWN_CATEGORIES, Schema, is_whole, numpy_dtype, with_nulls
+from ..rows.table import Encoding
 from .drawing import Draw
 
 
+def with_null_columns(frame: Any, schema: Schema) -> Any:
+    """The frame, columns that are only taken along in types that have nulls and hold all values."""
+    places = {schema.columns[place]: place for place in schema.passthrough}
+    types = {name: with_nulls(frame.dtypes.iloc[place]) for name, place in places.items()}
+    changed = {name: own for name, own in types.items() if own != frame.dtypes[name]}
+    return frame.astype(changed) if changed else frame
+
+
 def frame_of(
-    rows: Rows, start: int, meta: pd.DataFrame, to_whole: Callable[[Floats], Floats]
+    rows: Rows,
+    start: int,
+    meta: pd.DataFrame,
+    schema: Schema,
+    encoding: Encoding,
+    to_whole: Callable[[Floats], Floats],
 ) -> Any:
     """Synthetic rows as a partition with the columns and dtypes of `meta`.
 
-    Integer and boolean columns are made whole by a function, such as `numpy.rint`. Beside columns
-    of floats they were computed in float64, exact up to 2**53.
+    Integer and boolean numbers are made whole by a function, such as `numpy.rint`. Beside columns
+    of floats they were computed in float64, exact up to 2**53. Columns that are only taken along
+    are null.
     """
     dense = as_dense(rows) if is_sparse(rows) else rows
     index = pd.RangeIndex(start, start + dense.shape[0])
-    columns = []
-    for column, dtype in enumerate(meta.dtypes):
-        values = dense[:, column]
-        if is_whole(dtype) and values.dtype.kind == "f":
-            values = _within(to_whole(values), numpy_dtype(dtype))
-        if pd.api.types.is_bool_dtype(dtype):
-            values = values != 0
-        columns.append(pd.Series(values, index=index).astype(dtype))
-    frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=index)
+    columns: dict[int, Any] = {
+        place: _nulls(meta.iloc[:, place], index) for place in schema.passthrough
+    }
+    for column, place in enumerate(schema.numbers):
+        dtype, values = meta.dtypes.iloc[place], dense[:, column]
+        columns[place] = _numbers_of(values, dtype, index, schema.digits.get(place), to_whole)
+    for feature, place in enumerate(schema.categories):
+        codes = dense[:, len(schema.numbers) + feature].astype(np.int64)
+        dtype = meta.dtypes.iloc[place]
+        values = _categories_of(codes, encoding, feature, dtype)
+        # of objects pandas would make strings
+        own = None if isinstance(values, pd.Categorical) else dtype
+        columns[place] = pd.Series(values, index=index, dtype=own)
+    frame = pd.concat([columns[place] for place in range(len(columns))], axis=1)
     frame.columns = meta.columns
     return frame
+
+
+def _nulls(empty: Any, index: pd.RangeIndex) -> Any:
+    if isinstance(empty.dtype, pd.CategoricalDtype) and UNKNOWN_CATEGORIES in empty.cat.categories:
+        # of the type of its categories: those that there are, are not known
+        empty = empty.cat.set_categories(empty.cat.categories[:0])
+    # nulls of any type: `pd.Series(pd.NA, index, dtype="float64")` is a TypeError
+    return empty.reindex(index)
+
+
+def _numbers_of(
+    values: Any,
+    dtype: Any,
+    index: pd.RangeIndex,
+    digits: int | None,
+    to_whole: Callable[[Floats], Floats],
+) -> Any:
+    if digits is not None:
+        exact = Decimal(1).scaleb(-digits)
+        found = [None if np.isnan(own) else Decimal(float(own)).quantize(exact) for own in values]
+        return pd.Series(found, index=index, dtype=object)
+    missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)
+    if is_whole(dtype) and values.dtype.kind == "f":
+        # 0 stands in for what is missing
+        values = _within(to_whole(np.where(missing, 0, values)), numpy_dtype(dtype))
+    if pd.api.types.is_bool_dtype(dtype):
+        values = values != 0
+    series = pd.Series(values, index=index).astype(dtype)
+    return series.mask(missing) if is_whole(dtype) and missing.any() else series
+
+
+def _categories_of(codes: Ints, encoding: Encoding, feature: int, dtype: Any) -> Any:
+    """The categories of some codes, in the type of their column."""
+    known = encoding.categories[feature]
+    # the code behind the last: an absent category
+    codes = np.where(codes == len(known), -1, codes)
+    if isinstance(dtype, pd.CategoricalDtype):
+        declared = encoding.declared[feature]
+        if UNKNOWN_CATEGORIES in dtype.categories and declared is not None:
+            dtype = declared
+        number = {value: place for place, value in enumerate(dtype.categories.tolist())}
+        places = np.array([*(number[value] for value in known), -1], dtype=np.int64)
+        return pd.Categorical.from_codes(places[codes], dtype=dtype)
+    if pd.api.types.is_object_dtype(dtype):
+        return np.array([*known, None], dtype=object)[codes]
+    values = pd.Series(list(known), dtype=dtype).array
+    is_missing = bool((codes < 0).any())
+    return values.take(codes, allow_fill=True) if is_missing else values.take(codes)
+
+
+def array_of(rows: Any, schema: Schema, encoding: Encoding, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Synthetic rows of an array with categories, in the order and the type of its columns."""
+    out = np.empty((len(rows), len(schema.columns)), dtype=dtype)
+    out[:, list(schema.numbers)] = rows[:, : len(schema.numbers)]
+    for feature, place in enumerate(schema.categories):
+        known = np.array([*encoding.categories[feature], 0]).astype(dtype)
+        codes = rows[:, len(schema.numbers) + feature].astype(np.int64)
+        if dtype.kind == "f":
+            known[-1] = np.nan
+        out[:, place] = known[codes]
+    return out
 
 
 def _within(values: NDArray[np.floating], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -81,7 +163,7 @@ def one_hot(n: int, column: int, n_classes: int, dtype: Any) -> NDArray[Any]:
     return rows
 
 
-def parents_frame(draw: Draw, positions: Sequence[Ints], start: int) -> pd.DataFrame:
+def parents_frame(draw: Draw, positions: Sequence[Ints], start: int, k: int) -> pd.DataFrame:
     """Parents of an output block as a partition of the provenance.
 
     Parameters
@@ -92,20 +174,28 @@ def parents_frame(draw: Draw, positions: Sequence[Ints], start: int) -> pd.DataF
         Positions in X of the group's rows, a part for each of its blocks.
     start
         Of the block's first row in the result, or among the synthetic rows.
+    k
+        Voters to name; 0 where rows are made of two parents alone.
     """
     position_of = np.concatenate(positions)
+    voters = position_of[draw.neighbors[:, :k]].astype(np.float64)
     content = {
         "base_row": position_of[draw.base],
         "neighbor_row": position_of[draw.neighbor],
         "gap": draw.gap,
     }
-    return pd.DataFrame(content, index=_rows_from(start, len(draw.base)))
+    fewer = np.full(len(draw.base), np.nan)
+    named = {
+        f"voter_{rank}": voters[:, rank] if rank < voters.shape[1] else fewer for rank in range(k)
+    }
+    return pd.DataFrame(content | named, index=_rows_from(start, len(draw.base)))
 
 
-def no_parents(start: int) -> pd.DataFrame:
+def no_parents(start: int, k: int) -> pd.DataFrame:
     """The provenance of no rows, of a result of so many."""
     none = np.empty(0, dtype=np.int64)
     content = {"base_row": none, "neighbor_row": none, "gap": np.empty(0)}
+    content |= {f"voter_{rank}": np.empty(0) for rank in range(k)}
     return pd.DataFrame(content, index=_rows_from(start, 0))
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from ..compiled import compiled
 from ..groups.pieces import GroupRows, join_groups
 from ..rows.blocks import Floats, Ints, as_dense
-from ..rows.metric import Metric
+from ..rows.metric import Kinds, Metric
 from ..seeding import stream
 from .distances import Nearest, nothing_found
-from .forest import halve, improve, near_rows, project
+from .forest import along_direction, halve, improve, near_rows, project
 
 
 class Cells(NamedTuple):
@@ -26,13 +26,15 @@ class Cells(NamedTuple):
 
     Attributes
     ----------
-    directions
-        Of the inner nodes, shape (n_cells - 1, n_features).
+    lefts, rights
+        Points that the direction of each inner node leads from and to, shape (n_cells - 1,
+        n_features).
     cuts
         Projections up to which rows go to the first child, shape (n_cells - 1,).
     """
 
-    directions: Floats
+    lefts: Floats
+    rights: Floats
     cuts: Floats
 
 
@@ -43,36 +45,40 @@ class Found(NamedTuple):
     nearest: Nearest
 
 
-def learn_cells(sample: Floats, n_cells: int, rng: np.random.Generator) -> Cells:
+def learn_cells(sample: Floats, kinds: Kinds, n_cells: int, rng: np.random.Generator) -> Cells:
     """Cells of equal shares of a sample; n_cells is a power of two, the sample four times it."""
-    directions, cuts = [], []
+    lefts, rights, cuts = [], [], []
     level = [np.arange(len(sample))]
     # level by level, in the order of the nodes: 0, then 1 2, then 3 4 5 6
     while len(level) < n_cells:
         children = []
         for node in level:
             left, right = rng.choice(node, 2, replace=False)
-            directions.append(sample[right] - sample[left])
-            along = project(sample, node, directions[-1])
+            lefts.append(sample[left])
+            rights.append(sample[right])
+            along = project(sample, *kinds, node, lefts[-1], rights[-1])
             cuts.append(np.median(along))
             children += halve(node, along)
         level = children
-    return Cells(np.array(directions), np.array(cuts))
+    return Cells(np.array(lefts), np.array(rights), np.array(cuts))
 
 
-def route(part: GroupRows, cells: Cells, firsts: Sequence[int]) -> list[GroupRows]:
+def route(part: GroupRows, cells: Cells, firsts: Sequence[int], metric: Metric) -> list[GroupRows]:
     """Rows, with their numbers in the group, by run of cells.
 
     Parameters
     ----------
     part
-        Dense rows, of cells from the first run to the last.
+        Points, of cells from the first run to the last.
     cells
         All cells.
     firsts
         The first cell of each run.
+    metric
+        What the points are in.
     """
-    cell_of = _descend(part.rows, part.positions, cells.directions, cells.cuts)
+    kinds = metric.kinds(part.rows.shape[1])
+    cell_of = _descend(part.rows, *kinds, part.positions, *cells)
     # of runs that start at the cells 8 and 12: 8 to 11 are run 0, and 12 to 15 run 1
     run_of = np.searchsorted(firsts, cell_of, side="right") - 1
     chosen = [np.flatnonzero(run_of == run) for run in range(len(firsts))]
@@ -80,14 +86,12 @@ def route(part: GroupRows, cells: Cells, firsts: Sequence[int]) -> list[GroupRow
 
 
 @compiled
-def _descend(rows: Floats, numbers: Ints, directions: Floats, cuts: Floats) -> Ints:
+def _descend(rows, n_numbers, penalty, numbers, lefts, rights, cuts):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
     cell_of = np.empty(len(rows), dtype=np.int64)
     for i in range(len(rows)):
         node, depth = 0, 0
         while node < len(cuts):
-            along = 0.0
-            for feature in range(rows.shape[1]):
-                along += rows[i, feature] * directions[node, feature]
+            along = along_direction(rows[i], n_numbers, penalty, lefts[node], rights[node])
             second = along > cuts[node]
             if along == cuts[node]:  # duplicates are spread over both
                 second = (numbers[i] >> depth) % 2 == 1
@@ -98,7 +102,12 @@ def _descend(rows: Floats, numbers: Ints, directions: Floats, cuts: Floats) -> I
 
 
 def search_cell(
-    parts: Sequence[GroupRows], edges: Sequence[int], k: int, n_trees: int, rng: np.random.Generator
+    parts: Sequence[GroupRows],
+    edges: Sequence[int],
+    kinds: Kinds,
+    k: int,
+    n_trees: int,
+    rng: np.random.Generator,
 ) -> list[Found]:
     """Search a cell.
 
@@ -108,7 +117,7 @@ def search_cell(
         Its rows from each block.
     edges
         Where the blocks start in the group, and its end.
-    k, n_trees, rng
+    kinds, k, n_trees, rng
         As for `forest.near_rows`.
 
     Returns
@@ -121,7 +130,7 @@ def search_cell(
     squared, indices = nothing_found(len(rows), k)
     known = min(k, len(rows) - 1)
     if known > 0:
-        near = near_rows(rows, known, n_trees, rng)
+        near = near_rows(rows, kinds, known, n_trees, rng)
         squared[:, :known] = near.squared
         indices[:, :known] = np.where(near.indices < 0, -1, numbers[near.indices])
     return split_found([Found(numbers, Nearest(squared, indices))], edges)
@@ -149,14 +158,16 @@ def _join_found(parts: Sequence[Found]) -> Found:
 
 
 def number_rows(block: GroupRows, start: int, metric: Metric) -> GroupRows:
-    """The block, dense and in the metric, with numbers in the group in place of positions in X."""
+    """Points of the block, with numbers in the group in place of positions in X."""
     numbers = np.arange(start, start + len(block.positions))
-    return GroupRows(metric.dense(block.rows), numbers)
+    return GroupRows(metric.points(block.rows), numbers)
 
 
-def cut_cells(sample: Floats, n_cells: int, seed: int, key: tuple[int, ...]) -> Cells:
+def cut_cells(
+    sample: Floats, n_cells: int, seed: int, key: tuple[int, ...], metric: Metric
+) -> Cells:
     """Cells of a chain, from its own stream."""
-    return learn_cells(sample, n_cells, stream(seed, *key))
+    return learn_cells(sample, metric.kinds(sample.shape[1]), n_cells, stream(seed, *key))
 
 
 def grow_in_cell(
@@ -166,9 +177,11 @@ def grow_in_cell(
     n_trees: int,
     seed: int,
     key: tuple[int, ...],
+    metric: Metric,
 ) -> list[Found]:
     """Trees in one cell, from its own stream; what was found by part."""
-    return search_cell(parts, edges, k, n_trees, stream(seed, *key))
+    kinds = metric.kinds(parts[0].rows.shape[1])
+    return search_cell(parts, edges, kinds, k, n_trees, stream(seed, *key))
 
 
 def merge_found(

@@ -68,12 +68,13 @@ def measure_pairs(
     left: GroupRows, right: GroupRows, a: Range, b: Range, k: int, metric: Metric
 ) -> Pairs:
     """All pairs of two ranges, or within one where they are the same."""
-    first = metric.dense(a.of(left))
+    first = metric.points(a.of(left))
+    kinds = metric.kinds(first.shape[1])
     if a == b:
-        total, nearest = pairs_diag(first, k, a.start)
+        total, nearest = pairs_diag(first, kinds, k, a.start)
         return Pairs(left=a, right=b, total=total, near_left=nearest, near_right=nearest)
     total, near_left, near_right = pairs_block(
-        first, metric.dense(b.of(right)), k, a.start, b.start
+        first, metric.points(b.of(right)), kinds, k, a.start, b.start
     )
     return Pairs(left=a, right=b, total=total, near_left=near_left, near_right=near_right)
 
@@ -131,11 +132,11 @@ def with_neighbors(density: Density, neighbors: Ints) -> Density:
 def searched(
     estimator: Any, blocks: Sequence[GroupRows], others: Callable[[Ints], Ints], metric: Metric
 ) -> Ints:
-    """Neighbours by the user's search object, which sees the group whole.
+    """Neighbours by the user's search object, which sees coordinates of the whole group.
 
     `others` leaves each row itself out of what was found for it.
     """
-    return others(search(estimator, metric.rows(stack([block.rows for block in blocks]))))
+    return others(search(estimator, metric.coordinates(stack([block.rows for block in blocks]))))
 
 
 def by_matrix(blocks: Sequence[GroupRows], metric: Metric) -> Density:
@@ -144,7 +145,7 @@ def by_matrix(blocks: Sequence[GroupRows], metric: Metric) -> Density:
     The matrix is in the precision of the rows, whose rounding decides whether duplicates are 0
     apart.
     """
-    rows = metric.rows(stack([block.rows for block in blocks]))
+    rows = metric.coordinates(stack([block.rows for block in blocks]))
     # an overflow shows in the mean, and is refused there
     with np.errstate(over="ignore"):
         distances = pairwise_distances(rows, metric="euclidean")

@@ -3,8 +3,9 @@
 The mean distance and the nearest neighbours look at the same pairs, so one loop finds both, and
 no m x m matrix is made. A tile of 1,024 rows is held by column; the squared differences of one
 row to the tile are added up feature by feature, which vectorises over the tile and gives the same
-bits on any machine (no reassociation, no fused multiply-add). Each pair is looked at once and
-offered to both of its rows. Equal distances are kept in row order.
+bits on any machine (no reassociation, no fused multiply-add). A category that differs adds its
+penalty. Each pair is looked at once and offered to both of its rows. Equal distances are kept in
+row order.
 
 `*_diag` takes the pairs within a block, `*_block` those between two; their results combine.
 """
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..compiled import compiled
 from ..rows.blocks import Floats, Ints
+from ..rows.metric import Kinds
 
 Reals = NDArray[np.floating[Any]]
 
@@ -40,29 +42,31 @@ class Nearest(NamedTuple):
     indices: Ints
 
 
-def pairs_diag(rows: Floats, k: int, first: int = 0) -> tuple[float, Nearest]:
+def pairs_diag(rows: Floats, kinds: Kinds, k: int, first: int = 0) -> tuple[float, Nearest]:
     """Sum of the distances of the m (m - 1) / 2 pairs of `rows`, and the k nearest of each.
 
     Parameters
     ----------
     rows
-        Shape (m, n_features), C-contiguous.
+        Points, shape (m, n_features), C-contiguous.
+    kinds
+        How they are compared.
     k
         Neighbours to find, >= 0.
     first
         Number of the first row.
     """
     nearest = nothing_found(len(rows), k)
-    total = _scan(rows, rows, *nearest, *nearest, first, first, True)
+    total = _scan(rows, rows, kinds, *nearest, *nearest, first, first, True)
     return total, nearest
 
 
 def pairs_block(
-    left: Floats, right: Floats, k: int, first_left: int, first_right: int
+    left: Floats, right: Floats, kinds: Kinds, k: int, first_left: int, first_right: int
 ) -> tuple[float, Nearest, Nearest]:
     """Sum of the distances between two blocks, and the k nearest of each in the other."""
     near_left, near_right = nothing_found(len(left), k), nothing_found(len(right), k)
-    total = _scan(left, right, *near_left, *near_right, first_left, first_right, False)
+    total = _scan(left, right, kinds, *near_left, *near_right, first_left, first_right, False)
     return total, near_left, near_right
 
 
@@ -96,13 +100,15 @@ def insert(squared: Floats, indices: Ints, distance: float, index: int) -> None:
 
 
 @compiled
-def squared_to_tile(row: Reals, tile: Reals, low: int, high: int, out: Reals) -> None:
-    """Squared distances of a row to the columns [low, high) of a tile."""
+def squared_to_tile(row, tile, low, high, n_numbers, penalty, out):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba types it
+    """Squared distances of a point to the columns [low, high) of a tile.
+
+    The penalty, of the type of the tile, is that of a category that differs.
+    """
     # loops over contiguous slices: an index that might be negative would keep them scalar;
     # four features at a time: the sum stays in a register, in the same order
     out[:] = 0
-    n_features = row.shape[0]
-    whole = n_features - n_features % 4
+    whole = n_numbers - n_numbers % 4
     for feature in range(0, whole, 4):
         v0, v1, v2, v3 = row[feature], row[feature + 1], row[feature + 2], row[feature + 3]
         c0, c1 = tile[feature, low:high], tile[feature + 1, low:high]
@@ -111,11 +117,16 @@ def squared_to_tile(row: Reals, tile: Reals, low: int, high: int, out: Reals) ->
             d0, d1 = v0 - c0[column], v1 - c1[column]
             d2, d3 = v2 - c2[column], v3 - c3[column]
             out[column] = (((out[column] + d0 * d0) + d1 * d1) + d2 * d2) + d3 * d3
-    for feature in range(whole, n_features):
+    for feature in range(whole, n_numbers):
         v0, c0 = row[feature], tile[feature, low:high]
         for column in range(out.shape[0]):
             d0 = v0 - c0[column]
             out[column] += d0 * d0
+    nothing = penalty - penalty
+    for feature in range(n_numbers, row.shape[0]):
+        v0, c0 = row[feature], tile[feature, low:high]
+        for column in range(out.shape[0]):
+            out[column] += nothing if v0 == c0[column] else penalty
 
 
 @compiled
@@ -151,7 +162,7 @@ def _offer(near, worst_of, i, j, sq_left, at_left, sq_right, at_right, left_name
 
 
 @compiled
-def _scan(left, right, sq_left, at_left, sq_right, at_right, first_left, first_right, diagonal):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+def _scan(left, right, kinds, sq_left, at_left, sq_right, at_right, from_left, from_right, within):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
     # 25,000 x 18 on one core: 0.5 s for sum and neighbours together; scikit-learn's neighbours
     # alone take 1.3 s, and the distances by a matrix product 2.4 s.
     # a sum for each column: they add side by side, and in an order that is always the same
@@ -161,17 +172,17 @@ def _scan(left, right, sq_left, at_left, sq_right, at_right, first_left, first_r
     for start in range(0, len(right), TILE):
         width = min(TILE, len(right) - start)
         tile[:, :width] = right[start : start + width].T
-        for i in range(min(start + width, len(left)) if diagonal else len(left)):
+        for i in range(min(start + width, len(left)) if within else len(left)):
             # each pair once: in the tile from 1024 on, row 1030 meets columns 7 (row 1031) and up.
             # a row is offered all others in ascending order, those before it as a column, those
             # behind it as the left row: `insert` needs that to keep equal distances in row order
-            low = max(i + 1 - start, 0) if diagonal else 0
+            low = max(i + 1 - start, 0) if within else 0
             near = squared[low:width]
-            squared_to_tile(left[i], tile, low, width, near)
+            squared_to_tile(left[i], tile, low, width, kinds[0], kinds[1], near)
             _add_roots(near, sums[low:width])
             if sq_left.shape[1] > 0:
                 j = start + low
                 limits = worst[j : start + width]
                 _offer(near, limits, i, j, sq_left, at_left, sq_right, at_right,
-                       first_left, first_right)  # fmt: skip
+                       from_left, from_right)  # fmt: skip
     return sums.sum()

@@ -19,6 +19,7 @@ from scipy.spatial import KDTree
 
 from ..compiled import compiled
 from ..rows.blocks import Floats, Ints
+from ..rows.metric import Kinds
 from .distances import STRIP, Nearest, count_below, insert, nothing_found, squared_to_tile
 from .search import drop_self
 
@@ -29,31 +30,40 @@ _DISTINCT_SHARE = 0.9  # of sampled rows, below which a k-d tree's leaves are to
 _DISTINCT_SAMPLE = 4096
 
 
-def near_rows(rows: Floats, k: int, n_trees: int, rng: np.random.Generator) -> Nearest:
+def near_rows(
+    rows: Floats, kinds: Kinds, k: int, n_trees: int, rng: np.random.Generator
+) -> Nearest:
     """K rows near each of m rows, the row itself not among them.
 
     Parameters
     ----------
     rows
-        Shape (m, n_features), C-contiguous.
+        Points, shape (m, n_features), C-contiguous.
+    kinds
+        How they are compared.
     k
         Rows to find, in [1, m).
     n_trees
-        More find nearer rows. Without effect up to `EXACT_FEATURES` features, unless many rows
-        are equal.
+        More find nearer rows. Without effect up to `EXACT_FEATURES` features that are all numbers,
+        unless many rows are equal.
     rng
         Draws the directions.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        if rows.shape[1] <= EXACT_FEATURES and _mostly_distinct(rows):
+        if is_exact(rows.shape[1], kinds) and _mostly_distinct(rows):
             return _by_kd_tree(rows, k)
         nearest = nothing_found(len(rows), k)
         for _ in range(n_trees):
             # halves of more than 4 (k + 1) rows have 2 (k + 1) or more: one tree fills every list
-            leaves = grow(rows, max(LEAF_ROWS, 4 * (k + 1)), rng)
+            leaves = grow(rows, kinds, max(LEAF_ROWS, 4 * (k + 1)), rng)
             ends = np.cumsum([len(leaf) for leaf in leaves])
-            _scan_leaves(rows, np.concatenate(leaves), ends, *nearest)
+            _scan_leaves(rows, *kinds, np.concatenate(leaves), ends, *nearest)
         return nearest
+
+
+def is_exact(n_features: int, kinds: Kinds) -> bool:
+    """Whether a k-d tree finds the nearest of so many features, if the rows differ."""
+    return n_features <= EXACT_FEATURES and kinds.n_numbers == n_features
 
 
 def improve(nearest: Nearest, found: Nearest, at: Ints) -> None:
@@ -90,7 +100,7 @@ def _by_kd_tree(rows: Floats, k: int) -> Nearest:
     return Nearest(squared, near)
 
 
-def grow(rows: Floats, leaf_rows: int, rng: np.random.Generator) -> list[Ints]:
+def grow(rows: Floats, kinds: Kinds, leaf_rows: int, rng: np.random.Generator) -> list[Ints]:
     """Leaves of one tree: the numbers of their rows, ascending."""
     waiting, leaves = [np.arange(len(rows))], []
     while waiting:
@@ -99,7 +109,8 @@ def grow(rows: Floats, leaf_rows: int, rng: np.random.Generator) -> list[Ints]:
             leaves.append(node)
             continue
         left, right = rng.choice(len(node), 2, replace=False)
-        waiting += halve(node, project(rows, node, rows[node[right]] - rows[node[left]]))
+        along = project(rows, *kinds, node, rows[node[left]], rows[node[right]])
+        waiting += halve(node, along)
     return leaves
 
 
@@ -114,34 +125,44 @@ def halve(node: Ints, along: Floats) -> list[Ints]:
 
 
 @compiled
-def project(rows: Floats, chosen: Ints, direction: Floats) -> Floats:
-    """Scalar products of some of the rows with a direction."""
+def project(rows, n_numbers, penalty, chosen, left, right):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba types it
+    """Scalar products of some of the rows with the direction from one point to another."""
     along = np.empty(len(chosen))
     for i in range(len(chosen)):
-        row = rows[chosen[i]]
-        total = 0.0
-        for feature in range(len(direction)):
-            total += row[feature] * direction[feature]
+        total = along_direction(rows[chosen[i]], n_numbers, penalty, left, right)
         # rows so far apart are refused later, by their mean distance
         along[i] = total if np.isfinite(total) else 0.0
     return along
 
 
 @compiled
-def _scan_leaves(rows: Floats, order: Ints, ends: Ints, squared: Floats, indices: Ints) -> None:
+def along_direction(row, n_numbers, penalty, left, right):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba types it
+    """Scalar product of a point with the direction from one to another."""
+    total = 0.0
+    for feature in range(n_numbers):
+        total += row[feature] * (right[feature] - left[feature])
+    # as if by indicators of weight / sqrt(2): of the category on the right 1, on the left -1
+    for feature in range(n_numbers, len(row)):
+        total += penalty / 2 * ((row[feature] == right[feature]) - (row[feature] == left[feature]))
+    return total
+
+
+@compiled
+def _scan_leaves(rows, n_numbers, penalty, order, ends, squared, indices):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
     start = 0
     for end in ends:
         leaf = order[start:end]
-        tile, extent = _relative(rows, leaf)
-        _scan_leaf(rows, leaf, tile, extent, squared, indices)
+        tile, extent = _relative(rows, n_numbers, penalty, leaf)
+        _scan_leaf(rows, n_numbers, penalty, leaf, tile, extent, squared, indices)
         start = end
 
 
 @compiled
-def _relative(rows, leaf):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
-    origin, extent = rows[leaf[0]], 0.0
+def _relative(rows, n_numbers, penalty, leaf):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+    # the weight, too, so that the penalty is 1 at most
+    origin, extent = rows[leaf[0]], np.sqrt(penalty)
     for number in leaf:
-        for feature in range(rows.shape[1]):
+        for feature in range(n_numbers):
             extent = max(extent, abs(rows[number, feature] - origin[feature]))
     if extent == 0.0:
         extent = 1.0
@@ -149,22 +170,27 @@ def _relative(rows, leaf):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN20
     # whole vectors in each row of the tile, so that loads are aligned
     tile = np.zeros((rows.shape[1], -(-len(leaf) // _VECTOR) * _VECTOR), dtype=np.float32)
     for column in range(len(leaf)):
-        for feature in range(rows.shape[1]):
+        for feature in range(n_numbers):
             tile[feature, column] = (rows[leaf[column], feature] - origin[feature]) / extent
+        for feature in range(n_numbers, rows.shape[1]):
+            tile[feature, column] = rows[leaf[column], feature]
     return tile, extent
 
 
 @compiled
-def _scan_leaf(rows, leaf, tile, extent, squared, indices):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+def _scan_leaf(rows, n_numbers, penalty, leaf, tile, extent, squared, indices):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
     m, last = len(leaf), squared.shape[1] - 1
     bounds, near = np.empty(m, dtype=np.float32), np.empty(tile.shape[1], dtype=np.float32)
     for column in range(m):
         # twice by the extent: its square may be 0, as that of 1e-200 is
         bounds[column] = squared[leaf[column], last] / extent / extent
+    relative = np.float32(penalty / extent / extent)
     for i in range(m):
         # from a whole vector on: row 20 starts at column 16, and 16 to 20 are made infinite
         low = (i + 1) // _VECTOR * _VECTOR
-        squared_to_tile(tile[:, i].copy(), tile, low, tile.shape[1], near[low:])
+        squared_to_tile(
+            tile[:, i].copy(), tile, low, tile.shape[1], n_numbers, relative, near[low:]
+        )
         near[low : i + 1] = np.inf
         for at in range(low, m, STRIP):
             strip, limit = near[at : min(at + STRIP, m)], bounds[at : at + STRIP]
@@ -173,7 +199,7 @@ def _scan_leaf(rows, leaf, tile, extent, squared, indices):  # type: ignore[no-u
             for column in range(len(strip)):
                 if strip[column] < bounds[i] or strip[column] < limit[column]:
                     j = at + column
-                    distance = _measure(rows[leaf[i]], rows[leaf[j]])
+                    distance = _measure(rows[leaf[i]], rows[leaf[j]], n_numbers, penalty)
                     _offer_once(squared[leaf[i]], indices[leaf[i]], distance, leaf[j])
                     _offer_once(squared[leaf[j]], indices[leaf[j]], distance, leaf[i])
                     bounds[i] = squared[leaf[i], last] / extent / extent
@@ -181,11 +207,14 @@ def _scan_leaf(rows, leaf, tile, extent, squared, indices):  # type: ignore[no-u
 
 
 @compiled
-def _measure(left: Floats, right: Floats) -> float:
+def _measure(left: Floats, right: Floats, n_numbers: int, penalty: float) -> float:
     total = 0.0
-    for feature in range(len(left)):
+    for feature in range(n_numbers):
         difference = left[feature] - right[feature]
         total += difference * difference
+    for feature in range(n_numbers, len(left)):
+        if left[feature] != right[feature]:
+            total += penalty
     return total
 
 

@@ -29,20 +29,21 @@ def squared_to_nearest(queries: Floats, block: GroupRows, k: int, metric: Metric
     """
     squared = np.full((len(queries), k + 1), np.inf)
     indices = np.empty(squared.shape, dtype=np.int64)
+    kinds = metric.kinds(queries.shape[1])
     # some at a time, as in the metric they are a copy
     for low, high in cut(len(block.positions), _SCANNED_ROWS):
-        _scan(queries, metric.dense(block.rows[low:high]), squared, indices)
+        _scan(queries, metric.points(block.rows[low:high]), *kinds, squared, indices)
     return squared
 
 
 @compiled
-def _scan(queries: Floats, rows: Floats, squared: Floats, indices: Ints) -> None:
+def _scan(queries, rows, n_numbers, penalty, squared, indices):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
     tile, near = np.empty((rows.shape[1], TILE)), np.empty(TILE)
     for start in range(0, len(rows), TILE):
         width = min(TILE, len(rows) - start)
         tile[:, :width] = rows[start : start + width].T
         for i in range(len(queries)):
-            squared_to_tile(queries[i], tile, 0, width, near[:width])
+            squared_to_tile(queries[i], tile, 0, width, n_numbers, penalty, near[:width])
             for j in range(width):
                 if near[j] < squared[i, -1]:
                     insert(squared[i], indices[i], near[j], start + j)

@@ -8,9 +8,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import columns_of, is_sparse, require_rows, take, unmasked
-from .fingerprint import ChunkFingerprints, Fingerprint, of_rows, of_whole
+from .blocks import Rows, columns_of, is_sparse, require_rows, take, unmasked
+from .columns import Schema
+from .fingerprint import ChunkFingerprints, Fingerprint, of_rows
 from .labels import LabelCounts, count_labels
+from .metric import Indicators, indicate
+from .table import (
+    Categories,
+    Encoding,
+    count_categories,
+    encoding_of,
+    merge_categories,
+    read,
+    rows_by_code,
+)
 
 _HUGE = 1e150  # sums of many squares of such values are finite
 
@@ -20,21 +31,23 @@ class Summary(NamedTuple):
 
     Attributes
     ----------
-    rows, whole
-        Fingerprint of each block of X, and of the integers of a partition that it may round.
+    rows
+        Fingerprint of each block of X.
     labels
         Labels of each block.
     n_nan, n_inf, n_huge
-        Missing and infinite values by column, and those whose squares overflow float64, shape
-        (n_features,).
+        Missing and infinite values of each number, and those whose squares overflow float64, shape
+        (n_numbers,).
+    categories
+        Of each feature of categories.
     """
 
     rows: tuple[Fingerprint, ...]
-    whole: tuple[Fingerprint, ...]
     labels: tuple[LabelCounts, ...]
     n_nan: NDArray[np.int64]
     n_inf: NDArray[np.int64]
     n_huge: NDArray[np.int64]
+    categories: tuple[Categories, ...] = ()
 
     @property
     def n_rows(self) -> tuple[int, ...]:
@@ -43,21 +56,31 @@ class Summary(NamedTuple):
 
     def fingerprints(self) -> tuple[ChunkFingerprints, ...]:
         """Fingerprints by chunk."""
-        found = zip(self.rows, self.whole, self.labels, strict=True)
+        found = zip(self.rows, self.labels, strict=True)
         return tuple(
-            ChunkFingerprints(chunk=chunk, rows=x, whole=whole, target=y.own)
-            for chunk, (x, whole, y) in enumerate(found)
+            ChunkFingerprints(chunk=chunk, rows=x, target=y.own)
+            for chunk, (x, y) in enumerate(found)
         )
 
 
-def summarize(rows: Any, target: Any, n_features: int, partition: Any = None) -> Summary:
-    """Notes of one block of X and y; X has `n_features` columns, and came from a partition."""
-    rows, target = require_rows(rows, n_features), unmasked(target, "y")
+def summarize(rows: Any, target: Any, n_features: int) -> Summary:
+    """Notes of one block of X and y, of an array of `n_features` columns."""
+    rows = require_rows(rows, n_features)
     # of csc before it becomes csr: later reads are compared in the format that they come in
-    own = of_rows(rows)
-    whole = own if partition is None else of_whole(partition, rows.dtype)
+    return _noted(rows, of_rows(rows), target)
+
+
+def summarize_table(part: Any, target: Any, schema: Schema) -> Summary:
+    """Notes of one partition, or one block of an array with categories."""
+    table = read(part, schema)
+    summary = _noted(table.numbers, table.own, target)
+    return summary._replace(categories=count_categories(part, table, schema))
+
+
+def _noted(rows: Rows, own: Fingerprint, target: Any) -> Summary:
+    n_features = rows.shape[1]
     columns = columns_of(rows) if is_sparse(rows) else None
-    values = rows.data if is_sparse(rows) else rows
+    values: Any = rows.data if is_sparse(rows) else rows
     if values.dtype.kind != "f" or _has_finite_squares(values):
         n_nan = n_inf = n_huge = np.zeros(n_features, dtype=np.int64)
     else:
@@ -67,8 +90,7 @@ def summarize(rows: Any, target: Any, n_features: int, partition: Any = None) ->
             n_huge = _by_column(np.abs(values) > _HUGE, columns, n_features) - n_inf
     return Summary(
         rows=(own,),
-        whole=(whole,),
-        labels=(count_labels(target),),
+        labels=(count_labels(unmasked(target, "y")),),
         n_nan=n_nan,
         n_inf=n_inf,
         n_huge=n_huge,
@@ -104,9 +126,28 @@ def merge_summaries(parts: Sequence[Summary]) -> Summary:
     """Notes of consecutive runs of blocks as one."""
     return Summary(
         rows=tuple(own for part in parts for own in part.rows),
-        whole=tuple(own for part in parts for own in part.whole),
         labels=tuple(labels for part in parts for labels in part.labels),
         n_nan=np.sum([part.n_nan for part in parts], axis=0),
         n_inf=np.sum([part.n_inf for part in parts], axis=0),
         n_huge=np.sum([part.n_huge for part in parts], axis=0),
+        categories=tuple(
+            merge_categories(own) for own in zip(*(part.categories for part in parts), strict=True)
+        ),
     )
+
+
+def without_values(summary: Summary) -> Summary:
+    """The notes without the categories themselves, which may be many."""
+    return summary._replace(
+        categories=tuple(own._replace(counts=None) for own in summary.categories)
+    )
+
+
+def encode_noted(summary: Summary) -> Encoding:
+    """What codes mean, when all chunks were noted."""
+    return encoding_of(summary.categories)
+
+
+def indicate_noted(summary: Summary, encoding: Encoding) -> Indicators:
+    """Indicators of the categories, when all chunks were noted."""
+    return indicate(rows_by_code(summary.categories, encoding))

@@ -1,31 +1,200 @@
-"""Which columns of a frame are features, and in which dtype they are computed."""
+"""What the columns of a table are: numbers, categories, or only taken along; judged by their types.
+
+A `Schema` is made from the columns alone, before any row is read, and says all that is wrong with
+them at once. By it a chunk is read (`table`). Rows have their numbers first and the codes of their
+categories last; of the columns id, color, size, weight, with id taken along and color a category,
+
+    features   size, weight, color
+    rows       (0.5, 71.3, 2)
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ...errors import InputError
+from ...errors import InputError, ParameterError
 
-_NUMBERS_IN_OBJECTS = ("integer", "floating", "mixed-integer-float", "boolean", "empty")
+_OF_OBJECTS = {
+    "string": "text",
+    "boolean": "boolean",
+    "decimal": "decimal",
+    **dict.fromkeys(("integer", "floating", "mixed-integer-float", "empty"), "number"),
+    **dict.fromkeys(("datetime", "datetime64", "date", "time", "timedelta", "period"), "date"),
+    **dict.fromkeys(("mixed-integer", "mixed", "bytes", "complex"), "mixed"),
+    "interval": "interval",
+}
+_NUMBERS = ("number", "decimal", "boolean")
+_CATEGORIES = ("category", "text", "boolean")
+_NEVER = {"nested": "nested values", "complex": "complex numbers", "mixed": "values of mixed types"}
+_REASONS = _NEVER | {
+    "date": "dates or times",
+    "interval": "intervals",
+    "category": "categories",
+    "text": "text",
+}
+_SHOWN = 20  # columns in a message
+UNKNOWN_CATEGORIES = "__UNKNOWN_CATEGORIES__"  # Dask's own mark
 
 
-def check_columns(frame: pd.DataFrame) -> None:
-    """All columns are numbers, each under a name of its own.
+@dataclass(frozen=True)
+class Schema:
+    """The columns of X.
 
-    Parameters
+    Attributes
     ----------
-    frame
-        Of any length; object columns pass if it holds numbers in them.
+    holder
+        What holds the rows: "numpy", "sparse", "pandas", "dask array" or "dask frame".
+    columns
+        Names of all columns, in their order; their numbers in an array.
+    numbers, categories, passthrough
+        Places of the columns that are numbers, categories, and only taken along.
+    dtype
+        Of rows: holds all numbers, and codes.
+    keeps_missing
+        Missing values are allowed.
+    guessed
+        Places of the categories that nobody has named: objects of a frame that has no rows yet.
+    digits
+        Of numbers that are objects of `decimal.Decimal`, by place: digits behind the point.
+    """
+
+    holder: str
+    columns: tuple[Any, ...]
+    numbers: tuple[int, ...]
+    categories: tuple[int, ...]
+    passthrough: tuple[int, ...]
+    dtype: np.dtype[Any]
+    keeps_missing: bool = False
+    guessed: tuple[int, ...] = ()
+    digits: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def features(self) -> tuple[Any, ...]:
+        """Names of the features, as rows have them: numbers, then categories."""
+        return tuple(self.columns[place] for place in (*self.numbers, *self.categories))
+
+    @property
+    def n_features(self) -> int:
+        """Columns of the rows."""
+        return len(self.numbers) + len(self.categories)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether rows are the columns as they came."""
+        return not (self.categories or self.passthrough)
+
+    def by_column(self, values: Any, otherwise: float) -> Any:
+        """What is by feature of the rows, by column of X that is a feature, in its order."""
+        found = np.full(len(self.columns), otherwise)
+        found[[*self.numbers, *self.categories]] = values
+        return np.delete(found, self.passthrough)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the parameters of a sampler say of columns; `KMeansSMOTE` says what each is."""
+
+    categorical_features: Any = "auto"
+    missing: str = "error"
+    passthrough: Sequence[Any] = ()
+
+
+def schema_of_frame(frame: Any, wanted: Wanted, holder: str) -> Schema:
+    """The schema of a frame, of any length.
 
     Raises
     ------
     InputError
-        Missing or duplicate names, or columns of text, categories, dates or complex numbers.
+        All columns that can't be features, and why; or names that are missing or there twice.
+    ParameterError
+        The parameters name columns that are not there, or one in two parts.
     """
+    _check_names(frame)
+    columns = list(frame.columns)
+    passthrough = _passthrough_in(columns, wanted.passthrough)
+    named = _named_in(columns, wanted.categorical_features)
+    _check_parts(columns, passthrough, named)
+    kinds = {
+        place: _kind_of(frame.iloc[:, place])
+        for place in range(len(columns))
+        if place not in passthrough
+    }
+    if not kinds:
+        raise InputError(
+            "X has no column left that is a feature: name fewer in passthrough, or drop fewer."
+        )
+    chosen = (
+        [place for place, kind in kinds.items() if kind in _CATEGORIES] if named is None else named
+    )
+    wrong = {
+        place: kind
+        for place, kind in kinds.items()
+        if kind in _NEVER or (place not in chosen and kind not in _NUMBERS)
+    }
+    if wrong:
+        raise InputError(_refusal(frame, wrong, named, passthrough, holder))
+    numbers = [place for place in kinds if place not in chosen]
+    # of no rows, objects may be anything: the census tells
+    guessed = [p for p in chosen if named is None and _is_object(frame.iloc[:, p])]
+    keeps_missing = wanted.missing == "keep"
+    return Schema(
+        holder=holder,
+        columns=tuple(columns),
+        numbers=tuple(numbers),
+        categories=tuple(chosen),
+        passthrough=tuple(passthrough),
+        dtype=_row_dtype(frame.iloc[:, numbers], keeps_missing, bool(chosen)),
+        keeps_missing=keeps_missing,
+        guessed=tuple(guessed),
+        digits={
+            place: _digits_of(frame.iloc[:, place])
+            for place in numbers
+            if kinds[place] == "decimal" and _is_object(frame.iloc[:, place])
+        },
+    )
+
+
+def schema_of_array(n_columns: int, dtype: np.dtype[Any], wanted: Wanted, holder: str) -> Schema:
+    """The schema of an array or sparse matrix of numbers.
+
+    Raises
+    ------
+    InputError
+        Sparse rows have categories.
+    ParameterError
+        The parameters name columns that are not there, or names.
+    """
+    if len(wanted.passthrough):
+        raise ParameterError(
+            f"passthrough={list(wanted.passthrough)!r} names columns of a frame, and X is an array "
+            "of one type: take them out of X, or pass a frame."
+        )
+    named = _named_in(list(range(n_columns)), wanted.categorical_features) or []
+    if named and holder == "sparse":
+        raise InputError(
+            f"categorical_features={wanted.categorical_features!r} beside a sparse X: sparse rows "
+            "can't have categories, whose codes are no zeros. Pass a dense array, X = X.toarray(), "
+            "or a frame; or indicators as they are, as numbers."
+        )
+    numbers = tuple(place for place in range(n_columns) if place not in named)
+    return Schema(
+        holder=holder,
+        columns=tuple(range(n_columns)),
+        numbers=numbers,
+        categories=tuple(named),
+        passthrough=(),
+        dtype=_with_codes(dtype if numbers else np.dtype(np.int8)) if named else dtype,
+        keeps_missing=wanted.missing == "keep",
+    )
+
+
+def _check_names(frame: Any) -> None:
     if frame.shape[1] == 0:
         raise InputError("X has no columns: at least one feature is needed.")
     if any(pd.api.types.is_scalar(name) and pd.isna(name) for name in frame.columns):
@@ -39,37 +208,193 @@ def check_columns(frame: pd.DataFrame) -> None:
             f"X has duplicate column names: {twice}. Rename or drop them, "
             "e.g. X = X.loc[:, ~X.columns.duplicated()]."
         )
-    wrong = {name: str(frame[name].dtype) for name in frame.columns if not _is_numeric(frame[name])}
-    if wrong:
-        listed = ", ".join(f"{name!r} ({dtype})" for name, dtype in list(wrong.items())[:10])
-        raise InputError(
-            f"X has columns that are no numbers: {listed}. Encode them first, e.g. with "
-            f"pd.get_dummies, or drop them: X = X.drop(columns={list(wrong)[:10]})."
+
+
+def _passthrough_in(columns: list[Any], passthrough: Any) -> list[int]:
+    names = list(passthrough)
+    _check_listed("passthrough", names, columns)
+    return [columns.index(name) for name in names]
+
+
+def _named_in(columns: list[Any], named: Any) -> list[int] | None:
+    """Places of the columns that are named as categories; None for "auto".
+
+    As scikit-learn has it: text is a name, a number a place (from the end, where negative), and
+    booleans are a mask.
+    """
+    if isinstance(named, str) and named == "auto":
+        return None
+    if named is None:
+        return []
+    given = list(named)
+    if given and all(isinstance(each, bool | np.bool_) for each in given):
+        if len(given) != len(columns):
+            raise ParameterError(
+                f"categorical_features is a mask of {len(given)} columns, and X has {len(columns)}."
+            )
+        return [place for place, each in enumerate(given) if each]
+    by_place = [
+        _place(each, len(columns)) if isinstance(each, int | np.integer) else None for each in given
+    ]
+    # by its name, where a column of a frame has such; what is not there is told as it was given
+    found = [
+        each if place is None else columns[place] if place >= 0 else each
+        for each, place in zip(given, by_place, strict=True)
+    ]
+    missing = [each for each, place in zip(given, by_place, strict=True) if place == _NOWHERE]
+    _check_listed("categorical_features", found, columns, missing)
+    return sorted(columns.index(name) for name in found)
+
+
+_NOWHERE = -1
+
+
+def _place(number: int | np.integer[Any], n: int) -> int:
+    return int(number) % n if -n <= number < n else _NOWHERE
+
+
+def _check_listed(
+    parameter: str, names: list[Any], columns: list[Any], missing: Sequence[Any] = ()
+) -> None:
+    """Raise `ParameterError` where names are not columns, or are there twice."""
+    gone = [*missing, *(name for name in names if name not in columns and name not in missing)]
+    if gone:
+        raise ParameterError(
+            f"{parameter} names {gone[:_SHOWN]}, which X does not have: its columns are "
+            f"{columns[:_SHOWN]}{', ...' if len(columns) > _SHOWN else ''}."
+        )
+    twice = list(dict.fromkeys(name for name in names if names.count(name) > 1))
+    if twice:
+        raise ParameterError(f"{parameter} names {twice[:_SHOWN]} twice: name each column once.")
+
+
+def _check_parts(columns: list[Any], passthrough: list[int], named: list[int] | None) -> None:
+    both = [columns[place] for place in passthrough if place in (named or ())]
+    if both:
+        raise ParameterError(
+            f"{both[:_SHOWN]} are in passthrough and in categorical_features: a column that is "
+            "taken along is no feature. Name it in one of the two."
         )
 
 
-def _is_numeric(column: pd.Series[Any]) -> bool:
+def _digits_of(column: pd.Series[Any]) -> int:
+    # a Decimal of 1.20 has the exponent -2, and one that is not finite a letter in its place
+    exponents = [value.as_tuple().exponent for value in column.dropna()]
+    return max((-own for own in exponents if isinstance(own, int)), default=0)
+
+
+def _is_object(column: pd.Series[Any]) -> bool:
+    return bool(types.is_object_dtype(column.dtype))
+
+
+def _kind_of(column: pd.Series[Any]) -> str:
+    """What the values are: "number", "text", … as in `_REASONS`."""
     dtype = column.dtype
+    if isinstance(dtype, pd.ArrowDtype):
+        return _kind_of_arrow(dtype.pyarrow_dtype)
     if types.is_object_dtype(dtype):
-        return len(column) > 0 and types.infer_dtype(column) in _NUMBERS_IN_OBJECTS
-    numeric = types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
-    return bool(numeric) and numpy_dtype(dtype).kind in "biuf"
+        # of no rows, as Dask has them: text, until the census knows
+        found = types.infer_dtype(column) if len(column) else "string"
+        return _OF_OBJECTS.get(found, "nested")
+    for kind, fits in (
+        ("category", isinstance(dtype, pd.CategoricalDtype)),
+        ("interval", isinstance(dtype, pd.IntervalDtype)),
+        ("date", isinstance(dtype, pd.PeriodDtype) or types.is_datetime64_any_dtype(dtype)),
+        ("boolean", types.is_bool_dtype(dtype)),
+        ("text", types.is_string_dtype(dtype)),
+    ):
+        if fits:
+            return kind
+    kind = numpy_dtype(dtype).kind
+    return {"m": "date", "M": "date", "c": "complex", "V": "nested"}.get(kind, "number")
+
+
+def _kind_of_arrow(dtype: Any) -> str:
+    import pyarrow.types as of
+
+    for kind, tests in (
+        ("boolean", (of.is_boolean,)),
+        ("number", (of.is_integer, of.is_floating, of.is_null)),
+        ("decimal", (of.is_decimal,)),
+        ("text", (of.is_string, of.is_large_string, of.is_string_view)),
+        ("category", (of.is_dictionary,)),
+        ("date", (of.is_temporal,)),
+    ):
+        if any(test(dtype) for test in tests):
+            return kind
+    return "nested"
+
+
+def _refusal(
+    frame: Any,
+    wrong: dict[int, str],
+    named: list[int] | None,
+    passthrough: list[int],
+    holder: str,
+) -> str:
+    names = [frame.columns[place] for place in wrong]
+    listed = ", ".join(
+        f"{name!r} ({frame.dtypes.iloc[place]}): {_REASONS[kind]}"
+        for (place, kind), name in list(zip(wrong.items(), names, strict=True))[:_SHOWN]
+    )
+    more = f" and {len(wrong) - _SHOWN} columns more" if len(wrong) > _SHOWN else ""
+    text = f"X has columns that are neither numbers nor categories: {listed}{more}."
+    # what a list of the user's leaves out
+    encodable = [place for place, kind in wrong.items() if named is not None and kind not in _NEVER]
+    if encodable:
+        told = [frame.columns[place] for place in sorted({*(named or ()), *encodable})]
+        text += f" Take them as categories: categorical_features={told!r}."
+    if holder == "numpy":
+        return f"{text} Drop them: X = np.delete(X, {names!r}, axis=1)."
+    kept = [*(frame.columns[place] for place in passthrough), *names]
+    text += f" Take them along, null in new rows: passthrough={kept!r}. Or drop them: "
+    text += f"X = X.drop(columns={names!r})."
+    dates = [frame.columns[place] for place, kind in wrong.items() if kind == "date"]
+    return f"{text}{_as_numbers(frame, dates)}" if dates else text
+
+
+def _as_numbers(frame: Any, dates: list[Any]) -> str:
+    name = next((n for n in dates if types.is_datetime64_dtype(frame[n].dtype)), None)
+    if name is None:
+        return ""
+    return f" Dates can be numbers: X[{name!r}] = X[{name!r}].astype('int64')."
 
 
 def numpy_dtype(dtype: Any) -> np.dtype[Any]:
-    """The numpy dtype of the values of a column's dtype."""
+    """The numpy dtype of the values of a column's dtype; decimals and objects are float64."""
     if isinstance(dtype, pd.SparseDtype):
         dtype = dtype.subtype
     plain: np.dtype[Any] = np.dtype(getattr(dtype, "numpy_dtype", dtype))
-    return plain
+    return np.dtype(np.float64) if plain.kind == "O" else plain
+
+
+def _row_dtype(numbers: Any, keeps_missing: bool, has_codes: bool) -> np.dtype[Any]:
+    dtype = common_dtype(numbers)
+    nullable = any(isinstance(own, pd.api.extensions.ExtensionDtype) for own in numbers.dtypes)
+    if keeps_missing and nullable and dtype.kind in "iu":
+        dtype = np.dtype(np.float64)
+    return _with_codes(dtype) if has_codes else dtype
 
 
 def common_dtype(frame: pd.DataFrame) -> np.dtype[Any]:
-    """The numpy dtype that holds all columns; booleans count as int8."""
+    """The numpy dtype that holds all columns of numbers; booleans count as int8."""
     found: np.dtype[Any] = np.result_type(np.int8, *(numpy_dtype(dtype) for dtype in frame.dtypes))
     return found
+
+
+def _with_codes(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype that holds codes, too: a float of 32 bits those of 16,777,216 categories."""
+    return np.result_type(dtype, np.float32 if dtype.kind == "f" else np.int32)
 
 
 def is_whole(dtype: Any) -> bool:
     """Whether values of the dtype are integers or booleans."""
     return types.is_integer_dtype(dtype) or types.is_bool_dtype(dtype)
+
+
+def with_nulls(dtype: Any) -> Any:
+    """The type with nulls that holds all values of a type."""
+    if isinstance(dtype, pd.api.extensions.ExtensionDtype) or dtype.kind not in "biu":
+        return dtype
+    name = "boolean" if dtype.kind == "b" else str(dtype).replace("i", "I").replace("u", "U")
+    return pd.api.types.pandas_dtype(name)

@@ -8,6 +8,7 @@ the speed of memory.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -17,7 +18,6 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ..compiled import compiled
 from .blocks import Rows, SparseRows, is_sparse
-from .columns import numpy_dtype
 
 _Words = NDArray[np.unsignedinteger]
 _MISSING = np.uint64(0xD1B54A32D192ED03)  # no likely label
@@ -31,14 +31,13 @@ class Fingerprint(NamedTuple):
 
 
 class ChunkFingerprints(NamedTuple):
-    """Fingerprints of one chunk's rows of X and of y, and the chunk's number.
+    """Fingerprints of one chunk's features and of its labels, and the chunk's number.
 
-    That of a frame's `whole` numbers is of those that the common dtype of its rows may round.
+    That of `rows` is None where they are compared as they are read.
     """
 
     chunk: int
-    rows: Fingerprint
-    whole: Fingerprint
+    rows: Fingerprint | None
     target: Fingerprint
 
 
@@ -50,15 +49,9 @@ def of_rows(rows: Rows) -> Fingerprint:
     return Fingerprint(rows.shape[0], _bits(_words(np.asarray(rows))))
 
 
-def of_whole(frame: Any, dtype: np.dtype[Any]) -> Fingerprint:
-    """The fingerprint of the integers of a partition that floats of the dtype may round."""
-    kinds = [numpy_dtype(own) for own in frame.dtypes]
-    rounded = dtype.kind == "f"
-    wide = [j for j, own in enumerate(kinds) if rounded and own.kind in "iu" and own.itemsize > 4]
-    # a missing one is NaN among the rows
-    columns = [frame.iloc[:, j].to_numpy(dtype=kinds[j], na_value=0) for j in wide]
-    parts = [_bits(_words(column)) for column in columns]
-    return Fingerprint(len(frame), _bits(np.array(parts, dtype=np.uint64)))
+def combined(n_rows: int, parts: Sequence[int]) -> Fingerprint:
+    """The fingerprint of a block that is made of parts, from the bits of each."""
+    return Fingerprint(n_rows, _bits(np.array(parts, dtype=np.uint64)))
 
 
 def of_labels(codes: NDArray[np.int64], labels: NDArray[Any]) -> Fingerprint:

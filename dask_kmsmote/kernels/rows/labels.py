@@ -113,7 +113,7 @@ def count_labels(block: Any) -> LabelCounts:
     # continuous labels are refused later, and their table would be as long as the block
     counts = {}
     if not n_continuous:
-        counts = {label: int(n) for label, n in zip(_keys(labels), numbers, strict=True)}
+        counts = {label: int(n) for label, n in zip(keys(labels), numbers, strict=True)}
     own = of_labels(codes, labels)
     return LabelCounts(
         counts=counts,
@@ -124,7 +124,7 @@ def count_labels(block: Any) -> LabelCounts:
     )
 
 
-def _keys(labels: NDArray[Any]) -> list[Any]:
+def keys(labels: NDArray[Any]) -> list[Any]:
     """The labels as Python compares them; dates as pandas has them."""
     if labels.dtype.kind in "mM":
         # `tolist` makes plain integers of dates in nanoseconds
@@ -156,7 +156,7 @@ def numbers_of(coded: Coded, classes: Sequence[Any]) -> Ints:
     # no index of pandas: one that threads share may not find its labels (pandas issue 21150)
     number_of = {label: number for number, label in enumerate(classes)}
     # code -1, of a missing label, picks the last entry
-    numbers = np.array([*(number_of.get(label, -1) for label in _keys(coded.labels)), -1])
+    numbers = np.array([*(number_of.get(label, -1) for label in keys(coded.labels)), -1])
     return numbers.astype(np.int64)[coded.codes]
 
 
@@ -170,7 +170,7 @@ def encode(coded: Coded, classes: Sequence[Any]) -> Ints:
     """
     numbers = numbers_of(coded, classes)
     if len(numbers) and numbers.min() < 0:
-        strange = _keys(coded.labels)[coded.codes[numbers.argmin()]]
+        strange = keys(coded.labels)[coded.codes[numbers.argmin()]]
         raise InputError(
             f"y has the label {strange!r}, which was not there when its labels were counted: its "
             "source changed meanwhile. Persist it first: y = y.persist()."

@@ -1,0 +1,347 @@
+"""A chunk of a table, read by its schema: numbers and codes, in one block of rows.
+
+Codes are numbers of the categories in the order of their values, an absent one the last, so that
+they do not depend on which chunk has which value first. They are known once all chunks were read
+(`Encoding`); until then a chunk has codes of its own (`Table`), by which its categories are
+counted, and its fingerprint taken, which depends on values alone:
+
+    column     red blue red -       green blue
+    own codes  0   1    0   -1      0     1
+    labels     red blue             green blue
+    encoding   blue green red       codes 2 0 2 3   and   1 0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from .blocks import Ints, frame_values, require_rows, take, unmasked
+from .columns import UNKNOWN_CATEGORIES, Schema, numpy_dtype
+from .fingerprint import (
+    ChunkFingerprints,
+    Fingerprint,
+    combined,
+    of_labels,
+    of_rows,
+    require_unchanged,
+)
+from .labels import Coded, keys, label_values
+
+MOST_CATEGORIES = 1_000_000  # of a feature: all are brought together on one worker
+
+
+class Table(NamedTuple):
+    """A chunk.
+
+    Attributes
+    ----------
+    numbers
+        Shape (m, n_numbers), NaN where missing.
+    coded
+        The categories of each feature.
+    own
+        Fingerprint of the features.
+    """
+
+    numbers: NDArray[Any]
+    coded: tuple[Coded, ...]
+    own: Fingerprint
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the chunk."""
+        return int(self.numbers.shape[0])
+
+
+def read(part: Any, schema: Schema) -> Table:
+    """A chunk by its schema: a partition of pandas, or a block of an array with categories.
+
+    Raises
+    ------
+    InputError
+        Its columns or their values are not those of the schema.
+    """
+    if isinstance(part, pd.DataFrame):
+        _check_order(part, schema)
+        numbers = _numbers_of_frame(part, schema)
+        whole = _rounded(part.iloc[:, list(schema.numbers)], schema.dtype)
+        columns = [part.iloc[:, place] for place in schema.categories]
+    else:
+        block = require_rows(unmasked(part, "X"), len(schema.columns))
+        numbers, whole = block[:, list(schema.numbers)], []
+        columns = [block[:, place] for place in schema.categories]
+    names = schema.features[len(schema.numbers) :]
+    coded = tuple(_coded(own, name) for own, name in zip(columns, names, strict=True))
+    words = [of_labels(*own).bits for own in coded]
+    own = combined(len(part), [of_rows(numbers).bits, *whole, *words])
+    return Table(numbers, coded, own)
+
+
+def _check_order(part: pd.DataFrame, schema: Schema) -> None:
+    found = tuple(part.columns)
+    if found != schema.columns:
+        raise InputError(
+            f"A partition of X has the columns {list(found)}, and its frame says "
+            f"{list(schema.columns)}: give all partitions one order, X = "
+            f"X.map_partitions(lambda part: part[{list(schema.columns)!r}], meta=X._meta)."
+        )
+
+
+def _numbers_of_frame(frame: pd.DataFrame, schema: Schema) -> NDArray[Any]:
+    own = frame.iloc[:, list(schema.numbers)]
+    if not schema.numbers:
+        return np.empty((len(frame), 0), dtype=schema.dtype)
+    try:
+        return frame_values(own, schema.dtype)
+    except (ValueError, TypeError) as error:
+        kinds = own.dtypes.to_dict()
+        raise InputError(
+            f"A partition of X has values that are no numbers ({error}); its columns are {kinds}. "
+            "Give each the type that its frame says, with astype, where partitions are made."
+        ) from error
+
+
+def _rounded(numbers: pd.DataFrame, dtype: np.dtype[Any]) -> list[int]:
+    """Bits of the integers of a partition that floats of the dtype may round."""
+    if dtype.kind != "f":
+        return []
+    kinds = [numpy_dtype(own) for own in numbers.dtypes]
+    wide = [j for j, own in enumerate(kinds) if own.kind in "iu" and own.itemsize > 4]
+    # a missing one is NaN among the rows
+    columns = [numbers.iloc[:, j].to_numpy(dtype=kinds[j], na_value=0) for j in wide]
+    return [of_rows(column[:, np.newaxis]).bits for column in columns]
+
+
+def _coded(column: Any, name: Any) -> Coded:
+    # an extension type as it is: factorized as objects, a million categories take 30 times as long
+    plain = isinstance(getattr(column, "dtype", None), np.dtype)
+    try:
+        codes, labels = pd.factorize(label_values(column) if plain else column)
+    except TypeError as error:
+        raise InputError(
+            f"The column {name!r} of X has values that are no categories ({error}): give it text "
+            f"or numbers, or take it along: passthrough=[{name!r}]."
+        ) from error
+    return Coded(codes.astype(np.int64, copy=False), label_values(labels))
+
+
+class Categories(NamedTuple):
+    """Categories of one feature in some chunks.
+
+    Attributes
+    ----------
+    counts
+        Rows by category; None where there are more than `MOST_CATEGORIES`, and where only their
+        number is told.
+    n
+        Their number, or more than `MOST_CATEGORIES`.
+    n_missing
+        Rows without one.
+    kinds
+        Of which types they are, as a user calls them.
+    declared
+        Of a categorical type: its categories, in its order, and whether they are ordered; or None.
+        Where chunks disagree, those that they all have.
+    """
+
+    counts: Mapping[Any, int] | None
+    n: int
+    n_missing: int
+    kinds: frozenset[str]
+    declared: pd.CategoricalDtype | None
+
+
+def count_categories(part: Any, table: Table, schema: Schema) -> tuple[Categories, ...]:
+    """The categories of a chunk."""
+    found = []
+    for coded, place in zip(table.coded, schema.categories, strict=True):
+        dtype = part.dtypes.iloc[place] if isinstance(part, pd.DataFrame) else None
+        values = keys(coded.labels)
+        present = coded.codes[coded.codes >= 0]
+        numbers = np.bincount(present, minlength=len(values)).tolist()
+        counts = dict(zip(values, numbers, strict=True))
+        found.append(
+            Categories(
+                counts=counts if len(counts) <= MOST_CATEGORIES else None,
+                n=len(counts),
+                n_missing=len(coded.codes) - len(present),
+                kinds=frozenset(map(_kind, values)),
+                declared=dtype if isinstance(dtype, pd.CategoricalDtype) else None,
+            )
+        )
+    return tuple(found)
+
+
+def merge_categories(parts: Sequence[Categories]) -> Categories:
+    """Those of several chunks."""
+    counts = _add(part.counts for part in parts)
+    return Categories(
+        counts=counts,
+        n=MOST_CATEGORIES + 1 if counts is None else len(counts),
+        n_missing=sum(part.n_missing for part in parts),
+        kinds=frozenset().union(*(part.kinds for part in parts)),
+        declared=_common([part.declared for part in parts]),
+    )
+
+
+def _add(parts: Iterable[Mapping[Any, int] | None]) -> dict[Any, int] | None:
+    total: dict[Any, int] = {}
+    for part in parts:
+        if part is None or len(total) > MOST_CATEGORIES:
+            return None
+        for value, n in part.items():
+            total[value] = total.get(value, 0) + n
+    return total if len(total) <= MOST_CATEGORIES else None
+
+
+def _common(dtypes: list[pd.CategoricalDtype | None]) -> pd.CategoricalDtype | None:
+    # an empty partition may be of Dask's own making, and then has its mark
+    given = [dtype for dtype in dtypes if dtype is not None]
+    known = [dtype for dtype in given if UNKNOWN_CATEGORIES not in dtype.categories]
+    if not known:
+        return None
+    first = known[0]
+    if all(dtype == first and list(dtype.categories) == list(first.categories) for dtype in known):
+        return first
+    # each file may have a dictionary of its own: all of them, whatever came first
+    union = {value: None for dtype in known for value in dtype.categories}
+    return pd.CategoricalDtype(_in_order(union), ordered=first.ordered)
+
+
+def _in_order(values: Iterable[Any]) -> list[Any]:
+    # kinds before values: a type without an order among others is refused elsewhere
+    try:
+        return sorted(values)
+    except TypeError:
+        return sorted(values, key=lambda value: (type(value).__name__, str(value)))
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, bool | np.bool_):
+        return "booleans"
+    return "numbers" if isinstance(value, int | float | np.number) else type(value).__name__
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What codes mean.
+
+    Attributes
+    ----------
+    categories
+        Of each feature its categories, in the order of their values; an absent one has the code
+        behind the last.
+    declared
+        Of each feature the categorical type of its columns, or None.
+    """
+
+    categories: tuple[tuple[Any, ...], ...]
+    declared: tuple[pd.CategoricalDtype | None, ...]
+
+    def codes(self, feature: int, coded: Coded) -> Ints:
+        """The codes of some rows.
+
+        Raises
+        ------
+        InputError
+            A category was not there when they were counted.
+        """
+        code_of = self._code_of[feature]
+        try:
+            known = [code_of[value] for value in keys(coded.labels)]
+        except KeyError as error:
+            raise InputError(
+                f"X has the category {error.args[0]!r}, which was not there when its categories "
+                "were counted: its source changed meanwhile. Persist it first: X = X.persist()."
+            ) from error
+        # -1, of a missing category, picks the last
+        return np.array([*known, len(code_of)], dtype=np.int64)[coded.codes]
+
+    @cached_property
+    def _code_of(self) -> list[dict[Any, int]]:
+        # no index of pandas: one that threads share may not find its labels (pandas issue 21150)
+        return [{value: code for code, value in enumerate(own)} for own in self.categories]
+
+    # what is cached is made anew where it is sent
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Encoding, (self.categories, self.declared)
+
+
+def encoding_of(found: Sequence[Categories]) -> Encoding:
+    """The encoding that all chunks together make."""
+    return Encoding(
+        categories=tuple(tuple(_in_order(own.counts or ())) for own in found),
+        declared=tuple(own.declared for own in found),
+    )
+
+
+def rows_by_code(found: Sequence[Categories], encoding: Encoding) -> list[Ints]:
+    """Rows of each code of each feature, the absent ones last (where there are none, 0)."""
+    return [
+        np.array([*((own.counts or {})[value] for value in known), own.n_missing], dtype=np.int64)
+        for own, known in zip(found, encoding.categories, strict=True)
+    ]
+
+
+def encoded(table: Table, encoding: Encoding, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The rows of a chunk: numbers, then codes."""
+    if not table.coded:
+        return np.ascontiguousarray(table.numbers)
+    n_numbers = table.numbers.shape[1]
+    # integers of a partition in which one is missing came as floats, and are refused later
+    dtype = np.result_type(dtype, table.numbers.dtype) if n_numbers else dtype
+    out = np.empty((table.n_rows, n_numbers + len(table.coded)), dtype=dtype)
+    out[:, :n_numbers] = table.numbers
+    for feature, coded in enumerate(table.coded):
+        out[:, n_numbers + feature] = encoding.codes(feature, coded)
+    return out
+
+
+class Sampled(NamedTuple):
+    """Some rows of a chunk, before the encoding is known."""
+
+    numbers: NDArray[Any]
+    coded: tuple[Coded, ...]
+
+
+def sampled_table(part: Any, schema: Schema, indices: Ints) -> Sampled:
+    """Some rows of a chunk; numbers beyond its end are left out, as its length is still a claim."""
+    n = len(part)
+    inside = indices[indices < n]
+    taken = part.iloc[inside] if isinstance(part, pd.DataFrame) else take(part, inside)
+    table = read(taken, schema)
+    return Sampled(table.numbers, table.coded)
+
+
+def join_sampled(
+    parts: Sequence[Sampled], encoding: Encoding, dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """The sampled rows of all chunks, encoded."""
+    nothing = Fingerprint(0, 0)
+    return np.concatenate([encoded(Table(*part, nothing), encoding, dtype) for part in parts])
+
+
+def coded_rows(
+    part: Any, schema: Schema, encoding: Encoding, before: ChunkFingerprints | None
+) -> NDArray[Any]:
+    """The rows of a chunk, which must be what they were before, where that is known.
+
+    Raises
+    ------
+    InputError
+        They are not.
+    """
+    table = read(part, schema)
+    if before is not None and before.rows is not None:
+        require_unchanged(table.own, before.rows, "X", before.chunk)
+    return encoded(table, encoding, schema.dtype)
