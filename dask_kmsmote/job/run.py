@@ -27,7 +27,7 @@ from ..process import ProcessSetting, muted
 from . import cluster
 from .columns import Columns
 from .storage import tables
-from .storage.destination import whole_or_absent, writing_to
+from .storage.destination import Draft, whole_or_absent, writing_to
 from .storage.location import Location, contains
 from .storage.schema import schema_of
 from .storage.source import Source, guess_format, open_source
@@ -150,7 +150,7 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
             write = prepare(source, sampler, X, y, replace(job, columns=columns))
             # around the write alone: what refuses in the stages before is not the destination
             with stage("write", [note], frames=True), writing_to(job.destination):
-                files = write(draft.location)
+                files = write(draft)
         # after the last read. The engine compares X and y; to be written, a table is read once more
         # from its files, with columns that the engine has never seen.
         if open_source(job.source, job.format).fingerprint != source.fingerprint:
@@ -250,7 +250,7 @@ def _read(source: Source, job: Job) -> tuple[Any, Any, Columns]:
 
 def _frame_to_write(
     source: Source, sampler: KMeansSMOTE, X: Any, y: Any, job: Job
-) -> Callable[[Location], list[dict[str, Any]]]:
+) -> Callable[[Draft], list[dict[str, Any]]]:
     columns = job.columns
     make = sampler.fit_synthesize if columns.only_synthetic else sampler.fit_resample
     result = make(X, y)
@@ -261,8 +261,8 @@ def _frame_to_write(
     schema = schema_of(source, list(frame.columns), columns.mark)
     n_rows = plan.n_synthetic + (0 if columns.only_synthetic else plan.n_rows)
 
-    def write(location: Location) -> list[dict[str, Any]]:
-        files = tables.write_table(frame, location, schema)
+    def write(draft: Draft) -> list[dict[str, Any]]:
+        files = tables.write_table(frame, draft, schema)
         tables.require_rows(sum(file["rows"] for file in files), n_rows)
         return files
 
@@ -271,7 +271,7 @@ def _frame_to_write(
 
 def _arrays_to_write(
     _: Source, sampler: KMeansSMOTE, X: Any, y: Any, job: Job
-) -> Callable[[Location], list[dict[str, Any]]]:
+) -> Callable[[Draft], list[dict[str, Any]]]:
     columns = job.columns
     make = sampler.fit_synthesize if columns.only_synthetic else sampler.fit_resample
     X, y = make(X, y)

@@ -17,6 +17,8 @@ from click.testing import CliRunner
 
 from conftest import SHARED_DATA, make_imbalanced
 from dask_kmsmote.cli import cli
+from dask_kmsmote.job.storage.location import Location
+from dask_kmsmote.job.storage.manifest import read_manifest
 
 pytestmark = pytest.mark.cluster
 
@@ -169,7 +171,7 @@ def test_partitions_of_a_size(tmp_path):
             "--partition-size", size,
         )  # fmt: skip
         assert done.exit_code == 0, done.output
-        files = json.loads((out / "_kmsmote.json").read_text())["files"]
+        files = read_manifest(Location(str(out)))["files"]
         results.append((sum(file["rows"] <= 10_000 for file in files), pd.read_parquet(out)))
     (small, first), (medium, second), (_, third) = results
     assert small > medium > 1

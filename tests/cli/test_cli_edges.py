@@ -21,7 +21,9 @@ from click.testing import CliRunner
 from conftest import make_imbalanced
 from dask_kmsmote.cli import cli
 from dask_kmsmote.job import run as job
+from dask_kmsmote.job.storage.manifest import PART
 from dask_kmsmote.process import STOP_SIGNALS
+from manifests import put_manifest
 
 pytestmark = pytest.mark.cluster
 BIN = Path(sys.executable).parent
@@ -134,11 +136,12 @@ def test_texts_of_several_files(tmp_path):
     assert len(pd.read_parquet(tmp_path / "out")) == 960
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", "no json", '{"manifest_version": 99}'])
-def test_manifests_that_are_not_ours(source, tmp_path, content):
-    (source / "_kmsmote.json").write_text(content)
-    refused(invoke(source, tmp_path / "out"), 3, "_kmsmote.json", "edited")
-    refused(invoke(source, target=None, workers=False, command="report"), 3, "_kmsmote.json")
+@pytest.mark.parametrize("name", ["_kmsmote.json", PART.format(0)])
+@pytest.mark.parametrize("content", [b"[]", b"{}", b"no json", b'{"manifest_version": 99}'])
+def test_manifests_that_are_not_ours(source, tmp_path, name, content):
+    put_manifest(source / name, content)
+    refused(invoke(source, tmp_path / "out"), 3, "The manifest of", "edited")
+    refused(invoke(source, target=None, workers=False, command="report"), 3, "The manifest of")
 
 
 def test_two_columns_of_one_name(source, tmp_path):
@@ -203,7 +206,7 @@ def test_streams_that_nobody_reads(source, tmp_path, streams, written):
     command = f"set -o pipefail; {job} --metrics {metrics} {streams}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert (out / "_kmsmote.json").exists() is written
+    assert out.exists() is written
     assert 'last_run_exit_code{destination="' + str(out) + '"} 0.0' in metrics.read_text()
 
 

@@ -25,6 +25,7 @@ from dask_kmsmote.job.cluster import ClusterSettings
 from dask_kmsmote.job.columns import Columns
 from dask_kmsmote.job.run import Job
 from dask_kmsmote.job.storage.location import Location
+from dask_kmsmote.job.storage.manifest import manifest_text
 from dask_kmsmote.job.storage.masking import has_password, masked, masked_url, secrets_of
 
 BIN = Path(sys.executable).parent
@@ -226,7 +227,8 @@ def test_jobs_on_a_store(tmp_path, monkeypatch):
             told += [done.stdout, done.stderr, (tmp_path / "m.prom").read_text()]
         assert [found for found, _ in outcomes.values()] == [c for _, c in outcomes.values()], told
         assert "Traceback" in "".join(told)
-        told += [fs.cat_file(f"{out}/_kmsmote.json").decode() for out in list(outcomes)[:2]]
+        written = [Location(out, options) for out in list(outcomes)[:2]]
+        told += [manifest_text(location).decode() for location in written]
         fs.clear_instance_cache()
         with Client(scheduler_file=str(file)) as client:
             told += told_by(client, file)

@@ -20,9 +20,10 @@ from dask_kmsmote.cli.config import load
 from dask_kmsmote.errors import ClusterError, InputError, ParameterError
 from dask_kmsmote.job.cluster import ClusterSettings, connect
 from dask_kmsmote.job.storage.location import Location
-from dask_kmsmote.job.storage.manifest import MANIFEST, require_manifest
+from dask_kmsmote.job.storage.manifest import PART, require_manifest
 from dask_kmsmote.job.storage.source import open_source
 from dask_kmsmote.job.storage.tables import read_arrays
+from manifests import put_manifest
 
 PACKAGE = Path(dask_kmsmote.__file__).parent
 MODULES = {
@@ -90,8 +91,8 @@ def test_scheduler_files_of_other_types(tmp_path, text):
 # manifests
 
 
-@pytest.fixture
-def finished(tmp_path):
+@pytest.fixture(params=["_kmsmote.json", PART.format(0)])
+def finished(request, tmp_path):
     """A folder with two files, and a function that writes a manifest there."""
     folder = tmp_path / "data" / "source"
     folder.mkdir(parents=True)
@@ -101,7 +102,8 @@ def finished(tmp_path):
     (tmp_path / "secret.parquet").write_bytes((folder / "0.parquet").read_bytes())
 
     def write(files, **more):
-        (folder / MANIFEST).write_text(json.dumps({"manifest_version": 1, "files": files, **more}))
+        text = json.dumps({"manifest_version": 1, "files": files, **more})
+        put_manifest(folder / request.param, text.encode())
         return Location(str(folder))
 
     return write

@@ -14,8 +14,9 @@ from click.testing import CliRunner
 from dask_kmsmote import KMeansSMOTE
 from dask_kmsmote.cli import cli, config, options
 from dask_kmsmote.errors import InputError, ParameterError
-from dask_kmsmote.job.storage.manifest import MANIFEST
+from dask_kmsmote.job.storage.manifest import PART
 from dask_kmsmote.planning.strategy import resolve_strategy
+from manifests import put_manifest
 
 FLAGS = ["quiet", "json"]
 COUNTS = {0: 90, 1: 10, "a": 5, 2.5: 7}
@@ -52,7 +53,8 @@ def example():
 def parse_manifest(text):
     """A manifest that `report` shows, or that is refused."""
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / MANIFEST).write_bytes(text.encode("utf-8", "surrogatepass"))
+        path = Path(folder) / PART.format(0)
+        put_manifest(path, text.encode("utf-8", "surrogatepass"))
         found = CliRunner().invoke(cli, ["report", folder])
     if found.exit_code == 3:
         assert found.stderr.startswith("Error: "), found.output

@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dask_kmsmote.errors import InputError, ParameterError
 from dask_kmsmote.job.storage.destination import LocalDraft, StoreDraft, whole_or_absent
 from dask_kmsmote.job.storage.location import Location
-from dask_kmsmote.job.storage.manifest import MANIFEST, read_manifest
+from dask_kmsmote.job.storage.manifest import PART, keeper, manifest_text, read_manifest
+from dask_kmsmote.job.storage.source import open_source
 
 pytestmark = pytest.mark.cluster
 STEPS = "rm_file", "rm", "copy"
 
 
+FILES = {"files": [{"path": PART.format(number)} for number in range(2)]}
+
+
 def make_draft(destination, content, *, overwrite=False, die=None):
     with whole_or_absent(Location(destination), overwrite) as draft:
-        draft.location.fs.pipe_file(f"{draft.location.path}/part-0", content)
+        put(draft, content)
         if die:
             die(draft)
-        draft.finish({"files": [{"path": "part-0"}], "finished": "now"})
+        draft.finish({**FILES, "finished": "now"})
+
+
+def put(draft, content):
+    for number in range(2):
+        path = f"{draft.location.path}/{PART.format(number)}{draft.ending}"
+        with draft.location.fs.open(path, "wb") as file:
+            pq.write_table(pa.table({"content": [content]}), file)
 
 
 def content_of(destination):
     location = Location(destination)
     if read_manifest(location) is None:
         return None
-    return location.fs.cat_file(f"{location.path}/part-0")
+    parts = [
+        pq.read_table(f"{location.path}/{part['path']}", filesystem=location.fs)
+        for part in FILES["files"]
+    ]
+    (content,) = {row.as_py() for part in parts for row in part["content"]}
+    return content
 
 
 class Death(BaseException):
@@ -78,8 +97,8 @@ def test_whole_draft_of_a_dead_run_is_published(place):
     dead = kind(out)
     if out.is_local:
         dead.open()
-    dead.location.fs.pipe_file(f"{dead.location.path}/part-0", b"whole")
-    dead.finish({"files": [{"path": "part-0"}]})
+    put(dead, b"whole")
+    dead.finish(FILES)
     with pytest.raises(OSError, match="exists already"):
         make_draft(out.url, b"newer")
     assert content_of(out.url) == b"whole"
@@ -90,20 +109,25 @@ def test_parts_of_a_dead_run_are_no_result(place):
     dead = (LocalDraft if out.is_local else StoreDraft)(out)
     if out.is_local:
         dead.open()
-    dead.location.fs.pipe_file(f"{dead.location.path}/part-0", b"half")
+    put(dead, b"half")
     assert content_of(out.url) is None
     make_draft(out.url, b"whole")
     assert content_of(out.url) == b"whole"
     assert not [name for name in Location(place).files() if "kmsmote-" in name]
 
 
-@pytest.mark.parametrize("half", [b"", b'{"manifest_version": 1, "run": "'])
-def test_half_a_manifest_of_a_dead_run_is_no_result(tmp_path, half):
+@pytest.mark.parametrize("name", [PART.format(0), "_kmsmote.json"])
+@pytest.mark.parametrize("n_bytes", [0, 3, 40, -1])
+def test_half_a_manifest_of_a_dead_run_is_no_result(tmp_path, name, n_bytes):
     out = Location(str(tmp_path / "out"))
     dead = LocalDraft(out)
     dead.open()
-    dead.location.fs.pipe_file(f"{dead.location.path}/part-0", b"whole")
-    dead.location.fs.pipe_file(f"{dead.location.path}/{MANIFEST}", half)
+    put(dead, b"whole")
+    dead.finish(FILES)
+    place = Path(dead.location.path)
+    if name == "_kmsmote.json":
+        (place / name).write_bytes(manifest_text(dead.location))
+    (place / name).write_bytes((place / name).read_bytes()[:n_bytes])
     make_draft(out.url, b"newer")
     assert content_of(out.url) == b"newer"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -113,11 +137,28 @@ def test_a_whole_draft_of_another_version_is_not_removed(tmp_path):
     out = Location(str(tmp_path / "out"))
     dead = LocalDraft(out)
     dead.open()
-    text = b'{"manifest_version": 99}'
-    dead.location.fs.pipe_file(f"{dead.location.path}/{MANIFEST}", text)
+    put(dead, b"whole")
+    dead.finish({"manifest_version": 99})
     with pytest.raises(InputError, match="another version"):
         make_draft(out.url, b"newer")
-    assert (tmp_path / "out" / MANIFEST).read_bytes() == text
+    assert json.loads(manifest_text(out)) == {"run": dead.run, "manifest_version": 99}
+
+
+def test_results_whose_manifest_is_a_file(place):
+    out = Location(f"{place}/out")
+    make_draft(out.url, b"old")
+    text = manifest_text(out)
+    with out.fs.open(f"{out.path}/{PART.format(0)}", "wb") as file:
+        pq.write_table(pa.table({"content": [b"old"]}), file)
+    assert content_of(out.url) is None
+    out.fs.pipe_file(f"{out.path}/_kmsmote.json", text)
+    assert content_of(out.url) == b"old"
+    assert list(open_source(out).files) == [PART.format(number) for number in range(2)]
+    with pytest.raises(OSError, match="exists already, finished at now"):
+        make_draft(out.url, b"new")
+    make_draft(out.url, b"new", overwrite=True)
+    assert content_of(out.url) == b"new"
+    assert keeper(out.files()) == PART.format(0)
 
 
 def test_two_runs_at_once(place):

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from conftest import make_imbalanced
 from dask_kmsmote.cli import cli
 from dask_kmsmote.job.storage.location import Location
-from dask_kmsmote.job.storage.manifest import MANIFEST, read_manifest
+from dask_kmsmote.job.storage.manifest import PART, read_manifest
 
 pytestmark = pytest.mark.cluster
 STAGES = {"census", "clustering", "survey", "gather", "density", "write"}
@@ -85,24 +85,28 @@ def test_result_and_manifest(job):
     assert sum(part["rows"] for part in manifest["files"]) == 1080
     assert set(manifest["stages"]) == STAGES
     files = Location(job.out).files()
-    assert {part["path"] for part in manifest["files"]} | {MANIFEST} == set(files)
+    assert {part["path"] for part in manifest["files"]} == set(files)
     shown = invoke("report", job.out)
     assert (shown.exit_code, "class 1: 60 -> 540 rows" in shown.stdout) == (0, True), shown.output
 
 
 def test_same_seed_same_contents_and_overwrite(job):
     assert job().exit_code == 0
-    first = {k: Location(job.out).fs.cat(f"{Location(job.out).path}/{k}") for k in parts(job.out)}
+    first, rows = contents(job.out), pd.read_parquet(job.out)
     refused = job()
     assert (refused.exit_code, "--overwrite" in refused.stderr) == (5, True), refused.output
     again = job("--overwrite")
     assert again.exit_code == 0, again.output
-    second = {k: Location(job.out).fs.cat(f"{Location(job.out).path}/{k}") for k in parts(job.out)}
-    assert first == second
+    assert first == contents(job.out)
+    pd.testing.assert_frame_equal(rows, pd.read_parquet(job.out))
 
 
-def parts(url):
-    return [name for name in Location(url).files() if name.endswith(".parquet")]
+def contents(url):
+    """All parts but the first, whose footer tells when it was written."""
+    location = Location(url)
+    names = [name for name in location.files() if name != PART.format(0)]
+    assert len(names) > 1
+    return {name: location.fs.cat_file(f"{location.path}/{name}") for name in names}
 
 
 def test_only_and_marked(job):

@@ -6,8 +6,8 @@
 - `schema`: whether the files agree, and the types that hold all of their values.
 - `tables`: files as Dask collections, and back.
 - `destination`: a draft that is published when it is whole. On a local disk by a rename, under a
-  lock; on a store by copies within it, the manifest last.
-- `manifest`: the last file of a finished destination, which says what is there and why.
+  lock; on a store by copies within it, the file with the manifest last.
+- `manifest`: a text in a finished destination, which says what is there and why.
 
 A destination without a manifest is not finished. What a manifest says is checked by type before it
 is used, and its paths can't lead out of its place.

@@ -2,9 +2,10 @@
 
 A run writes to a draft, its manifest last, and then publishes the draft. On a local disk the draft
 is a hidden folder beside the destination, and is published by a rename. An object store has no
-rename: there the draft lies below the destination, under a name that readers of tables skip
-(``_kmsmote-…``), and is published by copies within the store, the manifest last. A draft with a
-manifest whose run died while publishing is published by the next run.
+rename: there the draft lies below the destination, under names that readers of tables skip
+(``_kmsmote-…/part-000000.parquet.draft``; polars, which skips none, refuses two endings), and is
+published by copies within the store, the file with the manifest last. A draft with a manifest whose
+run died while publishing is published by the next run.
 """
 
 from __future__ import annotations
@@ -24,7 +25,15 @@ from uuid import uuid4
 from ...errors import DestinationError, ParameterError
 from ...process import STOP_SIGNALS
 from .location import Location
-from .manifest import DRAFT, MANIFEST, RUN, read_manifest, write_manifest
+from .manifest import (
+    DRAFT,
+    DRAFT_ENDING,
+    RUN,
+    keeper,
+    manifest_text,
+    read_manifest,
+    write_manifest,
+)
 
 # by text: what comes back from a worker, or from Arrow, may have lost its number
 _HINTS = {
@@ -127,6 +136,10 @@ def _run_of_draft(name: str) -> str | None:
     return run if run != folder and RUN.fullmatch(run) else None
 
 
+def _published(name: str) -> str:
+    return name.removesuffix(DRAFT_ENDING)
+
+
 def _require_same_run(destination: Location, before: str | None) -> None:
     now = _run_of(destination)
     if now is None and before is not None:
@@ -165,8 +178,8 @@ def _require_ours(draft: Draft, manifest: dict[str, Any] | None) -> None:
         return
     # an edited manifest may have any JSON here, and a list or a dict can't be in a set
     paths = [part.get("path") for part in manifest.get("files", ()) if isinstance(part, dict)]
-    ours = {MANIFEST, *(path for path in paths if isinstance(path, str))}
-    strange = set(draft.parts()) - ours
+    there = draft.parts()
+    strange = {*there} - {keeper(there), *(path for path in paths if isinstance(path, str))}
     if strange:
         raise DestinationError(
             f"The destination {draft.destination.shown!r} has {min(strange)!r} and "
@@ -186,7 +199,11 @@ class Draft:
         Name of the run.
     location
         Where it is until then.
+    ending
+        What the names of its Parquet files end in until then.
     """
+
+    ending = ""
 
     def __init__(self, destination: Location) -> None:
         self.destination = destination
@@ -198,7 +215,8 @@ class Draft:
 
     def finish(self, content: dict[str, Any]) -> dict[str, Any]:
         """Write the manifest, and return it: the draft is whole."""
-        return write_manifest(self.location, {"run": self.run, **content})
+        with writing_to(self.destination):
+            return write_manifest(self.location, {"run": self.run, **content})
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -292,7 +310,7 @@ class LocalDraft(Draft):
         published = bool(whole) and not self.final.exists()
         if published:
             # a death between the renames of `publish` leaves two: the draft and the old result
-            newest = max(whole, key=lambda folder: (folder / MANIFEST).stat().st_mtime)
+            newest = max(whole, key=lambda folder: folder.stat().st_mtime)
             newest.rename(self.final)
         self.clear()
         return published
@@ -321,13 +339,15 @@ class LocalDraft(Draft):
 
 def _is_whole(folder: Path) -> bool:
     try:
-        return isinstance(json.loads((folder / MANIFEST).read_bytes()), dict)
+        return isinstance(json.loads(manifest_text(Location(str(folder))) or ""), dict)
     except (OSError, ValueError):  # none, or half of one: the run died while it wrote it
         return False
 
 
 class StoreDraft(Draft):
     """A prefix below the destination that readers of tables skip."""
+
+    ending = DRAFT_ENDING
 
     def _place(self) -> Location:
         return self.destination / f"{DRAFT}{self.run}"
@@ -354,29 +374,30 @@ class StoreDraft(Draft):
         return False
 
     def publish(self, draft: Location) -> None:
-        """Copy within the store: the old manifest goes first, the new one comes last."""
+        """Copy within the store: the file with the old manifest goes first, the new comes last."""
         fs, path = self.destination.fs, self.destination.path
-        manifest = f"{path}/{MANIFEST}"
-        old = self.parts()
-        new = [name for name in draft.files() if name != MANIFEST]
-        if MANIFEST in old:
-            fs.rm_file(manifest)
-        gone = [f"{path}/{name}" for name in old if name != MANIFEST]
+        old, new = self.parts(), list(draft.files())
+        first, last = keeper(old), keeper(new)
+        if first is not None:
+            fs.rm_file(f"{path}/{first}")
+        gone = [f"{path}/{name}" for name in old if name != first]
         if gone:
             fs.rm(gone)
-        if new:
-            sources = [f"{draft.path}/{name}" for name in new]
-            fs.copy(sources, [f"{path}/{name}" for name in new], on_error="raise")
-        fs.copy(f"{draft.path}/{MANIFEST}", manifest)
+        for names in [name for name in new if name != last], [name for name in new if name == last]:
+            sources = [f"{draft.path}/{name}" for name in names]
+            targets = [f"{path}/{_published(name)}" for name in names]
+            if names:
+                fs.copy(sources, targets, on_error="raise")
         # while the draft is there: to compare with, and for the next run where this one dies
-        self._check(draft, new)
+        self._check(draft)
         for name in self._drafts():
             fs.rm(f"{path}/{name}", recursive=True)
 
-    def _check(self, draft: Location, names: list[str]) -> None:
+    def _check(self, draft: Location) -> None:
         there, wanted = self.destination.files(), draft.files()
         if _run_of(self.destination) != draft.name.removeprefix(DRAFT) or any(
-            there.get(name, {}).get("size") != wanted[name].get("size") for name in names
+            there.get(_published(name), {}).get("size") != info.get("size")
+            for name, info in wanted.items()
         ):
             raise DestinationError(
                 f"Another run wrote to {self.destination.shown!r} at the same moment: run one of "

@@ -1,17 +1,31 @@
-"""The manifest of a finished destination: its last file, which says what is there and why."""
+"""The manifest of a finished destination, which says what is there and why.
+
+It is JSON, kept where a table has room for texts of others: in the footer of the first Parquet
+part, or in the attributes of the Zarr group, by the key "kmsmote". A file of its own would be in
+the way of readers: polars takes every file of a folder for a part, Zarr warns of those that it does
+not know, and a Parquet file without rows is an empty partition to Dask.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
+from io import BytesIO
 from typing import Any
 
 from ...errors import InputError
 from .location import Location
 
-MANIFEST = "_kmsmote.json"
 _MANIFEST_VERSION = 1
+_KEY = "kmsmote"
+PART = "part-{:06d}.parquet"
 DRAFT = "_kmsmote-"  # begins the names of drafts on object stores
+# ends those of their parts: Dask and DuckDB look into folders of any name, but for .parquet alone
+DRAFT_ENDING = ".draft"
+_FIRST_PARTS = PART.format(0), PART.format(0) + DRAFT_ENDING
+# a file of its own is of a run before there was another place
+_KEEPERS = "_kmsmote.json", "zarr.json", ".zattrs", *_FIRST_PARTS
 # as `uuid4().hex` is: _kmsmote-notes.txt is no draft, but a file of others
 RUN = re.compile("[0-9a-f]{32}")
 _KINDS: dict[str, type | tuple[type, ...]] = {
@@ -38,6 +52,53 @@ def _refuse(name: str) -> None:
     raise ValueError(f"it has {name}")
 
 
+def keeper(names: Collection[str]) -> str | None:
+    """The file, of those of a finished destination, that keeps its manifest."""
+    return next((name for name in _KEEPERS if name in names), None)
+
+
+def manifest_text(location: Location) -> str | bytes | None:
+    """The manifest of a destination as it is written; None where there is none."""
+    with location.reached():
+        location.fs.invalidate_cache()
+        for name in _KEEPERS:
+            try:
+                with location.fs.open(f"{location.path}/{name}") as file:
+                    return _read_text(file, name)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+    return None
+
+
+def _read_text(file: Any, name: str) -> str | bytes | None:
+    if name in _FIRST_PARTS:
+        return _of_footer(file)
+    text: bytes = file.read()
+    return _of_attributes(text) if name in {"zarr.json", ".zattrs"} else text
+
+
+def _of_footer(file: Any) -> bytes | None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        texts: dict[bytes, bytes] = pq.read_metadata(file).metadata or {}
+    except pa.ArrowInvalid:  # no Parquet: whoever reads the rows says so
+        return None
+    return texts.get(_KEY.encode())
+
+
+def _of_attributes(text: bytes) -> str | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):  # as above
+        return None
+    if isinstance(found, dict):
+        found = found.get("attributes", found)  # in Zarr 2 they are a file of their own
+    found = found.get(_KEY) if isinstance(found, dict) else None
+    return found if isinstance(found, str) else None
+
+
 def read_manifest(location: Location) -> dict[str, Any] | None:
     """The manifest of a destination; None where there is none.
 
@@ -46,11 +107,8 @@ def read_manifest(location: Location) -> dict[str, Any] | None:
     InputError
         It is not one: what it holds is told apart by type, and nothing in it is run.
     """
-    try:
-        with location.reached():
-            location.fs.invalidate_cache()
-            text = location.fs.cat_file(f"{location.path}/{MANIFEST}")
-    except (FileNotFoundError, NotADirectoryError):
+    text = manifest_text(location)
+    if text is None:
         return None
     try:
         content = _load_strictly(text)
@@ -87,17 +145,39 @@ def part_paths(manifest: dict[str, Any], location: Location) -> set[str]:
 
 def _not_ours(location: Location, what: str) -> InputError:
     return InputError(
-        f"The manifest {location.shown}/{MANIFEST} {what}: it was edited, or written by another "
+        f"The manifest of {location.shown!r} {what}: it was edited, or written by another "
         "version of dask-kmsmote. Name another place, or remove this one yourself."
     )
 
 
 def write_manifest(location: Location, content: dict[str, Any]) -> dict[str, Any]:
-    """Write the manifest in one piece, and return it."""
+    """Write the manifest of a table that is there, and return it."""
     manifest = {"manifest_version": _MANIFEST_VERSION, **content}
-    text = json.dumps(manifest, indent=1)
-    location.fs.pipe_file(f"{location.path}/{MANIFEST}", text.encode())
+    text, name = json.dumps(manifest), keeper(location.files())
+    if name in _FIRST_PARTS:
+        _into_footer(location, f"{location.path}/{name}", text)
+    else:
+        _into_attributes(location, text)
     return manifest
+
+
+def _into_footer(location: Location, path: str, text: str) -> None:
+    import pyarrow.parquet as pq
+
+    # a footer can't be changed: the file is written anew, by row groups to take little memory
+    old = pq.ParquetFile(BytesIO(location.fs.cat_file(path)))
+    with location.fs.open(path, "wb") as file, pq.ParquetWriter(file, old.schema_arrow) as new:
+        for number in range(old.num_row_groups):
+            new.write_table(old.read_row_group(number))
+        # beside the schema and not within it, where copies of the table would inherit it
+        new.add_key_value_metadata({_KEY: text})
+
+
+def _into_attributes(location: Location, text: str) -> None:
+    import zarr
+
+    options = location.options or None
+    zarr.open_group(location.url, mode="a", storage_options=options).attrs[_KEY] = text
 
 
 def require_manifest(location: Location) -> dict[str, Any]:
@@ -111,7 +191,7 @@ def require_manifest(location: Location) -> dict[str, Any]:
     manifest = read_manifest(location)
     if manifest is None:
         raise InputError(
-            f"{location.shown!r} has no {MANIFEST}: no run has finished there. Check the path."
+            f"{location.shown!r} has no manifest: no run has finished there. Check the path."
         )
     # runs of the first version told the plan in numbers alone
     if not _KINDS.keys() - {"plan_text"} <= manifest.keys() or not _tells_counts(manifest):

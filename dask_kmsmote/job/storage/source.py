@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import InputError
 from .location import Location, fingerprint
-from .manifest import DRAFT, MANIFEST, part_paths, read_manifest
+from .manifest import DRAFT, part_paths, read_manifest
 
 FORMATS = {"parquet": (".parquet", ".parq", ".pq"), "csv": (".csv", ".csv.gz"), "zarr": (".zarr",)}
 
@@ -74,7 +74,7 @@ def open_source(location: Location, given: str | None = None) -> Source:
         if gone:
             raise InputError(
                 f"The source {location.shown!r} is not whole: {gone[0]!r} and {len(gone) - 1} more "
-                f"files that its manifest {MANIFEST} names are gone. Make it anew."
+                "files that its manifest names are gone. Make it anew."
             )
         files = {name: files[name] for name in sorted(wanted)}
     else:
@@ -102,7 +102,7 @@ def open_source(location: Location, given: str | None = None) -> Source:
 
 def _is_data(name: str, kind: str) -> bool:
     if kind == "zarr" or not name:
-        return name.rpartition("/")[2] != MANIFEST
+        return True
     # _temporary/0/part.parquet is of a writer that has not finished, or died
     hidden = any(part.startswith(("_", ".")) for part in name.split("/"))
     return name.endswith(FORMATS[kind]) and not hidden

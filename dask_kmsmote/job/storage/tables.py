@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import DestinationError, InputError, ParameterError
-from .location import Location
+from .destination import Draft
+from .manifest import PART
 from .schema import exact_type, read_footers, require_one_header, require_one_schema
 from .source import Source
 
@@ -123,39 +124,40 @@ def _require_zarr() -> None:
         ) from error
 
 
-def _part_name(number: int) -> str:
-    """Name of a part, such that names sort as the parts do."""
-    return f"part-{number:06d}.parquet"
-
-
-def write_table(frame: Any, location: Location, schema: Any) -> list[dict[str, Any]]:
+def write_table(frame: Any, draft: Draft, schema: Any) -> list[dict[str, Any]]:
     """Write a Dask frame as Parquet, a file for each partition; computes.
 
     Returns
     -------
     list of dict
-        Path, rows and bytes of each file.
+        Path where it is published, rows and bytes of each file.
     """
+    location = draft.location
     frame.to_parquet(
         location.fs.unstrip_protocol(location.path),
         storage_options=location.options or None,
         write_index=False,
-        name_function=_part_name,
+        name_function=(PART + draft.ending).format,
         schema=schema,
     )
     files = location.files()
     footers = read_footers(location, list(files))
     return [
-        {"path": name, "rows": footer.num_rows, "bytes": int(info["size"])}
+        {
+            "path": name.removesuffix(draft.ending),
+            "rows": footer.num_rows,
+            "bytes": int(info["size"]),
+        }
         for (name, info), footer in zip(files.items(), footers, strict=True)
     ]
 
 
-def write_arrays(arrays: dict[str, Any], rows: int, location: Location) -> list[dict[str, Any]]:
+def write_arrays(arrays: dict[str, Any], rows: int, draft: Draft) -> list[dict[str, Any]]:
     """Write Dask arrays as a Zarr group, in chunks of so many rows; computes."""
     import dask
 
     _require_zarr()
+    location = draft.location
     options = location.options or None
     jobs = [
         array.rechunk({0: rows}).to_zarr(
