@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
@@ -16,12 +17,17 @@ from ..compiled import compiled
 from ..rows.blocks import Floats, Rows, as_dense, is_sparse
 from ..rows.metric import Metric
 
+Reals = NDArray[np.floating[Any]]
+
 _START_ROWS = 20_000
 # from a start on so many, 2 passes come to scikit-learn's inertia (at 8, 50, 200 clusters)
 _START_ROWS_PER_CLUSTER = 100
 _REFINING_FACTOR = 10
 _REFINING_BYTES = 64 * 2**20
 _REFINING_PASSES = 10
+# of a run on the smaller sample: scikit-learn's; and where coordinates are many, as indicators
+# take twice the passes to a rest, for 0.01 % of the inertia
+_PASSES, _INDICATOR_PASSES = 300, 60
 # rows that differ by less than KMeans' own rounding; the clusters without any stay empty
 _QUIET = ProcessSetting(partial(muted, "Number of distinct clusters"))
 
@@ -44,15 +50,17 @@ class Extent(NamedTuple):
     variance: float
 
 
-def coordinates_of(rows: Rows, metric: Metric) -> Any:
-    """Coordinates of a sample."""
-    return metric.coordinates(rows)
+def coordinates_of(rows: Rows, metric: Metric) -> Reals:
+    """Coordinates of a sample, dense; with indicators, which are many, in 32 bits."""
+    if metric.indicators.n_categorical:
+        return np.asarray(metric.coordinates(rows), dtype=np.float32)
+    return as_dense(metric.coordinates(rows))
 
 
-def measure_extent(rows: Rows) -> Extent:
+def measure_extent(sample: Reals) -> Extent:
     """Mean and variance of the coordinates of a sample."""
-    dense = as_dense(rows)
-    return Extent(dense.mean(axis=0), float(dense.var(axis=0).mean()))
+    variances = sample.var(axis=0, dtype=np.float64)
+    return Extent(sample.mean(axis=0, dtype=np.float64), float(variances.mean()))
 
 
 class Start(NamedTuple):
@@ -62,22 +70,22 @@ class Start(NamedTuple):
     inertia: float
 
 
-def find_start(rows: Rows, n_clusters: int, seed: int) -> Start:
+def find_start(sample: Reals, n_clusters: int, seed: int) -> Start:
     """Centres that one run of scikit-learn's KMeans finds on a sample.
 
     Where the sample has fewer distinct rows than clusters, the last centre is repeated; the
     repeats stay empty.
     """
-    dense = as_dense(rows)
-    found = min(n_clusters, _count_distinct(dense, n_clusters))
+    found = min(n_clusters, _count_distinct(sample, n_clusters))
+    passes = _INDICATOR_PASSES if sample.dtype == np.float32 else _PASSES
     with _QUIET, threadpool_limits(1):
-        kmeans = KMeans(found, n_init=1, random_state=seed).fit(dense)
-    centers = kmeans.cluster_centers_
+        kmeans = KMeans(found, n_init=1, max_iter=passes, random_state=seed).fit(sample)
+    centers = kmeans.cluster_centers_.astype(np.float64, copy=False)
     repeats = np.repeat(centers[-1:], n_clusters - found, axis=0)
     return Start(np.vstack([centers, repeats]), float(kmeans.inertia_))
 
 
-def refine_best(starts: Sequence[Start], rows: Rows) -> Floats:
+def refine_best(starts: Sequence[Start], sample: Reals) -> Floats:
     """Centres of the run with the least inertia (the first of equals), refined on more rows."""
     centers = min(starts, key=lambda start: start.inertia).centers
     # KMeans would move the repeats, which no row is nearest to, to the farthest rows
@@ -85,10 +93,10 @@ def refine_best(starts: Sequence[Start], rows: Rows) -> Floats:
         return centers
     with _QUIET, threadpool_limits(1):
         kmeans = KMeans(len(centers), init=centers, n_init=1, max_iter=_REFINING_PASSES)
-        return np.asarray(kmeans.fit(as_dense(rows)).cluster_centers_)
+        return np.asarray(kmeans.fit(sample).cluster_centers_, dtype=np.float64)
 
 
-def _count_distinct(rows: Floats, enough: int) -> int:
+def _count_distinct(rows: Reals, enough: int) -> int:
     # one column mostly tells, and sorts in a hundredth of the time of whole rows
     if len(np.unique(rows[:, 0])) >= enough:
         return enough
