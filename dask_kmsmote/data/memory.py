@@ -26,7 +26,7 @@ from sklearn.utils.validation import _check_feature_names, validate_data
 
 from ..errors import InputError, InputTypeError
 from ..graph.chunks import Chunks, Source, Table
-from ..graph.dask.tasks import Tasks, same
+from ..graph.dask.tasks import Tasks, persist, same
 from ..kernels.making.partitions import (
     array_of,
     frame_of,
@@ -43,7 +43,7 @@ from ..kernels.rows.columns import (
     schema_of_frame,
 )
 from ..kernels.rows.labels import count_labels
-from ..kernels.rows.table import Encoding
+from ..kernels.rows.table import Encoding, factorized
 from ..planning import checks
 from ..planning.cuts import block_rows, cut
 from ..process import ProcessSetting, muted
@@ -163,9 +163,11 @@ def from_memory(
     size = min(block_rows(rows.shape[1], CHUNK_BYTES), max(1, -(-rows.shape[0] // n_threads)))
     # a new name for each run
     tasks = Tasks(uuid4().hex)
+    with in_this_process(n_jobs):
+        source = source_in_memory(tasks, rows, target, size, schema)
     return MemoryInput(
         tasks=tasks,
-        source=source_in_memory(tasks, rows, target, size, schema),
+        source=source,
         X=X,
         y=y,
         rows=rows,
@@ -184,9 +186,14 @@ def source_in_memory(
     # without a name nothing is hashed: the array is its own
     labels = da.from_array(target, chunks=(lengths,), name=False)
     by_chunk = list(labels.to_delayed(optimize_graph=False))
-    if isinstance(rows, pd.DataFrame) or not schema.is_plain:
+    if isinstance(rows, pd.DataFrame):
+        slices = [between(rows, *span) for span in spans]
+        # text takes longer to tell apart than its codes to hold: once, and not at each read
+        parts = persist(*[tasks("input-part", factorized, own, schema) for own in slices])
+        return Table(parts, by_chunk, schema, lengths, is_held=True)
+    if not schema.is_plain:
         parts = [tasks("input-part", same, between(rows, *span)) for span in spans]
-        return Table(parts, by_chunk, schema, lengths)
+        return Table(parts, by_chunk, schema, lengths, is_held=True)
     matrix = da.from_array(rows, chunks=(lengths, (rows.shape[1],)), name=False, asarray=False)
     return Chunks(matrix, by_chunk, schema)
 

@@ -23,15 +23,18 @@ from ..kernels.rows.fingerprint import (
     require_unchanged,
 )
 from ..kernels.rows.labels import code
-from ..kernels.rows.table import read
+from ..kernels.rows.table import fingerprint_of, read
 
 
 def unchanged_rows(rows: Any, before: ChunkFingerprints, schema: Schema) -> Any:
     """A chunk of X that is what it was at first."""
     block = unmasked(rows, "X")
-    own = of_rows(block) if schema.is_plain else read(block, schema).own
-    _require(own, before)
+    _require(of_rows(block) if schema.is_plain else _fingerprint(block, schema), before)
     return in_native_order(rows)
+
+
+def _fingerprint(part: Any, schema: Schema) -> Fingerprint:
+    return fingerprint_of(part, read(part, schema), schema)
 
 
 def _require(own: Fingerprint, before: ChunkFingerprints) -> None:
@@ -49,7 +52,7 @@ def unchanged_frame(
     part: Any, before: ChunkFingerprints, schema: Schema, meta: pd.DataFrame
 ) -> Any:
     """A partition of X, in the types of `meta`, whose features are what they were."""
-    _require(read(part, schema).own, before)
+    _require(_fingerprint(part, schema), before)
     # what is null in new rows, in a type that has nulls
     kept = {schema.columns[place]: meta.dtypes.iloc[place] for place in schema.passthrough}
     changed = {name: dtype for name, dtype in kept.items() if part[name].dtype != dtype}

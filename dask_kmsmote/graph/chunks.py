@@ -153,12 +153,15 @@ class Table:
         What the columns are.
     known
         Rows of each part; None where they are unknown.
+    is_held
+        In this process, where no later read gives other values.
     """
 
     parts: list[Delayed]
     target: list[Delayed]
     schema: Schema
     known: tuple[int, ...] | None
+    is_held: bool = False
 
     @property
     def n_features(self) -> int:
@@ -203,7 +206,8 @@ class Table:
     ) -> Chunks:
         """The rows by chunk, of which the census has the fingerprints, where it took some."""
         schema, width = self._shared_schema(tasks), (self.n_features,)
-        known: Sequence[ChunkFingerprints | None] = before or [None] * len(self.parts)
+        nothing: list[ChunkFingerprints | None] = [None] * len(self.parts)
+        known = nothing if self.is_held or before is None else before
         blocks = [
             tasks("input-rows", coded_rows, part, schema, encoding, own)
             for part, own in zip(self.parts, known, strict=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 # keys of streams: a new use goes behind the last, or every seed means other rows
 SAMPLE, START, SYNTHESIS, PAIRS, TREES, PROBES, INSPECTION = range(7)
 # of samples that are drawn from one another
-CENSUS_SAMPLE, START_SAMPLE, SMALL_START_SAMPLE, LEARNING_SAMPLE = range(4)
+CENSUS_SAMPLE, START_SAMPLE, SMALL_START_SAMPLE, LEARNING_SAMPLE, INDICATED_SAMPLE = range(5)
 
 
 def root_seed(random_state: Any) -> int:

@@ -1,4 +1,4 @@
-"""S5, S6, S7: on a LocalCluster of worker processes."""
+"""S5, S6, S7, S14: on a LocalCluster of worker processes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import psutil
 from table import Figure, median_seconds
 
 from dask_kmsmote import KMeansSMOTE
-from data import mixture
+from data import mixture, payments
 
 PART_ROWS = 125_000
 N_FEATURES = 18
@@ -80,13 +81,30 @@ def workers_up(scale: float) -> list[Figure]:
 
 
 def parquet_job(scale: float) -> list[Figure]:
+    """Numbers alone, and how much of them the client holds."""
+    n_parts = max(2, int(160 * scale))
+    what = f"{n_parts * PART_ROWS:,} x {N_FEATURES} Parquet, 2 workers x 1 GiB"
+    options = ["--target", "target", "--clusters", "50"]
+    return against_copy("S5", what, lambda folder: write_mixture(folder, n_parts), options, 2.0)
+
+
+def table_job(scale: float) -> list[Figure]:
+    """Payments by month, as they are: ids and dates are kept, and what is missing."""
+    n_parts = max(2, int(30 * scale))
+    what = f"{n_parts * 100_000:,} payments in folders by month, 2 workers x 1 GiB"
+    options = ["--target", "is_fraud", "--keep", "id,at", "--missing", "keep"]
+    return against_copy("S14", what, lambda folder: write_payments(folder, n_parts), options, 2.5)
+
+
+def against_copy(
+    name: str, what: str, write: Callable[[Path], None], options: list[str], target: float
+) -> list[Figure]:
     """The command line against a plain Dask copy of what it wrote, in turn, three times each."""
     with tempfile.TemporaryDirectory() as folder:
         source, out, copy = (Path(folder) / name for name in ("source", "out", "copy"))
-        n_parts = max(2, int(160 * scale))
-        write_mixture(source, n_parts)
+        write(source)
         program = Path(sys.executable).parent / "dask-kmsmote"
-        arguments = [source, out, "--target", "target", "--seed", "0", "--clusters", "50"]
+        arguments = [source, out, *options, "--seed", "0"]
         ours, theirs, growth, restarts = [], [], 0, 0
         for _ in range(3):
             subprocess.run(["rm", "-rf", out, copy], check=True)
@@ -97,14 +115,22 @@ def parquet_job(scale: float) -> list[Figure]:
             subprocess.run([sys.executable, "-c", COPY, out, copy], check=True)
             theirs.append(time.perf_counter() - start)
     seconds, reference = statistics.median(ours), statistics.median(theirs)
-    what = f"{n_parts * PART_ROWS:,} x {N_FEATURES} Parquet, 2 workers x 1 GiB"
     return [
-        Figure("S5", f"{what}: command line / plain Dask copy of its output", f"{seconds:.0f} s",
-               f"{reference:.0f} s", seconds / reference, 2.0),
-        Figure("S5", "client's memory grown / 300 MB", f"{growth / 1e6:.0f} MB", "300 MB",
+        Figure(name, f"{what}: command line / plain Dask copy of its output", f"{seconds:.0f} s",
+               f"{reference:.0f} s", seconds / reference, target),
+        Figure(name, "client's memory grown / 300 MB", f"{growth / 1e6:.0f} MB", "300 MB",
                growth / 3e8, 1.0),
-        Figure("S5", "workers restarted", str(restarts), "0", float(restarts), 0.0),
+        Figure(name, "workers restarted", str(restarts), "0", float(restarts), 0.0),
     ]  # fmt: skip
+
+
+def write_payments(folder: Path, n_parts: int) -> None:
+    """Parquet files of payments, in folders by month."""
+    for part in range(n_parts):
+        frame = payments(100_000, part)
+        month = folder / f"month=2026-{1 + part * 6 // n_parts:02d}"
+        month.mkdir(parents=True, exist_ok=True)
+        frame.to_parquet(month / f"part-{part:04d}.parquet", index=False)
 
 
 def write_mixture(folder: Path, n_parts: int) -> None:

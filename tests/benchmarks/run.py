@@ -1,7 +1,7 @@
 """Measure, and print a table: each figure a ratio to a reference run beside it.
 
-python tests/benchmarks/run.py                # what fits in memory: S1-S4, S8-S11
-python tests/benchmarks/run.py S5 S6 S7       # on a LocalCluster, many minutes
+python tests/benchmarks/run.py                # what fits in memory: S1-S4, S8-S13
+python tests/benchmarks/run.py S5 S6 S7 S14   # on a LocalCluster, many minutes
 python tests/benchmarks/run.py --scale 0.01 S1 S4   # a smoke test
 """
 
@@ -20,6 +20,7 @@ import dask
 import dask.array as da
 import numpy as np
 import on_cluster
+import tables
 from imblearn.over_sampling import KMeansSMOTE as Reference
 from sklearn.cluster import KMeans
 from sklearn.frozen import FrozenEstimator
@@ -228,6 +229,9 @@ def measure(name: str, scale: float) -> list[Figure]:
         "S7": lambda: on_cluster.workers_up(scale),
         "S9": import_time,
         "S10": lambda: large_group(scale),
+        "S12": lambda: tables.mixed_against_numbers(scale),
+        "S13": lambda: tables.against_smotenc(scale),
+        "S14": lambda: on_cluster.table_job(scale),
     }[name]()
 
 
@@ -235,7 +239,9 @@ def main() -> None:
     """Measure what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "names", nargs="*", default=["S1", "S2", "S3", "S4", "S8", "S9", "S10", "S11"]
+        "names",
+        nargs="*",
+        default=["S1", "S2", "S3", "S4", "S8", "S9", "S10", "S11", "S12", "S13"],
     )
     parser.add_argument("--scale", type=float, default=1.0, help="of the rows")
     arguments = parser.parse_args()

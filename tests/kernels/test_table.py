@@ -19,6 +19,7 @@ from dask_kmsmote.kernels.rows.table import (
     coded_rows,
     count_categories,
     encoding_of,
+    fingerprint_of,
     join_sampled,
     merge_categories,
     read,
@@ -66,6 +67,10 @@ def frame_with(values, dtype):
     return pd.DataFrame({"x": np.arange(len(values)) * 0.5, "c": column})
 
 
+def bits_of(part, schema):
+    return fingerprint_of(part, read(part, schema), schema)
+
+
 def learned(parts, schema):
     notes = [count_categories(part, read(part, schema), schema) for part in parts]
     found = tuple(merge_categories(own) for own in zip(*notes, strict=True))
@@ -111,10 +116,10 @@ def test_codes_and_fingerprints_do_not_depend_on_the_chunks(values, data):
     np.testing.assert_array_equal(rows, coded_rows(frame, schema, encoding, None))
     # as a category, whatever the order of its categories
     other = frame.astype({"c": pd.CategoricalDtype(list("gfedcbaz"))})
-    assert read(other, schema).own == read(frame, schema).own
+    assert bits_of(other, schema) == bits_of(frame, schema)
     changed = frame.assign(c=frame["c"].str.replace("a", "b"))
     same = "a" not in values
-    assert (read(changed, schema).own == read(frame, schema).own) == same
+    assert (bits_of(changed, schema) == bits_of(frame, schema)) == same
 
 
 def test_sampled_rows_have_the_codes_of_all():
@@ -167,4 +172,26 @@ def test_integers_that_floats_would_round_are_in_the_fingerprint():
     schema = schema_of_frame(frame, Wanted(), "pandas")
     other = frame.assign(n=[2**60 + 2, 5])
     np.testing.assert_array_equal(read(frame, schema).numbers, read(other, schema).numbers)
-    assert read(frame, schema).own != read(other, schema).own
+    assert bits_of(frame, schema) != bits_of(other, schema)
+
+
+@pytest.mark.parametrize("n_categories", [127, 128, 129, 300])
+def test_as_many_categories_as_small_codes_have(n_categories):
+    values = [f"{number:03d}" for number in range(n_categories)] + [None]
+    frame = frame_with(values, "category")
+    schema = schema_of_frame(frame, Wanted(missing="keep"), "pandas")
+    found, encoding = learned([frame], schema)
+    assert (found[0].n, found[0].n_missing) == (n_categories, 1)
+    rows = coded_rows(frame, schema, encoding, None)
+    assert rows[:, 1].tolist() == list(range(n_categories + 1))
+
+
+def test_categories_without_rows_are_none():
+    frame = frame_with(list("ba"), pd.CategoricalDtype(list("zbya")))
+    schema = schema_of_frame(frame, Wanted(), "pandas")
+    found, encoding = learned([frame], schema)
+    assert encoding.categories == (("a", "b"),)
+    assert found[0].n == 2
+    made = frame_of(np.array([[0.0, 1], [1.0, 0]]), 0, frame.iloc[:0], schema, encoding, np.rint)
+    assert made["c"].tolist() == ["b", "a"]
+    assert made["c"].cat.categories.tolist() == list("zbya")

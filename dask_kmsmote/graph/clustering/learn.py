@@ -23,6 +23,7 @@ from ...kernels.clusters.learning import (
     coordinates_of,
     find_start,
     fit_clusterer,
+    indicated_size,
     labels_between,
     measure_extent,
     refine_best,
@@ -31,6 +32,7 @@ from ...kernels.clusters.learning import (
 from ...kernels.rows.blocks import Floats, take
 from ...kernels.rows.metric import Metric
 from ...kernels.seeding import (
+    INDICATED_SAMPLE,
     LEARNING_SAMPLE,
     SMALL_START_SAMPLE,
     START,
@@ -164,7 +166,7 @@ def _learn_by_passes(tasks: Tasks, census: Census, clusterer: Clusterer, seed: i
     given = _given_start(estimator, clusterer.n_clusters, census.chunks.n_features)
     seed = root_seed(seed if estimator.random_state is None else estimator.random_state)
     matrix, sample, n_sampled = _learning_rows(tasks, census, clusterer, seed)
-    sample = tasks("clustering-sample", coordinates_of, sample, metric)
+    sample, n_sampled = _in_coordinates(tasks, census, clusterer, seed, sample, n_sampled)
     extent, start = _find_start(tasks, sample, n_sampled, clusterer.n_clusters, seed, given)
     # the scheduler fuses tasks of arrays, and those of other stages not: keys of its own
     own = copy_under_own_keys(matrix, f"{tasks.token}-lloyd")
@@ -187,6 +189,21 @@ def _learn_by_passes(tasks: Tasks, census: Census, clusterer: Clusterer, seed: i
         summary=_summary_of_passes(clusterer, matrix, n_sampled, shifts, tolerance),
         learns_by_passes=True,
     )
+
+
+def _in_coordinates(
+    tasks: Tasks, census: Census, clusterer: Clusterer, seed: int, sample: Delayed, n: int
+) -> tuple[Delayed, int]:
+    """Coordinates of a sample of n rows, or of some of them where indicators make them wide."""
+    most = n
+    if census.metric.indicators.n_categorical:
+        width = census.metric.width(census.chunks.n_features)
+        most = min(n, indicated_size(clusterer.n_clusters, width))
+    if most < n:
+        chosen = sample_rows(n, most, seed, INDICATED_SAMPLE)
+        sample = tasks("clustering-sample", take, sample, chosen)
+    metric = census.shared_metric(tasks)
+    return tasks("clustering-sample", coordinates_of, sample, metric), most
 
 
 def _given_start(estimator: Any, n_clusters: int, n_features: int) -> Floats | None:

@@ -22,7 +22,7 @@ import numpy as np
 from dask.delayed import Delayed
 
 from ...dependencies import explained, require_parameters
-from ...kernels.clusters.learning import shifted
+from ...kernels.clusters.learning import coordinate_dtype, shifted
 from ...kernels.rows.blocks import Floats, between
 from ...planning.cuts import block_rows, cut, offsets
 from ..dask.own_keys import named_after
@@ -36,7 +36,10 @@ def lloyd_blocks(tasks: Tasks, matrix: da.Array, metric: Delayed, offset: Floats
     """Coordinates of the rows minus an offset, and a column of ones, in blocks for the passes."""
     lengths, width = matrix.chunks[0], len(offset)
     n = sum(lengths)
-    low, high = (block_rows(width + 1, size) for size in BLOCK_BYTES)
+    has_indicators = width > matrix.shape[1]
+    # of indicators fewer rows: a block is several times the rows that it is made of
+    part = 2 / 3 if has_indicators else 1
+    low, high = (block_rows(width + 1, int(part * size)) for size in BLOCK_BYTES)
     # 10,000,000 x 18 make 64 blocks of 156,250 rows, 1,000,000 x 18 make 10 of up to 110,376
     size = min(max(low, -(-n // _BLOCKS)), high)
     parts: list[list[Delayed]] = [[] for _ in cut(n, size)]
@@ -51,7 +54,8 @@ def lloyd_blocks(tasks: Tasks, matrix: da.Array, metric: Delayed, offset: Floats
         parts[start // size].append(part)
     blocks = [tasks("clustering-block", shifted, own, metric, offset) for own in parts]
     chunks = tuple(stop - start for start, stop in cut(n, size))
-    return as_array(blocks, (chunks, (width + 1,)), np.empty((0, 0)), over=[matrix])
+    meta = np.empty((0, 0), coordinate_dtype(has_indicators))
+    return as_array(blocks, (chunks, (width + 1,)), meta, over=[matrix])
 
 
 def find_k_means() -> Any:
@@ -91,7 +95,7 @@ def lloyd(
             # one pass a call: dask-ml's own tolerance is absolute, and it moves empty clusters
             _, found, _ = k_means(blocks, len(centers), init=centers, max_iter=1, tol=0.0)
         empty = found[:, -1] == 0
-        found[empty] = centers[empty]
+        found = np.where(empty[:, np.newaxis], centers, found)
         shifts.append(float(((found - centers) ** 2).sum()))
         centers = found
     return centers[:, :-1], shifts

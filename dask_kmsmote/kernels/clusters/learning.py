@@ -23,7 +23,7 @@ _START_ROWS = 20_000
 # from a start on so many, 2 passes come to scikit-learn's inertia (at 8, 50, 200 clusters)
 _START_ROWS_PER_CLUSTER = 100
 _REFINING_FACTOR = 10
-_REFINING_BYTES = 64 * 2**20
+_BYTES, _INDICATOR_BYTES = 64 * 2**20, 16 * 2**20  # of the sample to refine on
 _REFINING_PASSES = 10
 # of a run on the smaller sample: scikit-learn's; and where coordinates are many, as indicators
 # take twice the passes to a rest, for 0.01 % of the inertia
@@ -37,10 +37,18 @@ def start_size(n_clusters: int) -> int:
     return max(_START_ROWS, _START_ROWS_PER_CLUSTER * n_clusters)
 
 
-def refining_size(n_clusters: int, n_features: int) -> int:
+def refining_size(n_clusters: int, width: int) -> int:
     """Rows of the sample that starting centres are refined on; fewer where they are wide."""
-    fitting = max(block_rows(n_features, _REFINING_BYTES), 10 * n_clusters)
-    return min(_REFINING_FACTOR * start_size(n_clusters), fitting)
+    return min(_REFINING_FACTOR * start_size(n_clusters), _fitting(n_clusters, width, _BYTES))
+
+
+def indicated_size(n_clusters: int, width: int) -> int:
+    """The same where they have indicators, which are wider than the rows that they are made of."""
+    return max(start_size(n_clusters), _fitting(n_clusters, width, _INDICATOR_BYTES))
+
+
+def _fitting(n_clusters: int, width: int, n_bytes: int) -> int:
+    return max(block_rows(width, n_bytes), 10 * n_clusters)
 
 
 class Extent(NamedTuple):
@@ -50,11 +58,19 @@ class Extent(NamedTuple):
     variance: float
 
 
+def coordinate_dtype(with_indicators: bool) -> np.dtype[Any]:
+    """Of what centres are learned from: 32 bits with indicators, which are many.
+
+    Sums over rows are of 64 bits all the same: dask-ml's are, and those that are measured here.
+    """
+    return np.dtype(np.float32 if with_indicators else np.float64)
+
+
 def coordinates_of(rows: Rows, metric: Metric) -> Reals:
-    """Coordinates of a sample, dense; with indicators, which are many, in 32 bits."""
-    if metric.indicators.n_categorical:
-        return np.asarray(metric.coordinates(rows), dtype=np.float32)
-    return as_dense(metric.coordinates(rows))
+    """Coordinates of a sample, dense."""
+    dtype = coordinate_dtype(metric.indicators.n_categorical > 0)
+    coordinates = metric.coordinates(rows)
+    return as_dense(coordinates) if dtype == np.float64 else coordinates.astype(dtype, copy=False)
 
 
 def measure_extent(sample: Reals) -> Extent:
@@ -125,7 +141,8 @@ def shifted(parts: Sequence[Rows], metric: Metric, offset: Floats) -> Floats:
     n_features = parts[0].shape[1]
     n_numbers = metric.kinds(n_features).n_numbers
     scales, fills = metric.scales_of(n_features), metric.fills_of(n_features)
-    out = np.ones((sum(part.shape[0] for part in parts), len(offset) + 1))
+    shape = sum(part.shape[0] for part in parts), len(offset) + 1
+    out = np.ones(shape, coordinate_dtype(n_numbers < n_features))
     start = 0
     for part in parts:
         stop = start + part.shape[0]

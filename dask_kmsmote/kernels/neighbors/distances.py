@@ -122,8 +122,20 @@ def squared_to_tile(row, tile, low, high, n_numbers, penalty, out):  # type: ign
         for column in range(out.shape[0]):
             d0 = v0 - c0[column]
             out[column] += d0 * d0
-    nothing = penalty - penalty
-    for feature in range(n_numbers, row.shape[0]):
+    # of a number, and no branch: a comparison is a mask of the penalty
+    nothing, n_features = penalty - penalty, row.shape[0]
+    whole = n_features - (n_features - n_numbers) % 4
+    for feature in range(n_numbers, whole, 4):
+        v0, v1, v2, v3 = row[feature], row[feature + 1], row[feature + 2], row[feature + 3]
+        c0, c1 = tile[feature, low:high], tile[feature + 1, low:high]
+        c2, c3 = tile[feature + 2, low:high], tile[feature + 3, low:high]
+        for column in range(out.shape[0]):
+            d0 = nothing if v0 == c0[column] else penalty
+            d1 = nothing if v1 == c1[column] else penalty
+            d2 = nothing if v2 == c2[column] else penalty
+            d3 = nothing if v3 == c3[column] else penalty
+            out[column] = (((out[column] + d0) + d1) + d2) + d3
+    for feature in range(whole, n_features):
         v0, c0 = row[feature], tile[feature, low:high]
         for column in range(out.shape[0]):
             out[column] += nothing if v0 == c0[column] else penalty

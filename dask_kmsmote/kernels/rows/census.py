@@ -18,6 +18,7 @@ from .table import (
     Encoding,
     count_categories,
     encoding_of,
+    fingerprint_of,
     merge_categories,
     read,
     rows_by_code,
@@ -73,7 +74,7 @@ def summarize(rows: Any, target: Any, n_features: int) -> Summary:
 def summarize_table(part: Any, target: Any, schema: Schema) -> Summary:
     """Notes of one partition, or one block of an array with categories."""
     table = read(part, schema)
-    summary = _noted(table.numbers, table.own, target)
+    summary = _noted(table.numbers, fingerprint_of(part, table, schema), target)
     return summary._replace(categories=count_categories(part, table, schema))
 
 

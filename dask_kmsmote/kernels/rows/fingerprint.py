@@ -54,7 +54,7 @@ def combined(n_rows: int, parts: Sequence[int]) -> Fingerprint:
     return Fingerprint(n_rows, _bits(np.array(parts, dtype=np.uint64)))
 
 
-def of_labels(codes: NDArray[np.int64], labels: NDArray[Any]) -> Fingerprint:
+def of_labels(codes: NDArray[np.integer[Any]], labels: NDArray[Any]) -> Fingerprint:
     """The fingerprint of labels by their numbers in an array of the different ones."""
     if labels.dtype.kind in "biufmM":
         known = _words(labels).astype(np.uint64)

@@ -46,7 +46,7 @@ class LabelCounts(NamedTuple):
 class Coded(NamedTuple):
     """The labels of a block as numbers of the different ones (-1: missing), and these."""
 
-    codes: Ints
+    codes: NDArray[np.integer[Any]]
     labels: NDArray[Any]
 
 
@@ -157,7 +157,8 @@ def numbers_of(coded: Coded, classes: Sequence[Any]) -> Ints:
     number_of = {label: number for number, label in enumerate(classes)}
     # code -1, of a missing label, picks the last entry
     numbers = np.array([*(number_of.get(label, -1) for label in keys(coded.labels)), -1])
-    return numbers.astype(np.int64)[coded.codes]
+    found: Ints = numbers.astype(np.int64)[coded.codes]
+    return found
 
 
 def encode(coded: Coded, classes: Sequence[Any]) -> Ints:

@@ -127,6 +127,10 @@ class Metric(NamedTuple):
     weight: float = 0.0
     indicators: Indicators = NO_INDICATORS
 
+    def width(self, n_features: int) -> int:
+        """Coordinates of rows of so many features."""
+        return n_features - self.indicators.n_categorical + self.indicators.width
+
     def kinds(self, n_features: int) -> Kinds:
         """How points of so many features are compared."""
         return Kinds(n_features - self.indicators.n_categorical, self.weight**2)

@@ -23,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ..compiled import compiled
 from .blocks import Ints, frame_values, require_rows, take, unmasked
 from .columns import UNKNOWN_CATEGORIES, Schema, numpy_dtype
 from .fingerprint import (
@@ -46,14 +47,11 @@ class Table(NamedTuple):
     numbers
         Shape (m, n_numbers), NaN where missing.
     coded
-        The categories of each feature.
-    own
-        Fingerprint of the features.
+        The categories of each feature; some labels may have no row.
     """
 
     numbers: NDArray[Any]
     coded: tuple[Coded, ...]
-    own: Fingerprint
 
     @property
     def n_rows(self) -> int:
@@ -72,17 +70,21 @@ def read(part: Any, schema: Schema) -> Table:
     if isinstance(part, pd.DataFrame):
         _check_order(part, schema)
         numbers = _numbers_of_frame(part, schema)
-        whole = _rounded(part.iloc[:, list(schema.numbers)], schema.dtype)
         columns = [part.iloc[:, place] for place in schema.categories]
     else:
         block = require_rows(unmasked(part, "X"), len(schema.columns))
-        numbers, whole = block[:, list(schema.numbers)], []
+        numbers = block[:, list(schema.numbers)]
         columns = [block[:, place] for place in schema.categories]
     names = schema.features[len(schema.numbers) :]
     coded = tuple(_coded(own, name) for own, name in zip(columns, names, strict=True))
-    words = [of_labels(*own).bits for own in coded]
-    own = combined(len(part), [of_rows(numbers).bits, *whole, *words])
-    return Table(numbers, coded, own)
+    return Table(numbers, coded)
+
+
+def fingerprint_of(part: Any, table: Table, schema: Schema) -> Fingerprint:
+    """The fingerprint of the features of a chunk, by their values, and what was read of it."""
+    whole = _rounded(part, schema) if isinstance(part, pd.DataFrame) else []
+    words = [of_labels(*own).bits for own in table.coded]
+    return combined(table.n_rows, [of_rows(table.numbers).bits, *whole, *words])
 
 
 def _check_order(part: pd.DataFrame, schema: Schema) -> None:
@@ -109,18 +111,27 @@ def _numbers_of_frame(frame: pd.DataFrame, schema: Schema) -> NDArray[Any]:
         ) from error
 
 
-def _rounded(numbers: pd.DataFrame, dtype: np.dtype[Any]) -> list[int]:
-    """Bits of the integers of a partition that floats of the dtype may round."""
-    if dtype.kind != "f":
+def _rounded(part: pd.DataFrame, schema: Schema) -> list[int]:
+    """Bits of the integers of a partition that floats of its rows may round."""
+    if schema.dtype.kind != "f":
         return []
-    kinds = [numpy_dtype(own) for own in numbers.dtypes]
-    wide = [j for j, own in enumerate(kinds) if own.kind in "iu" and own.itemsize > 4]
-    # a missing one is NaN among the rows
-    columns = [numbers.iloc[:, j].to_numpy(dtype=kinds[j], na_value=0) for j in wide]
-    return [of_rows(column[:, np.newaxis]).bits for column in columns]
+    columns = [part.iloc[:, place] for place in schema.numbers]
+    kinds = [numpy_dtype(own.dtype) for own in columns]
+    wide = [
+        # a missing one is NaN among the rows
+        own.to_numpy(dtype=kind, na_value=0)
+        for own, kind in zip(columns, kinds, strict=True)
+        if kind.kind in "iu" and kind.itemsize > 4
+    ]
+    return [of_rows(column[:, np.newaxis]).bits for column in wide]
 
 
 def _coded(column: Any, name: Any) -> Coded:
+    if isinstance(column, pd.Series) and isinstance(column.dtype, pd.CategoricalDtype):
+        categories = column.cat.categories
+        # more of them than rows: those that are there are fewer
+        if len(categories) <= len(column):
+            return Coded(column.cat.codes.to_numpy(), label_values(categories))
     # an extension type as it is: factorized as objects, a million categories take 30 times as long
     plain = isinstance(getattr(column, "dtype", None), np.dtype)
     try:
@@ -130,7 +141,19 @@ def _coded(column: Any, name: Any) -> Coded:
             f"The column {name!r} of X has values that are no categories ({error}): give it text "
             f"or numbers, or take it along: passthrough=[{name!r}]."
         ) from error
-    return Coded(codes.astype(np.int64, copy=False), label_values(labels))
+    return Coded(codes, label_values(labels))
+
+
+def factorized(part: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """The partition with its categories as numbers and values, which later reads need not find."""
+    found = part.copy(deep=False)
+    for place in schema.categories:
+        name, column = schema.columns[place], part.iloc[:, place]
+        if not isinstance(column.dtype, pd.CategoricalDtype):
+            codes, labels = _coded(column, name)
+            values = pd.Categorical.from_codes(codes, pd.Index(labels, dtype=object))
+            found[name] = pd.Series(values, index=part.index)
+    return found
 
 
 class Categories(NamedTuple):
@@ -165,15 +188,16 @@ def count_categories(part: Any, table: Table, schema: Schema) -> tuple[Categorie
     for coded, place in zip(table.coded, schema.categories, strict=True):
         dtype = part.dtypes.iloc[place] if isinstance(part, pd.DataFrame) else None
         values = keys(coded.labels)
-        present = coded.codes[coded.codes >= 0]
-        numbers = np.bincount(present, minlength=len(values)).tolist()
-        counts = dict(zip(values, numbers, strict=True))
+        # behind an absent one, of code -1, the others are counted from 1; codes may be of 8 bits
+        shifted = coded.codes.astype(np.int64) + 1
+        n_absent, *numbers = np.bincount(shifted, minlength=1 + len(values)).tolist()
+        counts = {value: n for value, n in zip(values, numbers, strict=True) if n}
         found.append(
             Categories(
                 counts=counts if len(counts) <= MOST_CATEGORIES else None,
                 n=len(counts),
-                n_missing=len(coded.codes) - len(present),
-                kinds=frozenset(map(_kind, values)),
+                n_missing=n_absent,
+                kinds=frozenset(map(_kind, counts)),
                 declared=dtype if isinstance(dtype, pd.CategoricalDtype) else None,
             )
         )
@@ -248,24 +272,25 @@ class Encoding:
     categories: tuple[tuple[Any, ...], ...]
     declared: tuple[pd.CategoricalDtype | None, ...]
 
-    def codes(self, feature: int, coded: Coded) -> Ints:
-        """The codes of some rows.
+    def write_codes(self, feature: int, coded: Coded, out: NDArray[Any]) -> None:
+        """Write the codes of some rows, shape (m,).
 
         Raises
         ------
         InputError
             A category was not there when they were counted.
         """
-        code_of = self._code_of[feature]
-        try:
-            known = [code_of[value] for value in keys(coded.labels)]
-        except KeyError as error:
+        code_of, values = self._code_of[feature], keys(coded.labels)
+        # -1, of an absent category, picks the last
+        known = np.array([*(code_of.get(value, -1) for value in values), len(code_of)])
+        _write_codes(coded.codes, known, out)
+        strange = np.flatnonzero(known[:-1] < 0)
+        if len(strange) and np.isin(coded.codes, strange).any():
+            found = next(int(own) for own in strange if (coded.codes == own).any())
             raise InputError(
-                f"X has the category {error.args[0]!r}, which was not there when its categories "
+                f"X has the category {values[found]!r}, which was not there when its categories "
                 "were counted: its source changed meanwhile. Persist it first: X = X.persist()."
-            ) from error
-        # -1, of a missing category, picks the last
-        return np.array([*known, len(code_of)], dtype=np.int64)[coded.codes]
+            )
 
     @cached_property
     def _code_of(self) -> list[dict[Any, int]]:
@@ -275,6 +300,12 @@ class Encoding:
     # what is cached is made anew where it is sent
     def __reduce__(self) -> tuple[Any, ...]:
         return Encoding, (self.categories, self.declared)
+
+
+@compiled
+def _write_codes(codes, known, out):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+    for i in range(len(codes)):
+        out[i] = known[codes[i]]
 
 
 def encoding_of(found: Sequence[Categories]) -> Encoding:
@@ -303,32 +334,21 @@ def encoded(table: Table, encoding: Encoding, dtype: np.dtype[Any]) -> NDArray[A
     out = np.empty((table.n_rows, n_numbers + len(table.coded)), dtype=dtype)
     out[:, :n_numbers] = table.numbers
     for feature, coded in enumerate(table.coded):
-        out[:, n_numbers + feature] = encoding.codes(feature, coded)
+        encoding.write_codes(feature, coded, out[:, n_numbers + feature])
     return out
 
 
-class Sampled(NamedTuple):
-    """Some rows of a chunk, before the encoding is known."""
-
-    numbers: NDArray[Any]
-    coded: tuple[Coded, ...]
-
-
-def sampled_table(part: Any, schema: Schema, indices: Ints) -> Sampled:
+def sampled_table(part: Any, schema: Schema, indices: Ints) -> Table:
     """Some rows of a chunk; numbers beyond its end are left out, as its length is still a claim."""
     n = len(part)
     inside = indices[indices < n]
     taken = part.iloc[inside] if isinstance(part, pd.DataFrame) else take(part, inside)
-    table = read(taken, schema)
-    return Sampled(table.numbers, table.coded)
+    return read(taken, schema)
 
 
-def join_sampled(
-    parts: Sequence[Sampled], encoding: Encoding, dtype: np.dtype[Any]
-) -> NDArray[Any]:
+def join_sampled(parts: Sequence[Table], encoding: Encoding, dtype: np.dtype[Any]) -> NDArray[Any]:
     """The sampled rows of all chunks, encoded."""
-    nothing = Fingerprint(0, 0)
-    return np.concatenate([encoded(Table(*part, nothing), encoding, dtype) for part in parts])
+    return np.concatenate([encoded(part, encoding, dtype) for part in parts])
 
 
 def coded_rows(
@@ -343,5 +363,6 @@ def coded_rows(
     """
     table = read(part, schema)
     if before is not None and before.rows is not None:
-        require_unchanged(table.own, before.rows, "X", before.chunk)
+        own = fingerprint_of(part, table, schema)
+        require_unchanged(own, before.rows, "X", before.chunk)
     return encoded(table, encoding, schema.dtype)
