@@ -49,7 +49,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
 
     All rows are clustered; a cluster is kept for a class if the class has a large enough share in
     it; new rows are interpolated between neighbours of the class within kept clusters, more where
-    they lie sparse (Last, Douzas, Bacao 2017, [1]_).
+    they lie sparse (Last, Douzas, Bacao 2017, [1]_). A category is the one that most of a row's
+    neighbours have (SMOTE-NC, [2]_).
 
     Parameters
     ----------
@@ -84,14 +85,29 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         Most new rows per row of the class in a cluster, over the average of the class in its kept
         clusters; at least 1. What is cut goes to the others by weight. None: no bound.
     scale : "standard" or None, default="standard"
-        What distances are measured in: each feature's standard deviation over sampled rows
+        What distances are measured in: each number's standard deviation over sampled rows
         (`scale_`), or None for the units of X. It changes no value of the result. A clusterer
         and a search that are given see the rows so divided (but a frozen clusterer, which has
-        learned elsewhere, sees X), and centres to start from are given in the units of X.
+        learned elsewhere, sees X), and centres to start from are given in the units of X. Of
+        categories they see indicators, at most 32 of a feature; a frozen clusterer, or centres to
+        start from, are refused then.
+    categorical_features : "auto" or array-like, default="auto"
+        Features that are categories: by name, place or mask. "auto": of a frame the columns of
+        categories, text and booleans, of an array none.
+    categorical_weight : "auto" or float, default="auto"
+        The distance of two different categories, >= 0. "auto" is the median standard deviation of
+        the numbers as they are measured: 1 where they are scaled.
+    missing : "error" or "keep", default="error"
+        With "keep", numbers and categories may be missing: a missing number stands at its
+        feature's mean in distances, an absent category is a category of its own.
+    passthrough : array-like of names, default=()
+        Columns of a frame that are no features: untouched in originals, null in new rows, in a
+        type that has nulls (an int64 becomes Int64).
     compat : None or "imbalanced-learn", default=None
         With "imbalanced-learn" the result is that of its KMeansSMOTE, row for row, for an int
         `random_state`; the defaults of clusterer, threshold and exponent are its own, and
-        `count_exponent`, `max_ratio` and `scale` can't be given, as it has none.
+        `count_exponent`, `max_ratio`, `scale`, `categorical_features`, `categorical_weight` and
+        `missing` can't be given, as it has none.
     learning_rows : "auto" or int, default="auto"
         Most rows that the clusterer learns from, sampled by their position in X and brought
         together in one task. "auto": all for dask-ml's KMeans, 1,000,000 for any other.
@@ -121,8 +137,11 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         The neighbours search, unfitted; its `n_neighbors` includes the row itself.
     cluster_balance_threshold_ : float or dict
         The threshold in force; by class where "auto" gave several; NaN where it had nothing to do.
-    scale_ : ndarray of shape (n_features_in_,)
-        What each feature is divided by where distances are measured; 1 with ``scale=None``.
+    scale_ : ndarray
+        What each feature is divided by where distances are measured, in the order of the columns,
+        without those of `passthrough`; 1 for categories, and with ``scale=None``.
+    categorical_weight_ : float
+        The distance of two different categories; 0 where there are none.
     plan_ : SamplingPlan
         Who gets how many rows, and why.
     report_ : pandas.DataFrame
@@ -136,6 +155,11 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     provenance_ : dask.dataframe.DataFrame
         Lazy: `base_row`, `neighbor_row` (positions in X) and `gap` of each synthetic row, in
         output order; the index is the row's position in the result.
+    voters_ : dask.dataframe.DataFrame
+        Lazy: `provenance_`, and with categories the positions of all k nearest rows of each base
+        row, `voter_0` and so on; NaN where a cluster has fewer.
+    run_ : Run
+        What the stages left, see `dask_kmsmote.pipeline`.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -157,6 +181,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     ----------
     .. [1] F. Last, G. Douzas, F. Bacao, "Oversampling for Imbalanced Learning Based on K-Means
        and SMOTE", arXiv 1711.00837.
+    .. [2] N. Chawla, K. Bowyer, L. Hall, W. Kegelmeyer, "SMOTE: Synthetic Minority Over-sampling
+       Technique", JAIR 16, 2002, section 6.1.
 
     Examples
     --------
@@ -302,7 +328,9 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         Parameters
         ----------
         X : dask Array or DataFrame; array, pandas DataFrame, csr or csc matrix, list
-            Shape (n_rows, n_features), numbers, finite.
+            Shape (n_rows, n_columns): numbers, finite; in frames, and where `categorical_features`
+            names them, categories, text and booleans. Dates and nested values have no place among
+            features.
         y : dask Array or Series; array, pandas Series, list
             Shape (n_rows,): classes as numbers, strings, booleans or categories; or one-vs-all,
             shape (n_rows, n_classes).
@@ -313,7 +341,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
             The kinds that came in (a series of labels beside an array becomes an array): the
             originals, untouched and in order, then (or among them, see `layout`) the synthetic
             rows by class and cluster. Dask collections are lazy, with known chunks; frames have the
-            new index 0 ... n - 1.
+            new index 0 ... n - 1, and their columns the types and the categories that they had.
 
         Raises
         ------
