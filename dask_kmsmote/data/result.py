@@ -112,6 +112,23 @@ class Arrangement:
             for part, own in zip(parts, self.run.fingerprints, strict=True)
         ]
 
+    def unchanged_partitions(
+        self, what: str, check: Callable[..., Any], parts: Sequence[Any], *args: Any
+    ) -> list[Delayed]:
+        """The same of pandas, which know their positions where nothing comes between them."""
+        if self.output is Output.SYNTHETIC:
+            return []
+        starts = offsets(self.lengths)[:-1] if self.in_order else [None] * len(parts)
+        return [
+            self.run.tasks(f"synthesis-unchanged-{what}", check, part, own, start, *args)
+            for part, own, start in zip(parts, self.run.fingerprints, starts, strict=True)
+        ]
+
+    @property
+    def in_order(self) -> bool:
+        """Whether no synthetic row comes before an original."""
+        return self.order.appends or self.output is not Output.BOTH
+
     def partitions(self) -> list[Partition]:
         """Of what each partition of the result is made."""
         # rows of one kind have one order
@@ -218,8 +235,12 @@ class FrameFeatures:
         """A Dask frame of X and the synthetic rows, its index 0 ... n - 1."""
         run, tasks, schema = wanted.run, wanted.run.tasks, wanted.run.shared_schema
         meta = with_null_columns(_reindexed(self.meta), run.schema)
-        originals = wanted.unchanged("rows", unchanged_frame, self.partitions, schema, meta)
-        args = meta, schema, run.encoding, run.recipe.to_whole
+        # as an argument it would be in the task of every partition
+        shared = tasks("synthesis-meta", same, meta)
+        originals = wanted.unchanged_partitions(
+            "rows", unchanged_frame, self.partitions, schema, shared
+        )
+        args = shared, schema, run.encoding, run.recipe.to_whole
         synthetic = [
             tasks("synthesis-frame", frame_of, block.rows, start, *args)
             # not strict: starts have the end, too
@@ -244,7 +265,7 @@ class SeriesTarget:
             # as Dask has those of Arrow's dictionaries: none, until a partition is computed
             if not known.issuperset(run.classes):
                 like, meta = self.partitions[0], meta.cat.set_categories([UNKNOWN_CATEGORIES])
-        originals = wanted.unchanged("labels", unchanged_series, self.partitions, meta)
+        originals = wanted.unchanged_partitions("labels", unchanged_series, self.partitions, meta)
         synthetic = [
             tasks("synthesis-labels", series_of, block.n_rows, label, start, meta, like)
             for block, label, start in zip(
@@ -268,8 +289,10 @@ def _frame(
     starts = offsets(rows)
     arranged = arrange(tasks, partitions, originals, synthetic, wanted.sizes)
     parts = [
-        # blocks alone know their positions
-        part if partition.chunk is None else tasks("synthesis-position", positioned, part, start)
+        # what is mixed does not know its positions
+        part
+        if partition.chunk is None or wanted.in_order
+        else tasks("synthesis-position", positioned, part, start)
         for part, partition, start in zip(arranged, partitions, starts, strict=False)
     ]
     return _from_partitions(parts, rows, meta)

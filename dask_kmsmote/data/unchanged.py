@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
+from ..kernels.making.partitions import positioned
 from ..kernels.rows.blocks import in_native_order, unmasked
 from ..kernels.rows.columns import UNKNOWN_CATEGORIES, Schema
 from ..kernels.rows.fingerprint import (
@@ -49,24 +50,35 @@ def unchanged_labels(target: Any, before: ChunkFingerprints) -> Any:
 
 
 def unchanged_frame(
-    part: Any, before: ChunkFingerprints, schema: Schema, meta: pd.DataFrame
+    part: Any, before: ChunkFingerprints, start: int | None, schema: Schema, meta: pd.DataFrame
 ) -> Any:
-    """A partition of X, in the types of `meta`, whose features are what they were."""
+    """A partition of X, in the types of `meta`, whose features are what they were.
+
+    Its index is that of rows from a start on, or its own where that is None.
+    """
     _require(_fingerprint(part, schema), before)
     # what is null in new rows, in a type that has nulls
     kept = {schema.columns[place]: meta.dtypes.iloc[place] for place in schema.passthrough}
     changed = {name: dtype for name, dtype in kept.items() if part[name].dtype != dtype}
     own = {name: dtype for name, dtype in changed.items() if not _is_categorical(dtype)}
-    return _as_declared(part.astype(own) if own else part, meta, "X", before.chunk)
+    found = _as_declared(part.astype(own) if own else part, meta, "X", before.chunk)
+    return _from_start(found, start)
+
+
+def _from_start(part: Any, start: int | None) -> Any:
+    return part if start is None else positioned(part, start)
 
 
 def _is_categorical(dtype: Any) -> bool:
     return isinstance(dtype, pd.CategoricalDtype)
 
 
-def unchanged_series(part: Any, before: ChunkFingerprints, meta: pd.Series[Any]) -> Any:
-    """A partition of y, in the type of `meta`, that is what it was at first."""
-    return _as_declared(unchanged_labels(part, before), meta, "y", before.chunk)
+def unchanged_series(
+    part: Any, before: ChunkFingerprints, start: int | None, meta: pd.Series[Any]
+) -> Any:
+    """As `unchanged_frame`, of y."""
+    found = _as_declared(unchanged_labels(part, before), meta, "y", before.chunk)
+    return _from_start(found, start)
 
 
 def _as_declared(part: Any, meta: Any, name: str, chunk: int) -> Any:

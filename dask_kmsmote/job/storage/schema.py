@@ -19,8 +19,8 @@ def _read_schema(source: Source) -> Any:
     return read_footers(source.location, list(source.files)[:1])[0].schema.to_arrow_schema()
 
 
-def require_one_schema(source: Source) -> list[str]:
-    """Columns of integers and booleans of which no value is missing, as the files say.
+def require_one_schema(source: Source) -> dict[str, bool]:
+    """Columns of integers and booleans, and whether a value of them may be missing.
 
     Raises
     ------
@@ -46,16 +46,12 @@ def require_one_schema(source: Source) -> list[str]:
                 )
     if sum(footer.num_rows for footer in footers) == 0:
         raise InputError(f"The source {source.location.shown!r} has no rows.")
-    return _whole_in_all(footers, first)
-
-
-def _whole_in_all(footers: Sequence[Any], schema: Any) -> list[str]:
-    import pyarrow.types as of
-
-    kinds = {field.name: field.type for field in schema}
-    names = [name for name, own in kinds.items() if of.is_integer(own) or of.is_boolean(own)]
     # of a column without statistics anything may be missing
-    return [name for name in names if all(_n_nulls(footer, name) == 0 for footer in footers)]
+    return {
+        field.name: any(_n_nulls(footer, field.name) != 0 for footer in footers)
+        for field in first
+        if is_whole(field.type)
+    }
 
 
 def _n_nulls(footer: Any, name: str) -> int | None:
@@ -70,7 +66,7 @@ def _n_nulls(footer: Any, name: str) -> int | None:
     return total
 
 
-def require_one_header(source: Source) -> list[str]:
+def require_one_header(source: Source) -> dict[str, bool]:
     """No columns: those of CSV files have the types that pandas gives them.
 
     Raises
@@ -99,7 +95,7 @@ def require_one_header(source: Source) -> list[str]:
                 f"{header}, {next(iter(source.files))!r} {headers[0]}. Write them anew with one "
                 "header."
             )
-    return []
+    return {}
 
 
 def _require_names_once(source: Source, names: Sequence[str]) -> None:
@@ -110,12 +106,24 @@ def _require_names_once(source: Source, names: Sequence[str]) -> None:
         )
 
 
+def is_whole(arrow_type: Any) -> bool:
+    """Whether the type is of integers or booleans."""
+    import pyarrow.types as of
+
+    return bool(of.is_integer(arrow_type) or of.is_boolean(arrow_type))
+
+
+def type_without_nulls(arrow_type: Any) -> Any:
+    """As `exact_type`, where no integer and no boolean is missing."""
+    return None if is_whole(arrow_type) else exact_type(arrow_type)
+
+
 def exact_type(arrow_type: Any) -> Any:
     """The pandas type that holds all values of an Arrow type; None where that is the usual one."""
     import pandas as pd
     import pyarrow.types as of
 
-    if of.is_integer(arrow_type):
+    if is_whole(arrow_type) and not of.is_boolean(arrow_type):
         kind = "UInt" if of.is_unsigned_integer(arrow_type) else "Int"
         return pd.api.types.pandas_dtype(f"{kind}{arrow_type.bit_width}")
     if of.is_boolean(arrow_type):

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...errors import DestinationError, InputError, ParameterError
 from .destination import Draft
 from .manifest import PART
-from .schema import exact_type, read_footers, require_one_header, require_one_schema
+from .schema import (
+    exact_type,
+    read_footers,
+    require_one_header,
+    require_one_schema,
+    type_without_nulls,
+)
 from .source import Source
 
 _METADATA = ".zarray", "zarr.json"
@@ -29,10 +35,12 @@ def read_table(source: Source, partition_size: str | None) -> Any:
     try:
         require = require_one_schema if source.format == "parquet" else require_one_header
         whole = require(source)
-        table = _read(source, partition_size)
-        # what has no nulls needs no type that has
-        plain = {name: table.dtypes[name].numpy_dtype for name in whole}
-        table = table.astype(plain) if plain else table
+        # what has no nulls needs no type that has; where all are such, Dask has a layer less
+        mapper = exact_type if any(whole.values()) else type_without_nulls
+        table = _read(source, partition_size, mapper)
+        plain = {name: table.dtypes[name] for name, has_nulls in whole.items() if not has_nulls}
+        if mapper is exact_type and plain:
+            table = table.astype({name: own.numpy_dtype for name, own in plain.items()})
         index = table.index.name  # the first look at the files
     except InputError:
         raise
@@ -53,7 +61,7 @@ def read_table(source: Source, partition_size: str | None) -> Any:
     return table
 
 
-def _read(source: Source, partition_size: str | None) -> Any:
+def _read(source: Source, partition_size: str | None, mapper: Callable[[Any], Any]) -> Any:
     import dask.dataframe as dd
 
     options: dict[str, Any] = {}
@@ -61,7 +69,7 @@ def _read(source: Source, partition_size: str | None) -> Any:
         options["blocksize"] = partition_size
     read = dd.read_csv
     if source.format == "parquet":
-        read, options["arrow_to_pandas"] = dd.read_parquet, {"types_mapper": exact_type}
+        read, options["arrow_to_pandas"] = dd.read_parquet, {"types_mapper": mapper}
     # by files, not by folder: what is read is what was looked at and has the fingerprint
     return read(source.urls, storage_options=source.location.options or None, **options)
 
