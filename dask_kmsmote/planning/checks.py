@@ -152,10 +152,10 @@ _MENDS = {
         fill="X = da.where(da.isnan(X), da.nanmean(X, axis=0), X)", clip="X = X.clip(-1e30, 1e30)"
     ),
     "dask array of sparse blocks": _Mends(
-        fill="X = X.map_blocks(lambda b: type(b)((np.nan_to_num(b.data), b.indices, b.indptr), "
-        "b.shape))",
+        fill="X = X.map_blocks(lambda b: type(b)((np.where(np.isnan(b.data), 0, b.data), "
+        "b.indices, b.indptr), b.shape), meta=X._meta)",
         clip="X = X.map_blocks(lambda b: type(b)((np.clip(b.data, -1e30, 1e30), b.indices, "
-        "b.indptr), b.shape))",
+        "b.indptr), b.shape), meta=X._meta)",
     ),
     "pandas": _OF_FRAMES,
     "dask frame": _OF_FRAMES,

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import dask
-import dask.array as da
 import dask.dataframe as dd
 import numpy as np
+import pandas as pd
 from distributed import Client
 
 from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE
 from dask_kmsmote.events import StageStarted, emit
-
-COLUMNS = list("abcdef")
 
 
 class Outcome(NamedTuple):
@@ -30,26 +28,47 @@ class Outcome(NamedTuple):
 def run(folder, callbacks=(), *, n=3000, persisted=False):
     """Resample, compute and write on the active scheduler; folder has `plan.json` and `out`.
 
+    The table has numbers, a category, text, booleans, missing values and a column that rides along.
     Groups of more than 100 rows are searched approximately, the others exactly. The callbacks are
     told when the two lazy stages start, as well.
     """
-    X, y = make_imbalanced(n=n, n_features=len(COLUMNS), minority=0.1)
-    on_dask = da.from_array(X, chunks=(n // 6, -1)), da.from_array(y, chunks=n // 6)
+    X, y = table(n)
+    on_dask = [dd.from_pandas(part, chunksize=n // 6) for part in (X, y)]
     if persisted:
         on_dask = dask.persist(*on_dask)
     sampler = KMeansSMOTE(
-        random_state=5, kmeans_estimator=8, exact_rows=100, callbacks=list(callbacks)
+        random_state=5,
+        kmeans_estimator=8,
+        exact_rows=100,
+        missing="keep",
+        passthrough=["id"],
+        callbacks=list(callbacks),
     )
     made = sampler.fit_resample(*on_dask)
     plan = sampler.plan_.to_json()
     (folder / "plan.json").write_text(plan, encoding="utf-8")
     emit(callbacks, StageStarted("synthesis"))
-    rows = _digest(np.ascontiguousarray(part).tobytes() for part in dask.compute(*made))
+    rows = _digest(part.to_csv().encode() for part in dask.compute(*made))
     emit(callbacks, StageStarted("write"))
-    table = dd.from_dask_array(made[0], columns=COLUMNS)
-    table.to_parquet(folder / "out", name_function="part-{:06d}.parquet".format, overwrite=True)
+    made[0].to_parquet(folder / "out", name_function="part-{:06d}.parquet".format, overwrite=True)
     files = sorted((folder / "out").iterdir())
     return Outcome(plan, rows, _digest(path.read_bytes() for path in files))
+
+
+def table(n):
+    """X and y in pandas."""
+    X, y = make_imbalanced(n=n, n_features=4, minority=0.1)
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    rng = np.random.default_rng(0)
+    frame[rng.random(frame.shape) < 0.05] = np.nan
+    names = np.array(["red", "green", "blue", None], dtype=object)
+    colors = [pd.Series(names[rng.integers(0, 3 + missing, n)]) for missing in (0, 1)]
+    return frame.assign(
+        id=[f"row {number}" for number in range(n)],
+        color=colors[0].astype("category"),
+        other=colors[1].astype("string"),
+        flag=rng.random(n) < 0.5,
+    ), pd.Series(y, name="target")
 
 
 def run_as_client(address, folder, persisted):

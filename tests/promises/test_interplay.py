@@ -8,6 +8,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from distributed import Client, LocalCluster
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.naive_bayes import GaussianNB
@@ -100,6 +101,74 @@ def test_dask_ml(client, rows, layout):
     step = Incremental(GaussianNB(), shuffle_blocks=False)
     step.fit(X_res, y_res, classes=[0, 1])
     assert learned(rows[1], step.predict(given[0]).compute())
+
+
+@pytest.fixture(scope="module")
+def table(rows):
+    """Numbers and categories that tell the classes, with missing values, and an id."""
+    X, y = rows
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(X[:, :4], columns=list("abcd"))
+    frame.loc[rng.random(len(y)) < 0.1, "a"] = np.nan
+    quarter = pd.qcut(frame["b"], 4, labels=["low", "middle", "high", "top"])
+    text = np.where(rng.random(len(y)) < 0.5, "even", "odd")
+    return frame.assign(
+        quarter=pd.Categorical(quarter.astype(str)),
+        text=pd.Categorical(text),
+        flag=frame["c"] > 0,
+        id=np.arange(len(y)),
+    ), pd.Series(y, name="target")
+
+
+OF_TABLE = {"random_state": 0, "missing": "keep", "passthrough": ["id"], "layout": "interleave"}
+
+
+@pytest.mark.parametrize("learner", ["xgboost", "lightgbm"])
+def test_categories_go_straight_into_trees(client, table, learner):
+    X, y = (dd.from_pandas(part, npartitions=4) for part in table)
+    X_res, y_res = KMeansSMOTE(**OF_TABLE).fit_resample(X, y)
+    X_res, given = X_res.drop(columns="id"), X.drop(columns="id")
+    if learner == "xgboost":
+        from xgboost import dask as dxgb
+
+        params = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 4}
+        data = dxgb.DaskDMatrix(client, X_res, y_res, enable_categorical=True)
+        model = dxgb.train(client, params, data, num_boost_round=20)
+        data = dxgb.DaskDMatrix(client, given, enable_categorical=True)
+        predicted = dxgb.predict(client, model, data).compute()
+    else:
+        from lightgbm import DaskLGBMClassifier
+
+        model = DaskLGBMClassifier(client=client, n_estimators=20, verbose=-1).fit(X_res, y_res)
+        predicted = model.predict(given).compute()
+    assert learned(table[1], predicted)
+
+
+def test_before_a_column_transformer(table):
+    from imblearn.pipeline import make_pipeline
+    from sklearn.compose import make_column_selector, make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import OneHotEncoder
+
+    X, y = table
+    encoder = make_column_transformer(
+        (SimpleImputer(), make_column_selector(dtype_include="float")),
+        (OneHotEncoder(), make_column_selector(dtype_include=["category", "bool"])),
+    )
+    sampler = KMeansSMOTE(**OF_TABLE | {"layout": "append"})
+    steps = make_pipeline(sampler, encoder, LogisticRegression(max_iter=2000))
+    assert learned(y, steps.fit(X, y).predict(X))
+    names = steps[1].get_feature_names_out()
+    assert "onehotencoder__quarter_high" in names
+
+
+@pytest.mark.parametrize("kind", ["default", "pandas"])
+def test_outputs_that_scikit_learn_is_set_to(table, kind):
+    with sklearn.config_context(transform_output=kind):
+        X_res, _ = KMeansSMOTE(**OF_TABLE).fit_resample(*table)
+    expected, _ = KMeansSMOTE(**OF_TABLE).fit_resample(*table)
+    pd.testing.assert_frame_equal(X_res, expected)
 
 
 def test_pipelines(client, rows):

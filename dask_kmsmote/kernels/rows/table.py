@@ -76,8 +76,15 @@ def read(part: Any, schema: Schema) -> Table:
         numbers = block[:, list(schema.numbers)]
         columns = [block[:, place] for place in schema.categories]
     names = schema.features[len(schema.numbers) :]
-    coded = tuple(_coded(own, name) for own, name in zip(columns, names, strict=True))
-    return Table(numbers, coded)
+    coded = [_coded(own) for own in columns]
+    odd = [name for name, own in zip(names, coded, strict=True) if own is None]
+    if odd:
+        raise InputError(
+            f"X has columns of values that are no categories, such as lists: {odd}. Take them "
+            f"along, null in new rows: passthrough={odd!r}; or drop them: X = "
+            f"X.drop(columns={odd!r})."
+        )
+    return Table(numbers, tuple(own for own in coded if own is not None))
 
 
 def fingerprint_of(part: Any, table: Table, schema: Schema) -> Fingerprint:
@@ -126,7 +133,8 @@ def _rounded(part: pd.DataFrame, schema: Schema) -> list[int]:
     return [of_rows(column[:, np.newaxis]).bits for column in wide]
 
 
-def _coded(column: Any, name: Any) -> Coded:
+def _coded(column: Any) -> Coded | None:
+    """The categories of a column; None where its values can't be told apart."""
     if isinstance(column, pd.Series) and isinstance(column.dtype, pd.CategoricalDtype):
         categories = column.cat.categories
         # more of them than rows: those that are there are fewer
@@ -136,11 +144,8 @@ def _coded(column: Any, name: Any) -> Coded:
     plain = isinstance(getattr(column, "dtype", None), np.dtype)
     try:
         codes, labels = pd.factorize(label_values(column) if plain else column)
-    except TypeError as error:
-        raise InputError(
-            f"The column {name!r} of X has values that are no categories ({error}): give it text "
-            f"or numbers, or take it along: passthrough=[{name!r}]."
-        ) from error
+    except TypeError:
+        return None
     return Coded(codes, label_values(labels))
 
 
@@ -148,11 +153,12 @@ def factorized(part: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """The partition with its categories as numbers and values, which later reads need not find."""
     found = part.copy(deep=False)
     for place in schema.categories:
-        name, column = schema.columns[place], part.iloc[:, place]
-        if not isinstance(column.dtype, pd.CategoricalDtype):
-            codes, labels = _coded(column, name)
-            values = pd.Categorical.from_codes(codes, pd.Index(labels, dtype=object))
-            found[name] = pd.Series(values, index=part.index)
+        column = part.iloc[:, place]
+        coded = None if isinstance(column.dtype, pd.CategoricalDtype) else _coded(column)
+        # what can't be told apart is refused by whoever reads it
+        if coded is not None:
+            values = pd.Categorical.from_codes(coded.codes, pd.Index(coded.labels, dtype=object))
+            found[schema.columns[place]] = pd.Series(values, index=part.index)
     return found
 
 
