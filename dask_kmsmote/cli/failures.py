@@ -92,7 +92,8 @@ def with_options(text: str) -> str:
         sign = r"\(columns=" if name == "X.drop" else "="
         given = re.search(rf"\b{re.escape(name)}{sign}({_VALUE})", text)
         if given:
-            found[given[0]] = f"{option} {_as_argument(given[1])}"
+            end = ")" if name == "X.drop" else ""
+            found[f"{given[0]}{end}"] = f"{option} {_as_argument(given[1])}"
         elif name not in _WORDS and name in text:
             found[name] = option
     meant = [f"{name} is {option}" for name, option in found.items()]

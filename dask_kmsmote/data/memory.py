@@ -9,7 +9,7 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -205,19 +205,13 @@ def _checked(
     require_sound(X, "X")
     if getattr(X, "ndim", 0) > 2:
         checks.check_dimensions(X.shape)
-    frame: Any = X
-    schema: Schema | None = None
-    if _is_of_objects(X, wanted):
-        frame = pd.DataFrame(np.asarray(X, dtype=object)).infer_objects()
-    if isinstance(frame, pd.DataFrame):
-        wanted = wanted if frame is X else _of_array(wanted)
-        schema = schema_of_frame(frame, wanted, "pandas" if frame is X else "numpy")
+    frame, schema = _read_by_column(X, wanted)
     try:
         if y is not None:
             _check_target(X, y)
         with _QUIET:
             # of plain numbers scikit-learn makes an array, at no cost
-            if schema is not None and (schema.keeps_missing or not schema.is_plain):
+            if schema is not None and not _is_array_like(frame, schema):
                 target, one_vs_all = _validated_target(sampler, X, frame, y)
                 return frame, target, one_vs_all, schema
             rows, target, one_vs_all = _validated(sampler, X, y)
@@ -232,6 +226,22 @@ def _checked(
         holder = "sparse" if is_sparse(rows) else "numpy"
         schema = schema_of_array(rows.shape[1], rows.dtype, wanted, holder)
     return rows, target, one_vs_all, schema
+
+
+def _read_by_column(X: Any, wanted: Wanted) -> tuple[Any, Schema | None]:
+    """A frame and its schema, also of an array that has text among its categories."""
+    if isinstance(X, pd.DataFrame):
+        return X, schema_of_frame(X, wanted, "pandas")
+    if not _is_of_objects(X, wanted):
+        return X, None
+    frame = pd.DataFrame(np.asarray(X, dtype=object)).infer_objects()
+    schema = schema_of_frame(frame, _of_array(wanted), "numpy")
+    return frame, replace(schema, holder="array of objects")
+
+
+def _is_array_like(frame: pd.DataFrame, schema: Schema) -> bool:
+    of_arrow = any(isinstance(dtype, pd.ArrowDtype) for dtype in frame.dtypes)
+    return schema.is_plain and not (schema.keeps_missing or schema.exact or of_arrow)
 
 
 def _is_of_objects(X: Any, wanted: Wanted) -> bool:

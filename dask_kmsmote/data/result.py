@@ -238,7 +238,7 @@ class FrameFeatures:
         # as an argument it would be in the task of every partition
         shared = tasks("synthesis-meta", same, meta)
         originals = wanted.unchanged_partitions(
-            "rows", unchanged_frame, self.partitions, schema, shared
+            "rows", unchanged_frame, self.partitions, schema, run.encoding, shared
         )
         args = shared, schema, run.encoding, run.recipe.to_whole
         synthetic = [

@@ -24,7 +24,7 @@ from ..kernels.rows.fingerprint import (
     require_unchanged,
 )
 from ..kernels.rows.labels import code
-from ..kernels.rows.table import fingerprint_of, read
+from ..kernels.rows.table import Encoding, fingerprint_of, read
 
 
 def unchanged_rows(rows: Any, before: ChunkFingerprints, schema: Schema) -> Any:
@@ -50,19 +50,40 @@ def unchanged_labels(target: Any, before: ChunkFingerprints) -> Any:
 
 
 def unchanged_frame(
-    part: Any, before: ChunkFingerprints, start: int | None, schema: Schema, meta: pd.DataFrame
+    part: Any,
+    before: ChunkFingerprints,
+    start: int | None,
+    schema: Schema,
+    encoding: Encoding,
+    meta: pd.DataFrame,
 ) -> Any:
     """A partition of X, in the types of `meta`, whose features are what they were.
 
-    Its index is that of rows from a start on, or its own where that is None.
+    Categories that Dask does not know are those of all partitions. Its index is that of rows from a
+    start on, or its own where that is None.
     """
     _require(_fingerprint(part, schema), before)
     # what is null in new rows, in a type that has nulls
     kept = {schema.columns[place]: meta.dtypes.iloc[place] for place in schema.passthrough}
     changed = {name: dtype for name, dtype in kept.items() if part[name].dtype != dtype}
     own = {name: dtype for name, dtype in changed.items() if not _is_categorical(dtype)}
+    own |= _of_all(part, schema, encoding, meta)
     found = _as_declared(part.astype(own) if own else part, meta, "X", before.chunk)
     return _from_start(found, start)
+
+
+def _of_all(
+    part: Any, schema: Schema, encoding: Encoding, meta: pd.DataFrame
+) -> dict[Any, pd.CategoricalDtype]:
+    declared = dict(zip(schema.categories, encoding.declared, strict=True)) | dict(encoding.kept)
+    return {
+        schema.columns[place]: dtype
+        for place, dtype in declared.items()
+        if dtype is not None
+        and _is_categorical(meta.dtypes.iloc[place])
+        and UNKNOWN_CATEGORIES in meta.dtypes.iloc[place].categories
+        and part.dtypes.iloc[place] != dtype
+    }
 
 
 def _from_start(part: Any, start: int | None) -> Any:

@@ -192,6 +192,8 @@ def _judge(summary: Summary, source: Source) -> dict[Label, int]:
         summary.n_huge.tolist(),
         schema.holder,
         keeps_missing=schema.keeps_missing,
+        may_keep=schema.takes_tables,
+        fillable=_fillable(summary, schema),
     )
     checks.check_labels(
         sum(part.n_missing for part in labels),
@@ -199,6 +201,15 @@ def _judge(summary: Summary, source: Source) -> dict[Label, int]:
         sum(part.n_not_one_hot for part in labels),
     )
     return checks.sum_counts([part.counts for part in labels])
+
+
+def _fillable(summary: Summary, schema: Schema) -> set[Any]:
+    # a column without any value has no mean
+    n_rows = sum(summary.n_rows)
+    some = [
+        place for place, n in zip(schema.numbers, summary.n_nan.tolist(), strict=True) if n < n_rows
+    ]
+    return {schema.columns[place] for place in some if place in schema.fillable}
 
 
 def _metric(

@@ -34,8 +34,11 @@ class _Slack(NamedTuple):
     relative: Floats
 
 
-def slack_of(dtypes: list[Any], whole_slack: float) -> _Slack:
-    """The slack of columns of some dtypes; whole numbers are off by up to `whole_slack`."""
+def slack_of(dtypes: list[Any], whole_slack: float, digits: list[int | None]) -> _Slack:
+    """The slack of columns of some dtypes; whole numbers are off by up to `whole_slack`.
+
+    Numbers of so many digits behind the point are off by as many of their last digit.
+    """
     absolute, relative = np.empty(len(dtypes)), np.empty(len(dtypes))
     for column, dtype in enumerate(dtypes):
         whole = is_whole(dtype)
@@ -44,6 +47,9 @@ def slack_of(dtypes: list[Any], whole_slack: float) -> _Slack:
         absolute[column] = whole_slack if whole else float(info.smallest_subnormal)
         # a difference, a product, a sum and the dtype of the column: each rounds once
         relative[column] = 4 * float(info.eps)
+        places = digits[column]
+        if places is not None:
+            absolute[column] = whole_slack * 10.0**-places
     return _Slack(absolute, relative)
 
 

@@ -106,6 +106,8 @@ def open_result(X: Any, y: Any, run: Run) -> Result:
     is_lazy = is_dask_collection(X) or is_dask_collection(y)
     # what was a list, or text in an array, is read as it was in the run
     rows: Any = X if is_lazy or isinstance(X, pd.DataFrame) or is_sparse(X) else np.asarray(X)
+    if isinstance(X, list) and schema.categories and rows.dtype.kind in "US":
+        rows = np.asarray(X, dtype=object)  # numbers among text are numbers still
     if rows.ndim != 2:
         raise InputError(f"X_resampled has the shape {rows.shape}: it needs rows and columns.")
     _require_columns(rows.shape[1], len(schema.columns))

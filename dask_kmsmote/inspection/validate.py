@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..graph.clustering.learn import labeler_of, labels_learned
 from ..kernels.rows.blocks import Ints, Rows
+from ..kernels.rows.columns import Exact
 from ..kernels.seeding import root_seed
 from ..planning.cuts import offsets
 from ..planning.plan import Region, SamplingPlan, groups_at, synthetic_regions
@@ -185,7 +186,11 @@ def _looked_at(
     family = _family(
         sampler, result, labels.query, np.concatenate(made), codes, np.concatenate(real)
     )
-    slack = slack_of(_dtypes(X, family.new, sampler), sampler.run_.recipe.whole_slack)
+    slack = slack_of(
+        _dtypes(X, family.new, sampler),
+        sampler.run_.recipe.whole_slack,
+        [exact and exact.digits for exact in _exact_numbers(sampler)],
+    )
     new, base, neighbor = (
         rows[:, :n_numbers] for rows in (family.new, family.base, family.neighbor)
     )
@@ -237,6 +242,11 @@ def _slices(parts: Sequence[Ints]) -> list[slice]:
     return [slice(low, high) for low, high in pairwise(bounds)]
 
 
+def _exact_numbers(sampler: FittedSampler) -> list[Exact | None]:
+    schema = sampler.run_.schema
+    return [schema.exact.get(place) for place in schema.numbers]
+
+
 def _dtypes(X: Any, rows: Rows, sampler: FittedSampler) -> list[Any]:
     # each column rounds by its own dtype; the rows here have the common one of all
     numbers, frame = sampler.run_.schema.numbers, getattr(X, "_meta", X)
@@ -244,7 +254,7 @@ def _dtypes(X: Any, rows: Rows, sampler: FittedSampler) -> list[Any]:
         frame = pd.DataFrame(frame).infer_objects()
     if isinstance(frame, pd.DataFrame):
         return [frame.dtypes.iloc[place] for place in numbers]
-    return [rows.dtype] * len(numbers)
+    return [getattr(frame, "dtype", rows.dtype)] * len(numbers)
 
 
 def _family(

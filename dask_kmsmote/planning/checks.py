@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import InputError, ParameterError, TooFewRowsError
@@ -84,9 +84,9 @@ def _fault_of(name: Any, own: FoundCategories, most: int, holder: str) -> str:
             f"{where} = {where}.astype('string')."
         )
     if own.is_guessed and kinds and kinds[0] not in ("text", "booleans"):
-        if kinds[0] == "numbers":
+        if kinds[0] in ("numbers", "Decimal"):
             return f"{name!r} holds numbers as objects: {where} = {where}.astype('float64')."
-        return f"{name!r} holds objects of type {kinds[0]}."
+        return f"{name!r} holds objects of type {kinds[0]}, which are no features."
     return ""
 
 
@@ -98,20 +98,24 @@ def check_values(
     holder: str,
     *,
     keeps_missing: bool,
+    may_keep: bool,
+    fillable: Container[Any],
 ) -> None:
     """No value of X is infinite, or so large that its square overflows; or missing, if so asked.
 
-    All of them are told in one error.
+    All of them are told in one error. `may_keep` says whether missing values may be asked for, and
+    `fillable` which features a mean can be filled into.
     """
     mends = _MENDS[holder]
     # "Input X contains NaN" are scikit-learn's words: whoever looks for those finds ours
     missing = _with_any(names, [] if keeps_missing else n_missing)
     texts = []
     if missing:
-        texts.append(
-            f"Input X contains NaN: {_counted(missing)}. Keep what is missing: missing='keep'; or "
-            f"fill it: {mends.fill}."
-        )
+        ways = ["take it as it is: missing='keep'"] if may_keep else []
+        if mends.fill and all(name in fillable for name in missing):
+            ways.append(f"fill it: {mends.fill}")
+        text = "; or ".join(ways or ["fill it, or drop those rows"])
+        texts.append(f"Input X contains NaN: {_counted(missing)}. {text[0].upper()}{text[1:]}.")
     infinite, huge = _with_any(names, n_inf), _with_any(names, n_huge)
     if infinite:
         texts.append(f"Input X contains infinity: {_counted(infinite)}.")
@@ -122,7 +126,8 @@ def check_values(
         )
     if infinite or huge:
         columns = list(dict.fromkeys([*infinite, *huge]))
-        texts.append(f"Clip them: {mends.clip.format(columns=repr(columns))}.")
+        how = mends.clip.format(columns=repr(columns))
+        texts.append(f"Clip them: {how}." if how else "Clip them, or drop those rows.")
         if holder in FRAMES:
             texts.append(f"Or drop the columns: X = X.drop(columns={columns!r}).")
     if texts:
@@ -157,6 +162,8 @@ _MENDS = {
         clip="X = X.map_blocks(lambda b: type(b)((np.clip(b.data, -1e30, 1e30), b.indices, "
         "b.indptr), b.shape), meta=X._meta)",
     ),
+    # of objects numpy has no such functions
+    "array of objects": _Mends(fill="", clip=""),
     "pandas": _OF_FRAMES,
     "dask frame": _OF_FRAMES,
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..rows.blocks import Floats, Ints, Rows, as_dense, is_sparse
-from ..rows.columns import UNKNOWN_CATEGORIES, Schema, is_whole, numpy_dtype, with_nulls
+from ..rows.columns import UNKNOWN_CATEGORIES, Exact, Schema, is_whole, numpy_dtype, with_nulls
 from ..rows.table import Encoding
 from .drawing import Draw
 
@@ -41,11 +40,12 @@ def frame_of(
     dense = as_dense(rows) if is_sparse(rows) else rows
     index = pd.RangeIndex(start, start + dense.shape[0])
     columns: dict[int, Any] = {
-        place: _nulls(meta.iloc[:, place], index) for place in schema.passthrough
+        place: _nulls(meta.iloc[:, place], encoding.kept.get(place), index)
+        for place in schema.passthrough
     }
     for column, place in enumerate(schema.numbers):
         dtype, values = meta.dtypes.iloc[place], dense[:, column]
-        columns[place] = _numbers_of(values, dtype, index, schema.digits.get(place), to_whole)
+        columns[place] = _numbers_of(values, dtype, index, schema.exact.get(place), to_whole)
     for feature, place in enumerate(schema.categories):
         codes = dense[:, len(schema.numbers) + feature].astype(np.int64)
         dtype = meta.dtypes.iloc[place]
@@ -58,10 +58,10 @@ def frame_of(
     return frame
 
 
-def _nulls(empty: Any, index: pd.RangeIndex) -> Any:
+def _nulls(empty: Any, kept: pd.CategoricalDtype | None, index: pd.RangeIndex) -> Any:
     if isinstance(empty.dtype, pd.CategoricalDtype) and UNKNOWN_CATEGORIES in empty.cat.categories:
-        # of the type of its categories: those that there are, are not known
-        empty = empty.cat.set_categories(empty.cat.categories[:0])
+        # the type of its partitions, where they have rows
+        empty = empty.astype(kept if kept is not None else pd.CategoricalDtype([]))
     # nulls of any type: `pd.Series(pd.NA, index, dtype="float64")` is a TypeError
     return empty.reindex(index)
 
@@ -70,13 +70,16 @@ def _numbers_of(
     values: Any,
     dtype: Any,
     index: pd.RangeIndex,
-    digits: int | None,
+    exact: Exact | None,
     to_whole: Callable[[Floats], Floats],
 ) -> Any:
-    if digits is not None:
-        exact = Decimal(1).scaleb(-digits)
-        found = [None if np.isnan(own) else Decimal(float(own)).quantize(exact) for own in values]
+    if exact is not None and exact.make is not None:
+        whole = to_whole(values) if exact.digits == 0 else values
+        found = [None if np.isnan(own) else exact.make(float(own)) for own in whole]
         return pd.Series(found, index=index, dtype=object)
+    if isinstance(dtype, pd.ArrowDtype) and np.isnan(values).all():
+        # also of the type null, which has nothing else
+        return pd.Series([None] * len(values), index=index, dtype=dtype)
     missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)
     if is_whole(dtype) and values.dtype.kind == "f":
         # 0 stands in for what is missing
@@ -109,13 +112,17 @@ def _categories_of(codes: Ints, encoding: Encoding, feature: int, dtype: Any) ->
 def array_of(rows: Any, schema: Schema, encoding: Encoding, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Synthetic rows of an array with categories, in the order and the type of its columns."""
     out = np.empty((len(rows), len(schema.columns)), dtype=dtype)
-    out[:, list(schema.numbers)] = rows[:, : len(schema.numbers)]
+    numbers = rows[:, : len(schema.numbers)]
+    if dtype.kind in "iu" and numbers.dtype.kind == "f":  # uint64 beside codes of int32
+        numbers = _within(np.rint(numbers), dtype)
+    out[:, list(schema.numbers)] = numbers
     for feature, place in enumerate(schema.categories):
-        known = np.array([*encoding.categories[feature], 0]).astype(dtype)
+        # of the type at once: beside a 0, uint64 would be float64
+        known = np.array(encoding.categories[feature], dtype=dtype)
+        # nothing is missing but of floats
+        absent = np.full(1, np.nan if dtype.kind == "f" else 0).astype(dtype)
         codes = rows[:, len(schema.numbers) + feature].astype(np.int64)
-        if dtype.kind == "f":
-            known[-1] = np.nan
-        out[:, place] = known[codes]
+        out[:, place] = np.concatenate([known, absent])[codes]
     return out
 
 

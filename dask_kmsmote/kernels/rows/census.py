@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from .blocks import Rows, columns_of, is_sparse, require_rows, take, unmasked
@@ -19,7 +20,9 @@ from .table import (
     count_categories,
     encoding_of,
     fingerprint_of,
+    kept_types,
     merge_categories,
+    merge_types,
     read,
     rows_by_code,
 )
@@ -41,6 +44,8 @@ class Summary(NamedTuple):
         (n_numbers,).
     categories
         Of each feature of categories.
+    kept
+        By place, the categorical types of columns that are only taken along.
     """
 
     rows: tuple[Fingerprint, ...]
@@ -48,7 +53,8 @@ class Summary(NamedTuple):
     n_nan: NDArray[np.int64]
     n_inf: NDArray[np.int64]
     n_huge: NDArray[np.int64]
-    categories: tuple[Categories, ...] = ()
+    categories: tuple[Categories, ...]
+    kept: dict[int, pd.CategoricalDtype]
 
     @property
     def n_rows(self) -> tuple[int, ...]:
@@ -75,7 +81,8 @@ def summarize_table(part: Any, target: Any, schema: Schema) -> Summary:
     """Notes of one partition, or one block of an array with categories."""
     table = read(part, schema)
     summary = _noted(table.numbers, fingerprint_of(part, table, schema), target)
-    return summary._replace(categories=count_categories(part, table, schema))
+    kept = kept_types(part, schema)
+    return summary._replace(categories=count_categories(part, table, schema), kept=kept)
 
 
 def _noted(rows: Rows, own: Fingerprint, target: Any) -> Summary:
@@ -95,6 +102,8 @@ def _noted(rows: Rows, own: Fingerprint, target: Any) -> Summary:
         n_nan=n_nan,
         n_inf=n_inf,
         n_huge=n_huge,
+        categories=(),
+        kept={},
     )
 
 
@@ -134,6 +143,7 @@ def merge_summaries(parts: Sequence[Summary]) -> Summary:
         categories=tuple(
             merge_categories(own) for own in zip(*(part.categories for part in parts), strict=True)
         ),
+        kept=merge_types([part.kept for part in parts]),
     )
 
 
@@ -146,7 +156,7 @@ def without_values(summary: Summary) -> Summary:
 
 def encode_noted(summary: Summary) -> Encoding:
     """What codes mean, when all chunks were noted."""
-    return encoding_of(summary.categories)
+    return encoding_of(summary.categories, summary.kept)
 
 
 def indicate_noted(summary: Summary, encoding: Encoding) -> Indicators:

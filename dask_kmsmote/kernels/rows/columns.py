@@ -10,9 +10,11 @@ categories last; of the columns id, color, size, weight, with id taken along and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from decimal import Decimal
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -42,6 +44,21 @@ _SHOWN = 20  # columns in a message
 UNKNOWN_CATEGORIES = "__UNKNOWN_CATEGORIES__"  # Dask's own mark
 
 
+class Exact(NamedTuple):
+    """What a float stands for.
+
+    Attributes
+    ----------
+    digits
+        Behind the point.
+    make
+        Of a number rounded to them, the object; None where the column's type does it.
+    """
+
+    digits: int
+    make: Callable[[float], Any] | None
+
+
 @dataclass(frozen=True)
 class Schema:
     """The columns of X.
@@ -60,8 +77,17 @@ class Schema:
         Missing values are allowed.
     guessed
         Places of the categories that nobody has named: objects of a frame that has no rows yet.
-    digits
-        Of numbers that are objects of `decimal.Decimal`, by place: digits behind the point.
+    exact
+        By place, numbers that floats stand for: integers, booleans or decimals as objects, and
+        Arrow's decimals.
+    nullless
+        Places of numbers whose numpy type has no nulls: integers and booleans.
+    fillable
+        Places of numbers that a mean can be filled into: numpy's floats.
+    known
+        By place, the type of categories that a Dask frame knows before it is computed.
+    takes_tables
+        Categories and missing values may be asked for: no recipe decides them.
     """
 
     holder: str
@@ -72,7 +98,11 @@ class Schema:
     dtype: np.dtype[Any]
     keeps_missing: bool = False
     guessed: tuple[int, ...] = ()
-    digits: Mapping[int, int] = field(default_factory=dict)
+    exact: Mapping[int, Exact] = field(default_factory=dict)
+    nullless: tuple[int, ...] = ()
+    fillable: tuple[int, ...] = ()
+    known: Mapping[int, pd.CategoricalDtype] = field(default_factory=dict)
+    takes_tables: bool = True
 
     @property
     def features(self) -> tuple[Any, ...]:
@@ -104,6 +134,11 @@ class Wanted:
     missing: str = "error"
     passthrough: Sequence[Any] = ()
 
+    @property
+    def takes_tables(self) -> bool:
+        """Whether a user may ask for categories: a recipe that has none says None."""
+        return self.categorical_features is not None
+
 
 def schema_of_frame(frame: Any, wanted: Wanted, holder: str) -> Schema:
     """The schema of a frame, of any length.
@@ -116,7 +151,7 @@ def schema_of_frame(frame: Any, wanted: Wanted, holder: str) -> Schema:
         The parameters name columns that are not there, or one in two parts.
     """
     _check_names(frame)
-    columns = list(frame.columns)
+    columns = frame.columns.tolist()
     passthrough = _passthrough_in(columns, wanted.passthrough)
     named = _named_in(columns, wanted.categorical_features)
     _check_parts(columns, passthrough, named)
@@ -138,7 +173,8 @@ def schema_of_frame(frame: Any, wanted: Wanted, holder: str) -> Schema:
         if kind in _NEVER or (place not in chosen and kind not in _NUMBERS)
     }
     if wrong:
-        raise InputError(_refusal(frame, wrong, named, passthrough, holder))
+        offered = named if wanted.takes_tables else None
+        raise InputError(_refusal(frame, wrong, offered, passthrough, holder))
     numbers = [place for place in kinds if place not in chosen]
     # of no rows, objects may be anything: the census tells
     guessed = [p for p in chosen if named is None and _is_object(frame.iloc[:, p])]
@@ -152,11 +188,29 @@ def schema_of_frame(frame: Any, wanted: Wanted, holder: str) -> Schema:
         dtype=_row_dtype(frame.iloc[:, numbers], keeps_missing, bool(chosen)),
         keeps_missing=keeps_missing,
         guessed=tuple(guessed),
-        digits={
-            place: _digits_of(frame.iloc[:, place])
+        exact={
+            place: exact
             for place in numbers
-            if kinds[place] == "decimal" and _is_object(frame.iloc[:, place])
+            if (exact := _exact_of(frame.iloc[:, place])) is not None
         },
+        nullless=tuple(
+            p
+            for p in numbers
+            if getattr(frame.dtypes.iloc[p], "kind", "") in "biu"
+            and isinstance(frame.dtypes.iloc[p], np.dtype)
+        ),
+        fillable=tuple(
+            p
+            for p in numbers
+            if isinstance(frame.dtypes.iloc[p], np.dtype) and frame.dtypes.iloc[p].kind == "f"
+        ),
+        known={
+            place: frame.dtypes.iloc[place]
+            for place in chosen
+            if isinstance(frame.dtypes.iloc[place], pd.CategoricalDtype)
+            and UNKNOWN_CATEGORIES not in frame.dtypes.iloc[place].categories
+        },
+        takes_tables=wanted.takes_tables,
     )
 
 
@@ -176,11 +230,13 @@ def schema_of_array(n_columns: int, dtype: np.dtype[Any], wanted: Wanted, holder
             "of one type: take them out of X, or pass a frame."
         )
     named = _named_in(list(range(n_columns)), wanted.categorical_features) or []
-    if named and holder == "sparse":
+    if named and "sparse" in holder:
+        raise sparse_categories(holder)
+    if named and dtype.kind not in "biuf":
         raise InputError(
-            f"categorical_features={wanted.categorical_features!r} beside a sparse X: sparse rows "
-            "can't have categories, whose codes are no zeros. Pass a dense array, X = X.toarray(), "
-            "or a frame; or indicators as they are, as numbers."
+            f"X is an array of {dtype} with categorical_features: such values are read by column. "
+            "Pass a frame, e.g. pd.DataFrame(X) or dd.from_dask_array(X), with the names of its "
+            "columns."
         )
     numbers = tuple(place for place in range(n_columns) if place not in named)
     return Schema(
@@ -191,6 +247,18 @@ def schema_of_array(n_columns: int, dtype: np.dtype[Any], wanted: Wanted, holder
         passthrough=(),
         dtype=_with_codes(dtype if numbers else np.dtype(np.int8)) if named else dtype,
         keeps_missing=wanted.missing == "keep",
+        fillable=numbers if dtype.kind == "f" else (),
+        takes_tables=wanted.takes_tables,
+    )
+
+
+def sparse_categories(holder: str) -> InputError:
+    """The error for categories among sparse rows."""
+    line = "X = X.toarray()" if holder == "sparse" else "X = X.map_blocks(lambda b: b.toarray())"
+    return InputError(
+        "categorical_features beside a sparse X: sparse rows can't have categories, whose codes "
+        f"are no zeros. Pass a dense array, {line}, or a frame; or indicators as they are, as "
+        "numbers."
     )
 
 
@@ -259,9 +327,10 @@ def _check_listed(
     """Raise `ParameterError` where names are not columns, or are there twice."""
     gone = [*missing, *(name for name in names if name not in columns and name not in missing)]
     if gone:
+        places = " Numbers are places, from 0 on." if missing else ""
         raise ParameterError(
             f"{parameter} names {gone[:_SHOWN]}, which X does not have: its columns are "
-            f"{columns[:_SHOWN]}{', ...' if len(columns) > _SHOWN else ''}."
+            f"{columns[:_SHOWN]}{', ...' if len(columns) > _SHOWN else ''}.{places}"
         )
     twice = list(dict.fromkeys(name for name in names if names.count(name) > 1))
     if twice:
@@ -277,10 +346,21 @@ def _check_parts(columns: list[Any], passthrough: list[int], named: list[int] | 
         )
 
 
-def _digits_of(column: pd.Series[Any]) -> int:
-    # a Decimal of 1.20 has the exponent -2, and one that is not finite a letter in its place
-    exponents = [value.as_tuple().exponent for value in column.dropna()]
-    return max((-own for own in exponents if isinstance(own, int)), default=0)
+def _exact_of(column: pd.Series[Any]) -> Exact | None:
+    if isinstance(column.dtype, pd.ArrowDtype):
+        own = column.dtype.pyarrow_dtype
+        return Exact(own.scale, None) if _kind_of_arrow(own) == "decimal" else None
+    found = types.infer_dtype(column) if _is_object(column) else ""
+    if found == "decimal":
+        # a Decimal of 1.20 has the exponent -2, and one that is not finite a letter in its place
+        exponents = [value.as_tuple().exponent for value in column.dropna()]
+        digits = max((-own for own in exponents if isinstance(own, int)), default=0)
+        return Exact(digits, partial(_decimal, digits))
+    return {"integer": Exact(0, int), "boolean": Exact(0, bool)}.get(found)
+
+
+def _decimal(digits: int, value: float) -> Decimal:
+    return Decimal(value).quantize(Decimal(1).scaleb(-digits))
 
 
 def _is_object(column: pd.Series[Any]) -> bool:
@@ -332,7 +412,8 @@ def _refusal(
     passthrough: list[int],
     holder: str,
 ) -> str:
-    names = [frame.columns[place] for place in wrong]
+    own = frame.columns.tolist()
+    names = [own[place] for place in wrong]
     listed = ", ".join(
         f"{name!r} ({frame.dtypes.iloc[place]}): {_REASONS[kind]}"
         for (place, kind), name in list(zip(wrong.items(), names, strict=True))[:_SHOWN]
@@ -342,22 +423,26 @@ def _refusal(
     # what a list of the user's leaves out
     encodable = [place for place, kind in wrong.items() if named is not None and kind not in _NEVER]
     if encodable:
-        told = [frame.columns[place] for place in sorted({*(named or ()), *encodable})]
+        # by place where names are numbers, which are taken for places
+        places = sorted({*(named or ()), *encodable})
+        by_name = all(isinstance(name, str) for name in own)
+        told = [own[place] for place in places] if by_name else places
         text += f" Take them as categories: categorical_features={told!r}."
     if holder == "numpy":
-        return f"{text} Drop them: X = np.delete(X, {names!r}, axis=1)."
-    kept = [*(frame.columns[place] for place in passthrough), *names]
+        anew = ", and name categorical_features anew" if named else ""
+        return f"{text} Drop them: X = np.delete(X, {names!r}, axis=1){anew}."
+    kept = [*(own[place] for place in passthrough), *names]
     text += f" Take them along, null in new rows: passthrough={kept!r}. Or drop them: "
     text += f"X = X.drop(columns={names!r})."
-    dates = [frame.columns[place] for place, kind in wrong.items() if kind == "date"]
-    return f"{text}{_as_numbers(frame, dates)}" if dates else text
+    dates = [own[place] for place in wrong if _is_datetime(frame.dtypes.iloc[place])]
+    if dates:
+        where = f"X[{dates[0]!r}]"
+        text += f" Dates can be numbers: {where} = ({where} - {where}.min()).dt.total_seconds()."
+    return text
 
 
-def _as_numbers(frame: Any, dates: list[Any]) -> str:
-    name = next((n for n in dates if types.is_datetime64_dtype(frame[n].dtype)), None)
-    if name is None:
-        return ""
-    return f" Dates can be numbers: X[{name!r}] = X[{name!r}].astype('int64')."
+def _is_datetime(dtype: Any) -> bool:
+    return bool(types.is_datetime64_any_dtype(dtype)) and not isinstance(dtype, pd.ArrowDtype)
 
 
 def numpy_dtype(dtype: Any) -> np.dtype[Any]:
@@ -394,6 +479,10 @@ def is_whole(dtype: Any) -> bool:
 
 def with_nulls(dtype: Any) -> Any:
     """The type with nulls that holds all values of a type."""
+    if isinstance(dtype, pd.SparseDtype) and dtype.subtype.kind in "biu":
+        dtype = dtype.subtype
+    if isinstance(dtype, pd.IntervalDtype) and numpy_dtype(dtype.subtype).kind in "iu":
+        return pd.IntervalDtype("float64", dtype.closed)
     if isinstance(dtype, pd.api.extensions.ExtensionDtype) or dtype.kind not in "biu":
         return dtype
     name = "boolean" if dtype.kind == "b" else str(dtype).replace("i", "I").replace("u", "U")

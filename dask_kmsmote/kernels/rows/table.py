@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..compiled import compiled
-from .blocks import Ints, frame_values, require_rows, take, unmasked
-from .columns import UNKNOWN_CATEGORIES, Schema, numpy_dtype
+from .blocks import Ints, frame_values, is_sparse, require_rows, take, unmasked
+from .columns import UNKNOWN_CATEGORIES, Schema, numpy_dtype, sparse_categories
 from .fingerprint import (
     ChunkFingerprints,
     Fingerprint,
@@ -73,6 +73,8 @@ def read(part: Any, schema: Schema) -> Table:
         columns = [part.iloc[:, place] for place in schema.categories]
     else:
         block = require_rows(unmasked(part, "X"), len(schema.columns))
+        if is_sparse(block):
+            raise sparse_categories("dask array of sparse blocks")
         numbers = block[:, list(schema.numbers)]
         columns = [block[:, place] for place in schema.categories]
     names = schema.features[len(schema.numbers) :]
@@ -108,6 +110,12 @@ def _numbers_of_frame(frame: pd.DataFrame, schema: Schema) -> NDArray[Any]:
     own = frame.iloc[:, list(schema.numbers)]
     if not schema.numbers:
         return np.empty((len(frame), 0), dtype=schema.dtype)
+    _check_nulls(frame, schema)
+    nothing = [name for name, dtype in own.dtypes.items() if str(dtype) == "null[pyarrow]"]
+    if nothing:
+        own = own.copy(deep=False)
+        for name in nothing:  # Arrow has no floats of its type of nulls alone
+            own[name] = np.nan
     try:
         return frame_values(own, schema.dtype)
     except (ValueError, TypeError) as error:
@@ -116,6 +124,21 @@ def _numbers_of_frame(frame: pd.DataFrame, schema: Schema) -> NDArray[Any]:
             f"A partition of X has values that are no numbers ({error}); its columns are {kinds}. "
             "Give each the type that its frame says, with astype, where partitions are made."
         ) from error
+
+
+def _check_nulls(frame: pd.DataFrame, schema: Schema) -> None:
+    """Raise `InputError` where nulls are kept that the type of their column does not have."""
+    places = schema.nullless if schema.keeps_missing else ()
+    odd = [
+        schema.columns[place]
+        for place in places
+        if frame.dtypes.iloc[place].kind == "f" and frame.iloc[:, place].isna().any()
+    ]
+    if odd:
+        raise InputError(
+            f"A partition of X has missing values in {odd}, which its frame says are integers: "
+            f"give them a type that has nulls, X = X.astype({dict.fromkeys(odd, 'Int64')!r})."
+        )
 
 
 def _rounded(part: pd.DataFrame, schema: Schema) -> list[int]:
@@ -144,7 +167,7 @@ def _coded(column: Any) -> Coded | None:
     plain = isinstance(getattr(column, "dtype", None), np.dtype)
     try:
         codes, labels = pd.factorize(label_values(column) if plain else column)
-    except TypeError:
+    except (TypeError, UnicodeEncodeError):
         return None
     return Coded(codes, label_values(labels))
 
@@ -189,7 +212,13 @@ class Categories(NamedTuple):
 
 
 def count_categories(part: Any, table: Table, schema: Schema) -> tuple[Categories, ...]:
-    """The categories of a chunk."""
+    """The categories of a chunk.
+
+    Raises
+    ------
+    InputError
+        A frame says that it knows them, and a partition has others.
+    """
     found = []
     for coded, place in zip(table.coded, schema.categories, strict=True):
         dtype = part.dtypes.iloc[place] if isinstance(part, pd.DataFrame) else None
@@ -198,6 +227,8 @@ def count_categories(part: Any, table: Table, schema: Schema) -> tuple[Categorie
         shifted = coded.codes.astype(np.int64) + 1
         n_absent, *numbers = np.bincount(shifted, minlength=1 + len(values)).tolist()
         counts = {value: n for value, n in zip(values, numbers, strict=True) if n}
+        if place in schema.known:
+            _check_known(counts, schema.known[place], schema.columns[place])
         found.append(
             Categories(
                 counts=counts if len(counts) <= MOST_CATEGORIES else None,
@@ -210,6 +241,33 @@ def count_categories(part: Any, table: Table, schema: Schema) -> tuple[Categorie
     return tuple(found)
 
 
+def _check_known(counts: Mapping[Any, int], known: pd.CategoricalDtype, name: Any) -> None:
+    strange = sorted(map(str, set(counts).difference(known.categories)))
+    if strange:
+        raise InputError(
+            f"A partition of X has categories of {name!r} that its frame does not know: "
+            f"{strange[:10]}. Have Dask not know them: X[{name!r}] = X[{name!r}].cat.as_unknown()."
+        )
+
+
+def kept_types(part: Any, schema: Schema) -> dict[int, pd.CategoricalDtype]:
+    """The categorical types of the columns that are only taken along."""
+    return {
+        place: part.dtypes.iloc[place]
+        for place in schema.passthrough
+        if isinstance(part.dtypes.iloc[place], pd.CategoricalDtype)
+    }
+
+
+def merge_types(
+    parts: Sequence[Mapping[int, pd.CategoricalDtype]],
+) -> dict[int, pd.CategoricalDtype]:
+    """Those of several chunks."""
+    places = dict.fromkeys(place for part in parts for place in part)
+    found = {place: common_type([part.get(place) for part in parts]) for place in places}
+    return {place: dtype for place, dtype in found.items() if dtype is not None}
+
+
 def merge_categories(parts: Sequence[Categories]) -> Categories:
     """Those of several chunks."""
     counts = _add(part.counts for part in parts)
@@ -218,7 +276,7 @@ def merge_categories(parts: Sequence[Categories]) -> Categories:
         n=MOST_CATEGORIES + 1 if counts is None else len(counts),
         n_missing=sum(part.n_missing for part in parts),
         kinds=frozenset().union(*(part.kinds for part in parts)),
-        declared=_common([part.declared for part in parts]),
+        declared=common_type([part.declared for part in parts]),
     )
 
 
@@ -232,7 +290,8 @@ def _add(parts: Iterable[Mapping[Any, int] | None]) -> dict[Any, int] | None:
     return total if len(total) <= MOST_CATEGORIES else None
 
 
-def _common(dtypes: list[pd.CategoricalDtype | None]) -> pd.CategoricalDtype | None:
+def common_type(dtypes: Sequence[pd.CategoricalDtype | None]) -> pd.CategoricalDtype | None:
+    """The type of categories that chunks have in common, or one of all that they have."""
     # an empty partition may be of Dask's own making, and then has its mark
     given = [dtype for dtype in dtypes if dtype is not None]
     known = [dtype for dtype in given if UNKNOWN_CATEGORIES not in dtype.categories]
@@ -273,10 +332,13 @@ class Encoding:
         behind the last.
     declared
         Of each feature the categorical type of its columns, or None.
+    kept
+        By place, the categorical types of columns that are only taken along.
     """
 
     categories: tuple[tuple[Any, ...], ...]
     declared: tuple[pd.CategoricalDtype | None, ...]
+    kept: Mapping[int, pd.CategoricalDtype]
 
     def write_codes(self, feature: int, coded: Coded, out: NDArray[Any]) -> None:
         """Write the codes of some rows, shape (m,).
@@ -291,7 +353,8 @@ class Encoding:
         known = np.array([*(code_of.get(value, -1) for value in values), len(code_of)])
         _write_codes(coded.codes, known, out)
         strange = np.flatnonzero(known[:-1] < 0)
-        if len(strange) and np.isin(coded.codes, strange).any():
+        # of too many categories none are known, which the census refuses
+        if code_of and len(strange) and np.isin(coded.codes, strange).any():
             found = next(int(own) for own in strange if (coded.codes == own).any())
             raise InputError(
                 f"X has the category {values[found]!r}, which was not there when its categories "
@@ -305,7 +368,7 @@ class Encoding:
 
     # what is cached is made anew where it is sent
     def __reduce__(self) -> tuple[Any, ...]:
-        return Encoding, (self.categories, self.declared)
+        return Encoding, (self.categories, self.declared, self.kept)
 
 
 @compiled
@@ -314,11 +377,12 @@ def _write_codes(codes, known, out):  # type: ignore[no-untyped-def] # noqa: ANN
         out[i] = known[codes[i]]
 
 
-def encoding_of(found: Sequence[Categories]) -> Encoding:
+def encoding_of(found: Sequence[Categories], kept: Mapping[int, pd.CategoricalDtype]) -> Encoding:
     """The encoding that all chunks together make."""
     return Encoding(
         categories=tuple(tuple(_in_order(own.counts or ())) for own in found),
         declared=tuple(own.declared for own in found),
+        kept=kept,
     )
 
 
