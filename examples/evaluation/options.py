@@ -18,7 +18,9 @@ def make_parser() -> argparse.ArgumentParser:
         description="Compare over-samplers by the protocol of the KMeans-SMOTE paper.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("folder", type=Path, help="Parquet sets with a column `target`; or keel")
+    parser.add_argument(
+        "folder", type=Path, help="Parquet sets with a column `target`; keel; or keel-mixed"
+    )
     parser.add_argument("out", type=Path, help="folder for the results")
     add = parser.add_argument
     add("--sets", type=listed(str), default="", help="names, a,b,c; without: all")

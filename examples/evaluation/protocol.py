@@ -1,5 +1,7 @@
 """The protocol: stratified folds, features standardised on the training fold, three classifiers.
 
+Samplers see codes of categories, classifiers a flag for each.
+
 A hold-out split may stand for the folds of a repetition. Samplers may see raw features; classifiers
 see standardised ones always.
 
@@ -23,9 +25,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, f1_score
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from features import Features
 from samplers import THEIRS, Candidate, require_agreement, resample
 from sets import DataSet
 
@@ -72,19 +74,19 @@ def evaluate(fold: Fold, candidates: list[Candidate], *, raw: bool = False) -> l
         Samplers see features as they are; what they return is standardised, as the test rows are.
     """
     data, train, test = fold.data, fold.train, fold.test
-    scaler = StandardScaler().fit(data.X[train])
-    standardised, y = scaler.transform(data.X[train]), data.y[train]
+    features = Features(data.X[train], data.categorical)
+    standardised, y = features.standardised(data.X[train]), data.y[train]
     X = data.X[train] if raw else standardised
-    X_test, y_test = scaler.transform(data.X[test]), data.y[test]
+    X_test, y_test = features.flagged(features.standardised(data.X[test])), data.y[test]
     where = f"{data.name}, repetition {fold.repetition}, fold {fold.number}"
     records = []
     with threadpool_limits(1):
-        unsampled = score(standardised, y, X_test, y_test)
+        unsampled = score(features.flagged(standardised), y, X_test, y_test)
         for number, candidate in enumerate(candidates):
-            made = resample(candidate, X, y, fold.seed)
+            made = resample(candidate, X, y, fold.seed, data.categorical)
             if candidate.sampler == THEIRS:
                 require_agreement(candidate, made, X, y, fold.seed, where)
-            rows = scaler.transform(made.X) if raw else made.X
+            rows = features.flagged(features.standardised(made.X) if raw else made.X)
             scores = unsampled if made.fault else score(rows, made.y, X_test, y_test)
             place = {
                 "set": data.name,

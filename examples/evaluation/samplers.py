@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 from imblearn import FunctionSampler
-from imblearn.over_sampling import SMOTE, BorderlineSMOTE, RandomOverSampler
+from imblearn.over_sampling import SMOTE, SMOTENC, BorderlineSMOTE, RandomOverSampler
 from imblearn.over_sampling import KMeansSMOTE as ImbalancedLearnKMeansSMOTE
 
 from dask_kmsmote import KMeansSMOTE
@@ -30,6 +31,10 @@ SAMPLERS: dict[str, tuple[type, dict[str, Any]]] = {
     COMPAT: (KMeansSMOTE, {"n_jobs": 1, "compat": "imbalanced-learn"}),
     **DEPARTURES,
 }
+
+
+# by the sampler of numbers
+KNOW_CATEGORIES: dict[type, type] = {SMOTE: SMOTENC, KMeansSMOTE: KMeansSMOTE}
 
 
 class Candidate(NamedTuple):
@@ -82,13 +87,20 @@ def list_candidates(grid: Grid) -> list[Candidate]:
     ]
 
 
-def resample(candidate: Candidate, X: np.ndarray, y: np.ndarray, seed: int) -> Outcome:
+def resample(
+    candidate: Candidate, X: np.ndarray, y: np.ndarray, seed: int, categorical: Sequence[int] = ()
+) -> Outcome:
     """Resample; a sampler may refuse: no cluster qualifies, or too few rows for k.
+
+    Where some columns are codes of categories, SMOTE is SMOTENC.
 
     Warnings of samplers are ignored: some hold for most sets, as fewer distinct rows than clusters.
     """
     kind, fixed = SAMPLERS[candidate.sampler]
     parameters = fixed | candidate.parameters
+    if categorical and kind in KNOW_CATEGORIES:
+        kind = KNOW_CATEGORIES[kind]
+        parameters["categorical_features"] = list(categorical)
     if parameters.get("density_exponent") == "n_features":
         parameters["density_exponent"] = float(X.shape[1])
     # rules that follow the data

@@ -14,11 +14,15 @@ TARGET = "target"
 
 
 class DataSet(NamedTuple):
-    """Features, float64 of shape (n_rows, n_features), and labels, 1 for the minority."""
+    """Features, float64 of shape (n_rows, n_features), and labels, 1 for the minority.
+
+    Some columns may be codes of categories.
+    """
 
     name: str
     X: np.ndarray
     y: np.ndarray
+    categorical: tuple[int, ...] = ()
 
 
 def load_sets(folder: Path, names: list[str], max_rows: int, seed: int) -> list[DataSet]:
@@ -53,7 +57,7 @@ def sample(data: DataSet, max_rows: int, seed: int) -> DataSet:
     X, y = data.X, data.y
     if len(y) > max_rows:
         X, _, y, _ = train_test_split(X, y, train_size=max_rows, stratify=y, random_state=seed)
-    return DataSet(data.name, X, y)
+    return data._replace(X=X, y=y)
 
 
 def _load(path: Path) -> DataSet:

@@ -70,6 +70,17 @@ VARIATIONS: list[dict[str, Any]] = [
     {"k_neighbors": 5, "cluster_balance_threshold": 0.0},
     {"k_neighbors": 5, "cluster_balance_threshold": half_share},
 ]
+# methods that take categories, SMOTE as SMOTENC
+WITH_CATEGORIES = [
+    NONE,
+    "random over-sampling",
+    SMOTE,
+    NAME,
+    "ours, k_neighbors=5",
+    "ours, cluster_balance_threshold=0.0",
+    "ours, k_neighbors=5, cluster_balance_threshold=0.0",
+    "ours, scale=None",
+]
 NAMES = {"ours, count_exponent=-1, max_ratio=None, scale=None": "first round's default"}
 
 

