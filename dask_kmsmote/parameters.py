@@ -16,7 +16,7 @@ from .errors import ParameterError
 from .events import Callback
 from .graph.clustering.clusterer import check_parameters, resolve_clusterer
 from .graph.settings import Search, Settings
-from .kernels.rows.columns import Wanted
+from .kernels.rows.schema import Wanted
 from .listeners import ProgressBar
 from .planning.strategy import Label, Strategy
 from .recipes import RECIPES, Recipe

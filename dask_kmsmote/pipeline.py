@@ -28,9 +28,9 @@ from .graph.gather import gather
 from .graph.settings import Search, Settings
 from .graph.survey import take_survey
 from .graph.synthesis import Synthesis, synthesize
-from .kernels.rows.columns import Schema
 from .kernels.rows.fingerprint import ChunkFingerprints
 from .kernels.rows.metric import Metric
+from .kernels.rows.schema import Schema
 from .planning.allocate import allocate
 from .planning.choose import Choice, choose
 from .planning.cuts import block_rows

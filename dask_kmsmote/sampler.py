@@ -24,7 +24,7 @@ from .data.memory import MemoryInput, from_memory
 from .data.result import Arrangement, Output, provenance
 from .graph.dask.tasks import Tasks
 from .inspection.validate import check_result
-from .kernels.rows.columns import Schema
+from .kernels.rows.schema import Schema
 from .order.orders import ORDERS, Order
 from .parameters import (
     CONSTRAINTS,

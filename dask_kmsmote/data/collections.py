@@ -33,8 +33,8 @@ from ..graph.chunks import (
 from ..graph.dask.own_keys import copy_under_own_keys, with_known_aliases
 from ..graph.dask.tasks import Tasks
 from ..kernels.rows.blocks import is_sparse
-from ..kernels.rows.columns import Schema, Wanted, schema_of_array, schema_of_frame
 from ..kernels.rows.labels import label_values
+from ..kernels.rows.schema import Schema, Wanted, schema_of_array, schema_of_frame
 from ..planning.checks import check_dimensions, check_lengths
 from ..threads import on_active_scheduler
 from .result import (

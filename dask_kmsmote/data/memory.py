@@ -36,14 +36,15 @@ from ..kernels.making.partitions import (
     with_null_columns,
 )
 from ..kernels.rows.blocks import Rows, between, is_sparse, require_sound, stack, unmasked
-from ..kernels.rows.columns import (
+from ..kernels.rows.encoding import Encoding
+from ..kernels.rows.labels import count_labels
+from ..kernels.rows.schema import (
     Schema,
     Wanted,
     schema_of_array,
     schema_of_frame,
 )
-from ..kernels.rows.labels import count_labels
-from ..kernels.rows.table import Encoding, factorized
+from ..kernels.rows.table import factorized
 from ..planning import checks
 from ..planning.cuts import block_rows, cut
 from ..process import ProcessSetting, muted

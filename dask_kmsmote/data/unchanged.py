@@ -15,7 +15,8 @@ import pandas as pd
 from ..errors import InputError
 from ..kernels.making.partitions import positioned
 from ..kernels.rows.blocks import in_native_order, unmasked
-from ..kernels.rows.columns import UNKNOWN_CATEGORIES, Schema
+from ..kernels.rows.columns import UNKNOWN_CATEGORIES
+from ..kernels.rows.encoding import Encoding
 from ..kernels.rows.fingerprint import (
     ChunkFingerprints,
     Fingerprint,
@@ -24,7 +25,8 @@ from ..kernels.rows.fingerprint import (
     require_unchanged,
 )
 from ..kernels.rows.labels import code
-from ..kernels.rows.table import Encoding, fingerprint_of, read
+from ..kernels.rows.schema import Schema
+from ..kernels.rows.table import fingerprint_of, read
 
 
 def unchanged_rows(rows: Any, before: ChunkFingerprints, schema: Schema) -> Any:

@@ -15,6 +15,7 @@ from dask.delayed import Delayed
 
 from ..errors import InputError
 from ..kernels.rows.blocks import Floats
+from ..kernels.rows.categories import MOST_CATEGORIES
 from ..kernels.rows.census import (
     Summary,
     encode_noted,
@@ -22,7 +23,6 @@ from ..kernels.rows.census import (
     merge_summaries,
     without_values,
 )
-from ..kernels.rows.columns import Schema
 from ..kernels.rows.fingerprint import ChunkFingerprints
 from ..kernels.rows.labels import LabelCounts
 from ..kernels.rows.metric import (
@@ -33,7 +33,7 @@ from ..kernels.rows.metric import (
     measure_spread,
     usable,
 )
-from ..kernels.rows.table import MOST_CATEGORIES
+from ..kernels.rows.schema import Schema
 from ..kernels.seeding import CENSUS_SAMPLE, sample_rows
 from ..planning import checks
 from ..planning.cuts import block_rows

@@ -20,9 +20,10 @@ from dask.delayed import Delayed
 from ..errors import InputError
 from ..kernels.rows.blocks import Ints, stack
 from ..kernels.rows.census import sampled, summarize, summarize_table
-from ..kernels.rows.columns import Schema
+from ..kernels.rows.encoding import coded_rows, join_sampled
 from ..kernels.rows.fingerprint import ChunkFingerprints
-from ..kernels.rows.table import coded_rows, join_sampled, sampled_table
+from ..kernels.rows.schema import Schema
+from ..kernels.rows.table import sampled_table
 from ..planning.cuts import offsets
 from .dask.tasks import Tasks, as_array, compute, same
 

@@ -23,8 +23,8 @@ from ..errors import InputError
 from ..graph.chunks import Chunks, Source, by_chunk
 from ..graph.dask.tasks import Tasks, compute
 from ..kernels.rows.blocks import Ints, Rows, is_sparse, stack, take
-from ..kernels.rows.columns import Wanted, schema_of_array, schema_of_frame
 from ..kernels.rows.labels import label_values
+from ..kernels.rows.schema import Wanted, schema_of_array, schema_of_frame
 from ..pipeline import Run
 from ..planning.checks import check_lengths
 from ..planning.cuts import block_rows, offsets

@@ -197,7 +197,7 @@ def _sampler(job: Job, columns: Columns, callback: Callback) -> KMeansSMOTE:
 
 def _require_features(sampler: KMeansSMOTE, X: Any) -> None:
     """Raise `InputError` for all columns of a frame that can't be features, unread."""
-    from ..kernels.rows.columns import schema_of_frame
+    from ..kernels.rows.schema import schema_of_frame
     from ..parameters import wanted_of
 
     if hasattr(X, "npartitions") and hasattr(X, "columns"):

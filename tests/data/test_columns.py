@@ -15,7 +15,7 @@ import pytest
 from dask_kmsmote import KMeansSMOTE, plots
 from dask_kmsmote.errors import InputError
 from dask_kmsmote.graph import census
-from dask_kmsmote.kernels.rows import table
+from dask_kmsmote.kernels.rows import categories
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 N = 240
@@ -216,7 +216,7 @@ def test_arrays_that_are_read_by_column_alone():
 
 
 def test_more_categories_than_there_may_be(monkeypatch):
-    for module in (table, census):
+    for module in (categories, census):
         monkeypatch.setattr(module, "MOST_CATEGORIES", 100)
     X = BASE.assign(c=np.arange(N), d=TEXT)
     for lazy in (False, True):

@@ -14,18 +14,15 @@ from hypothesis import strategies as st
 
 from dask_kmsmote.errors import InputError
 from dask_kmsmote.kernels.making.partitions import array_of, frame_of
-from dask_kmsmote.kernels.rows.columns import Wanted, schema_of_array, schema_of_frame
-from dask_kmsmote.kernels.rows.table import (
+from dask_kmsmote.kernels.rows.categories import count_categories, merge_categories
+from dask_kmsmote.kernels.rows.encoding import (
     coded_rows,
-    count_categories,
     encoding_of,
-    fingerprint_of,
     join_sampled,
-    merge_categories,
-    read,
     rows_by_code,
-    sampled_table,
 )
+from dask_kmsmote.kernels.rows.schema import Wanted, schema_of_array, schema_of_frame
+from dask_kmsmote.kernels.rows.table import fingerprint_of, read, sampled_table
 
 quick = settings(max_examples=60, deadline=None)
 VALUES = {

@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..rows.blocks import Floats, Ints, Rows, as_dense, is_sparse
-from ..rows.columns import UNKNOWN_CATEGORIES, Exact, Schema, is_whole, numpy_dtype, with_nulls
-from ..rows.table import Encoding
+from ..rows.columns import UNKNOWN_CATEGORIES, Exact, is_whole, numpy_dtype, with_nulls
+from ..rows.encoding import Encoding
+from ..rows.schema import Schema
 from .drawing import Draw
 
 

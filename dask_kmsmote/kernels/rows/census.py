@@ -10,22 +10,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .blocks import Rows, columns_of, is_sparse, require_rows, take, unmasked
-from .columns import Schema
-from .fingerprint import ChunkFingerprints, Fingerprint, of_rows
-from .labels import LabelCounts, count_labels
-from .metric import Indicators, indicate
-from .table import (
+from .categories import (
     Categories,
-    Encoding,
     count_categories,
-    encoding_of,
-    fingerprint_of,
     kept_types,
     merge_categories,
     merge_types,
-    read,
-    rows_by_code,
 )
+from .encoding import Encoding, encoding_of, rows_by_code
+from .fingerprint import ChunkFingerprints, Fingerprint, of_rows
+from .labels import LabelCounts, count_labels
+from .metric import Indicators, indicate
+from .schema import Schema
+from .table import fingerprint_of, read
 
 _HUGE = 1e150  # sums of many squares of such values are finite
 
