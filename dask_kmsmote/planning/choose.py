@@ -136,7 +136,7 @@ def choose(
     for column, label in enumerate(counts):
         if label in thresholds:
             judged = _judge(table, column, label, n_neighbors, thresholds[label], automatic, rules)
-            _require_kept(judged, rules.least_rows(n_neighbors))
+            _require_kept(judged, rules.least_rows(n_neighbors), rules)
             groups += judged
     return Choice(tuple(groups), thresholds)
 
@@ -241,7 +241,7 @@ def has_too_few_by_product(standing: Standing, least: int) -> bool:
     return standing.share * standing.n_rows < least
 
 
-def _require_kept(groups: list[GroupPlan], least: int) -> None:
+def _require_kept(groups: list[GroupPlan], least: int, rules: ClusterRules) -> None:
     if any(group.kept for group in groups):
         return
     large_enough = [group for group in groups if group.n_class_rows >= least]
@@ -258,7 +258,7 @@ def _require_kept(groups: list[GroupPlan], least: int) -> None:
         f"kept if at least {best.threshold:.6g} of its rows (cluster_balance_threshold) and at "
         f"least {least} rows {_of_what(least)} are of the class. {head}: "
         f"{best.class_share:.6g}, in cluster {best.cluster_id} with {best.n_rows} rows, "
-        f"{best.n_class_rows} of them of the class. {_hint(best, least)}"
+        f"{best.n_class_rows} of them of the class. {_hint(best, least, rules)}"
     )
 
 
@@ -266,12 +266,13 @@ def _of_what(least: int) -> str:
     return "(k_neighbors + 1)" if least > 2 else "(one and a neighbour)"
 
 
-def _hint(best: GroupPlan, least: int) -> str:
+def _hint(best: GroupPlan, least: int, rules: ClusterRules) -> str:
     hints = []
     if best.class_share < best.threshold:
         # rounded down: a threshold above the share, by the last digit, would not keep it
         hints.append(f"cluster_balance_threshold={math.floor(best.class_share * 1e6) / 1e6:g}")
-    if best.reason == _FEW or best.n_class_rows < least:
+    # of a cluster that both keep out, the reason names one
+    if rules.has_too_few(Standing(best.n_rows, best.n_class_rows, 0, 0), least):
         # rows as imbalanced-learn's float product has them: (3 / 47) * 47 is less than 3
         k = min(math.floor(best.class_share * best.n_rows), least - 1) - 1
         if k < 1:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import dask
 import dask.array as da
 import dask.dataframe as dd
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -201,7 +202,7 @@ def test_lists_of_numbers_and_text():
     assert isinstance(X_res, list)
     assert [type(value) for value in X_res[-1]] == [float, float, str]
     assert sampler.validate(X_res, y_res)["passed"].dropna().all()
-    plots.scatter(X_res, y_res, sampler)
+    plt.close(plots.scatter(X_res, y_res, sampler).figure)
 
 
 def test_arrays_that_are_read_by_column_alone():
