@@ -185,10 +185,10 @@ def refused(table, column, threshold, n_neighbors, recipe):
     choices = judged(table, column, threshold, n_neighbors, recipe)
     least = recipe.clusters.least_rows(n_neighbors)
     if any(choice.kept for choice in choices):
-        choose._require_kept(choices, least)
+        choose._require_kept(choices, least, recipe.clusters)
         return None
     with pytest.raises(NoClusterError, match="'rare'") as caught:
-        choose._require_kept(choices, least)
+        choose._require_kept(choices, least, recipe.clusters)
     return str(caught.value), [c for c in choices if c.n_class_rows >= least]
 
 
