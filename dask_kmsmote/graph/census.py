@@ -246,6 +246,7 @@ def _features(summary: Summary, spread: Spread, metric: Metric, schema: Schema) 
         ),
         categorical_weight=metric.weight,
         n_missing=int(summary.n_nan.sum()) + sum(own.n_missing for own in summary.categories),
+        passthrough=tuple(str(schema.columns[place]) for place in schema.passthrough),
         spread=_spread(spread.deviations, names),
     )
 

@@ -191,8 +191,8 @@ def _many_categories(features: Features, n_rows: int) -> list[Advice]:
     names = [name for name, _ in like_ids]
     message = (
         f"So many categories look like those of an id: {listed}. Most rows differ in it, and new "
-        f"rows repeat it. passthrough={names!r} takes such columns along, null in new rows; or "
-        f"drop them: X = X.drop(columns={names!r})."
+        f"rows repeat it. passthrough={[*features.passthrough, *names]!r} takes such columns "
+        f"along, null in new rows; or drop them: X = X.drop(columns={names!r})."
     )
     return [Advice(ManyCategoriesWarning, message)]
 

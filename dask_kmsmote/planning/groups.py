@@ -143,6 +143,8 @@ class Features:
         Distance of two different categories; 0 where there are none.
     n_missing
         Values that are missing.
+    passthrough
+        Columns that are taken along already.
     spread
         How far the scales of the numbers lie apart; None where fewer than two vary in the sample of
         rows.
@@ -152,6 +154,7 @@ class Features:
     n_categories: tuple[tuple[str, int], ...] = ()
     categorical_weight: float = 0.0
     n_missing: int = 0
+    passthrough: tuple[str, ...] = ()
     spread: FeatureSpread | None = None
 
     @property

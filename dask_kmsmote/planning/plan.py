@@ -164,8 +164,8 @@ class SamplingPlan:
             return missing
         categories = sum(n for _, n in found.n_categories)
         return (
-            f" ({found.n_numeric} numeric, {found.n_categorical} categorical of {categories:,} "
-            f"categories, {found.categorical_weight:.4g} apart){missing}"
+            f" ({found.n_numeric} numeric, {found.n_categorical} categorical with {categories:,} "
+            f"categories, any two at a distance of {found.categorical_weight:.4g}){missing}"
         )
 
     def _exponents(self) -> str:

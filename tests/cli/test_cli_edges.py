@@ -115,8 +115,8 @@ HEADERS = {
     "fewer": ([TEXT, frame_of()[["x0", "label"]].to_csv(index=False).encode()], "'1.csv'"),
     "nameless": ([frame_of().to_csv().encode()], "--drop 'Unnamed: 0'"),
     "latin": ([TEXT + "1,é,0\n".encode("latin1")], "iconv"),
-    "late word": ([TEXT + b"1,oops,0\n"], ", not float64)"),
-    "late nothing": ([TEXT + b"1,1,\n"], "'label' (float64, not int64)"),
+    "late word": ([TEXT + b"1,oops,0\n"], ", not Float64)"),
+    "late nothing": ([TEXT + b"1,1,\n"], "1 labels are missing"),
 }
 
 

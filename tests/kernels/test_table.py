@@ -14,7 +14,11 @@ from hypothesis import strategies as st
 
 from dask_kmsmote.errors import InputError
 from dask_kmsmote.kernels.making.partitions import array_of, frame_of
-from dask_kmsmote.kernels.rows.categories import count_categories, merge_categories
+from dask_kmsmote.kernels.rows.categories import (
+    common_type,
+    count_categories,
+    merge_categories,
+)
 from dask_kmsmote.kernels.rows.encoding import (
     coded_rows,
     encoding_of,
@@ -192,3 +196,17 @@ def test_categories_without_rows_are_none():
     made = frame_of(np.array([[0.0, 1], [1.0, 0]]), 0, frame.iloc[:0], schema, encoding, np.rint)
     assert made["c"].tolist() == ["b", "a"]
     assert made["c"].cat.categories.tolist() == list("zbya")
+
+
+def ordered(*values):
+    return pd.CategoricalDtype(list(values), ordered=True)
+
+
+def test_orders_of_chunks_are_merged_or_refused():
+    merged = common_type([ordered("low", "high"), ordered("low", "middle", "high")])
+    assert (merged.categories.tolist(), merged.ordered) == (["low", "middle", "high"], True)
+    # nothing says which of a and z comes first
+    merged = common_type([ordered("m", "z"), ordered("m", "a")])
+    assert merged.categories.tolist() == ["m", "a", "z"]
+    with pytest.raises(InputError, match="contradict each other"):
+        common_type([ordered("low", "high"), ordered("high", "low")])

@@ -150,7 +150,8 @@ def test_the_weight_decides_how_far_categories_are_apart(table):
 def test_the_plan_tells_of_the_features(table):
     sampler, _ = resample(table)
     text = " ".join(str(sampler.plan_).split())
-    assert "10 features (6 numeric, 4 categorical of 34 categories, 1 apart)" in text
+    kinds = "6 numeric, 4 categorical with 34 categories, any two at a distance of 1"
+    assert f"10 features ({kinds})" in text
     missing = int(table[0][["account_days", "distance"]].isna().sum().sum())
     assert f"{missing} values missing" in text
     assert sampler.scale_.shape == (10,)

@@ -64,10 +64,13 @@ def open_source(location: Location, given: str | None = None) -> Source:
         There is nothing, or no file of the format; a name reads as a pattern; or a file is gone
         that a manifest names, or lies elsewhere.
     """
-    kind = guess_format(location, given)
     if not location.exists():
         raise InputError(f"The source {location.shown!r} does not exist: check its path.")
     manifest, files = read_manifest(location), location.files()
+    kind = guess_format(location, given)
+    if given is None and not any(_is_data(name, kind) for name in files if name):
+        # a folder of CSV files alone
+        kind = "csv" if any(_is_data(name, "csv") for name in files if name) else kind
     if manifest is not None and kind == "parquet":
         wanted = part_paths(manifest, location)
         gone = sorted(wanted - files.keys())

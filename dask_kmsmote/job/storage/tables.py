@@ -68,6 +68,9 @@ def _read(source: Source, partition_size: str | None, mapper: Callable[[Any], An
     if partition_size:
         options["blocksize"] = partition_size
     read = dd.read_csv
+    if source.format == "csv":
+        # types that have nulls: Dask guesses them from the first rows, and others may have some
+        options["dtype_backend"] = "numpy_nullable"
     if source.format == "parquet":
         read, options["arrow_to_pandas"] = dd.read_parquet, {"types_mapper": mapper}
     # by files, not by folder: what is read is what was looked at and has the fingerprint

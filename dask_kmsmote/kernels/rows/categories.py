@@ -132,9 +132,41 @@ def common_type(dtypes: Sequence[pd.CategoricalDtype | None]) -> pd.CategoricalD
     first = known[0]
     if all(dtype == first and list(dtype.categories) == list(first.categories) for dtype in known):
         return first
+    if all(dtype.ordered for dtype in known):
+        return pd.CategoricalDtype(_merged_orders(known), ordered=True)
     # each file may have a dictionary of its own: all of them, whatever came first
     union = {value: None for dtype in known for value in dtype.categories}
     return pd.CategoricalDtype(in_order(union), ordered=first.ordered)
+
+
+def _merged_orders(dtypes: Sequence[pd.CategoricalDtype]) -> list[Any]:
+    """One order of all categories in which those of every chunk keep theirs.
+
+    Of low < high and low < middle < high it is the second; where chunks leave open which of two
+    comes first, the order of their values tells.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    before: dict[Any, set[Any]] = {}
+    for dtype in dtypes:
+        values = dtype.categories.tolist()
+        for place, value in enumerate(values):
+            before.setdefault(value, set()).update(values[:place])
+    merged: list[Any] = []
+    while before:
+        free = in_order(value for value, others in before.items() if not others - set(merged))
+        if not free:
+            orders = sorted({str(dtype.categories.tolist()) for dtype in dtypes})
+            raise InputError(
+                f"Partitions of X have ordered categories in orders that contradict each other: "
+                f"{'; '.join(orders[:3])}. Give all partitions one type, with astype."
+            )
+        merged.append(free[0])
+        del before[free[0]]
+    return merged
 
 
 def in_order(values: Iterable[Any]) -> list[Any]:
