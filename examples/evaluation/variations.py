@@ -79,7 +79,6 @@ WITH_CATEGORIES = [
     "ours, k_neighbors=5",
     "ours, cluster_balance_threshold=0.0",
     "ours, k_neighbors=5, cluster_balance_threshold=0.0",
-    "ours, scale=None",
 ]
 NAMES = {"ours, count_exponent=-1, max_ratio=None, scale=None": "first round's default"}
 
