@@ -26,14 +26,15 @@ CATEGORICAL = ["kind", "place", "is_online", "has_chip"]
 
 
 def features(n: int, kind: str) -> tuple[Any, Any]:
-    """Ten numbers, or six and four categories."""
+    """Ten numbers, or six of them and four categories, as many of each: quantiles of the others."""
+    X, y = mixture(n, 10)
     if kind == "numbers":
-        return mixture(n, 10)
-    X, y = mixture(n, 6)
-    rng, frame = np.random.default_rng(0), pd.DataFrame(X, columns=list("abcdef"))
-    for size in CATEGORIES:
+        return X, y
+    frame = pd.DataFrame(X[:, :6], columns=list("abcdef"))
+    for number, size in enumerate(CATEGORIES, start=6):
         values = [f"v{value}" for value in range(size)]
-        codes = rng.integers(0, size, n)
+        bounds = np.quantile(X[:, number], np.arange(1, size) / size)
+        codes = np.searchsorted(bounds, X[:, number])
         frame[f"of {size} {len(frame.columns)}"] = (
             pd.Categorical.from_codes(codes, values)
             if kind == "categories"
