@@ -35,6 +35,17 @@ def test_commands_are_found():
     }  # fmt: skip
 
 
+def test_jobs_take_the_flights_as_they_are():
+    # what the flights need of a job, as in the README's main command
+    main = re.search(r"resample flights.parquet \S+ (.*) --seed", (ROOT / "README.md").read_text())
+    wanted = set(main.group(1).split())
+    jobs = {p.name: set(w) for p, _, w in calls("dask-kmsmote") if any("flights.p" in x for x in w)}
+    assert len(jobs) == 4
+    assert [name for name, words in jobs.items() if not wanted <= words] == []
+    config = tomllib.loads((DEPLOY / "systemd" / "job.toml").read_text())
+    assert {"target", "keep", "missing"} <= config.keys()
+
+
 @pytest.mark.parametrize("call", list(calls("dask-kmsmote")), ids=lambda call: call[0].name)
 def test_flags_of_dask_kmsmote(call):
     _, name, words = call
