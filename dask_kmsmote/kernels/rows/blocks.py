@@ -168,16 +168,12 @@ def require_rows(block: Any, n_features: int) -> Any:
     return block
 
 
-def frame_to_rows(frame: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """A pandas partition as rows of one dtype; missing values become NaN.
-
-    An integer dtype is kept only where nothing is missing, so that a census finds what is.
-    """
-    return np.ascontiguousarray(frame_values(frame, dtype))
-
-
 def frame_values(frame: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The same in any order of memory, at no cost where pandas holds them so."""
+    """A pandas partition of numbers as rows of one dtype, at no cost where pandas holds them so.
+
+    Missing values become NaN. An integer dtype is kept only where nothing is missing, so that a
+    census finds what is.
+    """
     if all(own == dtype for own in frame.dtypes):
         return np.asarray(frame.to_numpy())
     if np.issubdtype(dtype, np.floating):
