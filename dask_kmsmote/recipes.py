@@ -44,6 +44,7 @@ from .kernels.neighbors.search import drop_first, drop_self
 from .kernels.rows.blocks import Floats, Ints
 from .kernels.seeding import START, root_seed, small_seed
 from .planning import allocate, choose
+from .planning.strategy import RatioRule, cut_to_ratio, nearest_to_ratio
 
 _PASSES = 1  # from a refined start, a second one lowers the inertia by 0.02 % or less
 _MATRIX_ROWS = 4096  # 128 MiB; larger groups have no rounding left to copy
@@ -76,6 +77,8 @@ class Recipe:
     matrix_rows
         Up to so many rows, and where an object searches, the mean distance is that of a distance
         matrix.
+    of_ratio
+        Rows of the minority that a ratio and the rows of the majority ask for.
     clusters
         Which clusters are kept.
     shares
@@ -101,6 +104,7 @@ class Recipe:
     without_self: Callable[[Ints], Ints]
     may_sample: bool
     matrix_rows: int
+    of_ratio: RatioRule
     clusters: choose.ClusterRules
     shares: allocate.ShareRules
     make_streams: Callable[[int, tuple[int, int], Sequence[int], int], Sequence[Stream]]
@@ -159,6 +163,7 @@ OWN = Recipe(
     without_self=drop_self,
     may_sample=True,
     matrix_rows=0,
+    of_ratio=nearest_to_ratio,
     clusters=choose.ClusterRules(
         auto_thresholds=choose.shares_of_all,
         least_rows=choose.two_rows,
@@ -190,6 +195,7 @@ IMBALANCED_LEARN = Recipe(
     without_self=drop_first,
     may_sample=False,
     matrix_rows=_MATRIX_ROWS,
+    of_ratio=cut_to_ratio,
     clusters=choose.ClusterRules(
         auto_thresholds=choose.half_shares_to_make,
         least_rows=choose.all_neighbors,

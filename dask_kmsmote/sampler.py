@@ -60,7 +60,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         minority" and "all" name others. A dict gives the final count of each targeted class; a
         callable is called with `y` and returns such a dict.
     random_state : int, RandomState, Generator or None, default=None
-        An int gives the same bytes for any chunking, scheduler and number of workers.
+        An int gives the same bytes for any chunking, scheduler and number of workers. None draws
+        the seed from numpy's global state, which `numpy.random.seed` sets.
     k_neighbors : int or object, default=2
         Neighbours that a row may be joined to; in a cluster of fewer rows of the class, all
         others. An object with `kneighbors` is cloned for each group of rows; its `n_neighbors`
@@ -303,7 +304,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         return self._fitted.run.recipe
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, **params: Any) -> KMeansSMOTE:  # noqa: ARG002 - the parent's
+    def fit(self, X: Any, y: Any) -> KMeansSMOTE:
         """Make the plan: everything but the synthetic rows.
 
         Parameters
@@ -322,7 +323,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit_resample(self, X: Any, y: Any, **params: Any) -> tuple[Any, Any]:  # noqa: ARG002 - so
+    def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
         """Resample X and y.
 
         Parameters
@@ -403,7 +404,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         return check_result(self, X_resampled, y_resampled, **asked)
 
     # abstract in the parent: without it there would be no instance
-    def _fit_resample(self, X: Any, y: Any, **params: Any) -> Any:
+    def _fit_resample(self, X: Any, y: Any) -> Any:
         raise NotImplementedError("fit_resample does not go through the parent's.")
 
     def _output(self, X: Any, y: Any, output: Output) -> tuple[Any, Any]:

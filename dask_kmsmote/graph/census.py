@@ -147,7 +147,7 @@ def take_census(tasks: Tasks, source: Source, settings: Settings, block_bytes: i
         tasks("census-indicators", indicate_noted, summary, encoding),
     )
     counts = _judge(found, source)
-    amounts = resolve_strategy(settings.strategy, counts, settings.target)
+    amounts = resolve_strategy(settings.strategy, counts, settings.target, settings.recipe.of_ratio)
     _require_room(counts, amounts, settings, block_rows(source.n_features, block_bytes))
     fingerprints = found.fingerprints()
     metric = _metric(spread, indicators, settings, any(found.n_nan))

@@ -7,11 +7,11 @@ in cluster 7 has the stream of the key (SYNTHESIS, 1, 7, 3), on whichever worker
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_random_state
 
 # keys of streams: a new use goes behind the last, or every seed means other rows
 SAMPLE, START, SYNTHESIS, PAIRS, TREES, PROBES, INSPECTION = range(7)
@@ -22,16 +22,16 @@ CENSUS_SAMPLE, START_SAMPLE, SMALL_START_SAMPLE, LEARNING_SAMPLE, INDICATED_SAMP
 def root_seed(random_state: Any) -> int:
     """A non-negative integer from any kind of seed.
 
-    An integer stands for itself; a `RandomState` or `Generator` gives its next numbers; None asks
-    the operating system.
+    An integer stands for itself; a `RandomState` or `Generator` gives its next numbers; None is
+    numpy's global `RandomState`.
     """
+    if random_state is None:
+        random_state = check_random_state(None)
     if isinstance(random_state, np.random.RandomState):
         words = random_state.randint(0, 2**32, size=4, dtype=np.uint32)
         return int.from_bytes(words.tobytes(), "little")
     if isinstance(random_state, np.random.Generator):
         return int.from_bytes(random_state.bytes(16), "little")
-    if random_state is None:
-        return secrets.randbits(128)
     return int(random_state)
 
 

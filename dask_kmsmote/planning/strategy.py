@@ -7,7 +7,9 @@ already known (from a census), and the labels may be too many for one machine.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
 from numbers import Integral, Real
 from typing import Any
 
@@ -16,6 +18,8 @@ from ..errors import InputError, ParameterError
 Label = Any
 # a ratio, a name, final counts, or a function of y that gives them
 Strategy = Any
+# rows of the minority, from a ratio and the rows of the majority
+RatioRule = Callable[[Any, int], int]
 
 _STRATEGIES = ("all", "auto", "minority", "not majority", "not minority")
 
@@ -29,7 +33,9 @@ class ByText(dict[str, int]):
         return {texts.get(text, text): n for text, n in self.items()}
 
 
-def resolve_strategy(strategy: Strategy, counts: Mapping[Label, int], y: Any) -> dict[Label, int]:
+def resolve_strategy(
+    strategy: Strategy, counts: Mapping[Label, int], y: Any, of_ratio: RatioRule
+) -> dict[Label, int]:
     """Rows to generate for each targeted class.
 
     Parameters
@@ -41,6 +47,8 @@ def resolve_strategy(strategy: Strategy, counts: Mapping[Label, int], y: Any) ->
         Rows of each class, in label order.
     y
         What a function is called with: the target as the user gave it.
+    of_ratio
+        Rows of the minority that a ratio asks for: a recipe's.
 
     Returns
     -------
@@ -66,7 +74,7 @@ def resolve_strategy(strategy: Strategy, counts: Mapping[Label, int], y: Any) ->
     elif isinstance(strategy, Mapping):
         amounts = _from_final_counts(strategy, counts)
     elif isinstance(strategy, Real):
-        amounts = _from_ratio(strategy, counts)
+        amounts = _from_ratio(strategy, counts, of_ratio)
     else:
         raise ParameterError(
             "'sampling_strategy' can be a float, a string, a dict or a function that returns a "
@@ -131,7 +139,20 @@ def _is_whole(n: Any) -> bool:
     return isinstance(n, Integral) or float(n).is_integer()
 
 
-def _from_ratio(ratio: Any, counts: Mapping[Label, int]) -> dict[Label, int]:
+def nearest_to_ratio(ratio: Any, n_majority: int) -> int:
+    """The whole number nearest to a ratio of the majority; of two, the larger.
+
+    The ratio is taken as it is written: as a float 0.29 is a little less, and of 100 rows, 28.99.
+    """
+    return math.floor(Fraction(str(+ratio)) * n_majority + Fraction(1, 2))
+
+
+def cut_to_ratio(ratio: Any, n_majority: int) -> int:
+    """imbalanced-learn's: the product of floats, cut, so that of 100 rows 0.29 are 28."""
+    return int(n_majority * float(ratio))
+
+
+def _from_ratio(ratio: Any, counts: Mapping[Label, int], of_ratio: RatioRule) -> dict[Label, int]:
     if not 0 < ratio <= 1:
         raise ParameterError(
             "When 'sampling_strategy' is a float, it should be in the range (0, 1]. "
@@ -143,10 +164,8 @@ def _from_ratio(ratio: Any, counts: Mapping[Label, int]) -> dict[Label, int]:
             f"multi-class, use a dict. 'y' has {len(counts)} classes: {list(counts)[:10]}."
         )
     majority = max(counts, key=counts.__getitem__)
-    # cut, not rounded, as imbalanced-learn does: beside 10 rows, 0.29 of 100 makes 18, not 19
-    amounts = {
-        c: int(counts[majority] * float(ratio) - n) for c, n in counts.items() if c != majority
-    }
+    asked = of_ratio(ratio, counts[majority])
+    amounts = {label: asked - n for label, n in counts.items() if label != majority}
     for label, n in amounts.items():
         if n <= 0:
             raise ParameterError(

@@ -15,7 +15,7 @@ from dask_kmsmote import KMeansSMOTE
 from dask_kmsmote.cli import cli, config, options
 from dask_kmsmote.errors import InputError, ParameterError
 from dask_kmsmote.job.storage.manifest import PART
-from dask_kmsmote.planning.strategy import resolve_strategy
+from dask_kmsmote.planning.strategy import nearest_to_ratio, resolve_strategy
 from manifests import put_manifest
 
 FLAGS = ["quiet", "json"]
@@ -67,7 +67,7 @@ def parse_strategy(text):
     """Numbers of rows to make, none below 0."""
     try:
         content = TYPES["strategy"].convert(text, None, None)
-        amounts = resolve_strategy(content, COUNTS, None)
+        amounts = resolve_strategy(content, COUNTS, None, nearest_to_ratio)
     except (click.UsageError, ParameterError, InputError) as error:
         return type(error).__name__
     assert all(type(n) is int and n >= 0 for n in amounts.values())

@@ -16,7 +16,7 @@ from scipy import sparse
 from dask_kmsmote import KMeansSMOTE
 from dask_kmsmote.cli import options
 from dask_kmsmote.errors import InputError, ParameterError, TooFewRowsError
-from dask_kmsmote.planning.strategy import resolve_strategy
+from dask_kmsmote.planning.strategy import nearest_to_ratio, resolve_strategy
 
 N = 60
 SEED = {"random_state": 0, "kmeans_estimator": 1}
@@ -88,7 +88,7 @@ def test_counts_beyond_any_float(data):
     with pytest.raises(ParameterError, match="is one of its counts a slip"):
         resampled(*data, sampling_strategy={1: 10**400})
     with pytest.raises(ParameterError, match=r"in the range \(0, 1\]"):
-        resolve_strategy(10**400, {0: 9, 1: 3}, None)
+        resolve_strategy(10**400, {0: 9, 1: 3}, None, nearest_to_ratio)
 
 
 @pytest.mark.parametrize("value", [[], [1], {}, 1.0, True])
@@ -104,7 +104,7 @@ def test_numbers_of_more_digits_than_python_reads(kind):
     except click.BadParameter:
         return
     with pytest.raises(ParameterError, match="needs to be one of"):
-        resolve_strategy(found, {0: 9, 1: 3}, None)
+        resolve_strategy(found, {0: 9, 1: 3}, None, nearest_to_ratio)
 
 
 def test_tuples_as_labels(data):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from imblearn.utils import check_sampling_strategy
 
 from dask_kmsmote.errors import NoClusterError
 from dask_kmsmote.planning import choose, cuts
-from dask_kmsmote.planning.strategy import resolve_strategy
+from dask_kmsmote.planning.strategy import cut_to_ratio, nearest_to_ratio, resolve_strategy
 from dask_kmsmote.recipes import IMBALANCED_LEARN, OWN
 
 quick = settings(max_examples=200, deadline=None)
@@ -57,11 +58,44 @@ def test_strategy_is_that_of_imbalanced_learn(data):
         expected = check_sampling_strategy(strategy, y, "over-sampling")
     except (ValueError, KeyError, TypeError) as error:
         with pytest.raises(type(error)):
-            resolve_strategy(strategy, counts, y)
+            resolve_strategy(strategy, counts, y, cut_to_ratio)
         return
-    amounts = resolve_strategy(strategy, counts, y)
+    amounts = resolve_strategy(strategy, counts, y, cut_to_ratio)
     assert list(amounts.items()) == list(expected.items())
     assert all(type(amount) is int for amount in amounts.values())
+
+
+def minority(ratio, majority, minority):
+    counts = {0: majority, 1: minority}
+    return minority + resolve_strategy(ratio, counts, None, nearest_to_ratio)[1]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "majority", "rare", "wanted"),
+    [
+        (0.29, 100, 20, 29),
+        (0.29, 100, 28, 29),
+        (0.7, 90, 20, 63),
+        (0.57, 100, 20, 57),
+        (np.float32(0.29), 100, 20, 29),
+        (np.float64(0.1), 30, 2, 3),
+        (Fraction(1, 3), 9, 2, 3),
+        (1e-05, 10**5, 0, 1),
+        (0.333, 9, 2, 3),
+        (0.5, 5, 2, 3),  # between two, the larger
+        (0.7, 9 * 10**17, 20, 63 * 10**16),
+        (1, 7, 2, 7),
+        (True, 7, 2, 7),
+    ],
+)
+def test_a_ratio_is_taken_as_it_is_written(ratio, majority, rare, wanted):
+    assert minority(ratio, majority, rare) == wanted
+
+
+@given(st.integers(1, 100), st.integers(1, 10**12))
+@quick
+def test_a_ratio_in_hundredths_is_exact(hundredths, hundreds):
+    assert minority(hundredths / 100, 100 * hundreds, 0) == hundredths * hundreds
 
 
 @given(st.integers(0, 500), st.integers(1, 60))

@@ -36,6 +36,25 @@ def data():
     return make_imbalanced(N, 4, 0.25, seed=3)
 
 
+# keywords
+
+
+CALLS = {
+    "fit": lambda X, y, **more: KMeansSMOTE().fit(X, y, **more),
+    "fit_resample": lambda X, y, **more: KMeansSMOTE().fit_resample(X, y, **more),
+    "fit_synthesize": lambda X, y, **more: KMeansSMOTE().fit_synthesize(X, y, **more),
+    "validate": lambda X, y, **more: KMeansSMOTE().fit(X, y).validate(X, y, **more),
+    "constructor": lambda X, y, **more: KMeansSMOTE(**more),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("name", ["sampel_wieght", "sample_weight"])
+def test_keywords_that_nobody_takes(data, call, name):
+    with pytest.raises(TypeError, match=name):
+        CALLS[call](*data, **{name: np.ones(N)})
+
+
 # strategies
 
 

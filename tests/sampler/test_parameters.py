@@ -14,6 +14,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KDTree, NearestNeighbors
 
+from dask_kmsmote import KMeansSMOTE
 from kinds import (
     N,
     as_array,
@@ -49,6 +50,24 @@ def test_seeds_of_every_kind_repeat(given, kind):
 def test_int_and_numpy_int_seed_alike(data):
     results = [make_sampler(random_state=seed).fit_resample(*data)[0] for seed in (7, np.int64(7))]
     assert same_bytes(*results)
+
+
+@pytest.mark.parametrize("compat", [None, "imbalanced-learn"])
+def test_without_a_seed_numpys_global_state_decides(data, compat):
+    def resampled(seed):
+        np.random.seed(seed)  # noqa: NPY002 - what users do
+        sampler = KMeansSMOTE(kmeans_estimator=2, compat=compat, cluster_balance_threshold=0.0)
+        return [sampler.fit_resample(*data)[0] for _ in range(2)]
+
+    state = np.random.get_state()  # noqa: NPY002
+    try:
+        first, again, other = resampled(3), resampled(3), resampled(4)
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+    assert same_bytes(first[0], again[0])
+    assert same_bytes(first[1], again[1])
+    assert not same_bytes(first[0], first[1])
+    assert not same_bytes(first[0], other[0])
 
 
 def test_without_a_seed_each_run_differs_but_its_result_does_not(data, given):
