@@ -20,7 +20,7 @@ STAGES = (
 
 @dataclass(frozen=True, slots=True)
 class StageStarted:
-    """A stage that computes, one of `STAGES`, begins; a job adds "write"."""
+    """A stage that computes, one of `STAGES`, begins; a job adds "types" and "write"."""
 
     stage: str
 
@@ -60,7 +60,14 @@ class Warned:
     message: str
 
 
-Event = StageStarted | StageProgressed | StageFinished | StageFailed | Warned
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something that follows from what was asked, and may not be expected: columns left out."""
+
+    message: str
+
+
+Event = StageStarted | StageProgressed | StageFinished | StageFailed | Warned | Noted
 Callback = Callable[[Event], None]
 
 

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from .errors import MissingPackageError
 from .events import (
     Event,
+    Noted,
     StageFailed,
     StageFinished,
     StageProgressed,
@@ -95,6 +96,8 @@ def describe(event: Event) -> tuple[int, str]:
     """Level and text of an event, as a log has them."""
     if isinstance(event, Warned):
         return logging.WARNING, event.message
+    if isinstance(event, Noted):
+        return logging.INFO, event.message
     if isinstance(event, StageFinished):
         return logging.INFO, f"{event.stage} done in {event.seconds:.1f} s"
     if isinstance(event, StageFailed):

@@ -168,6 +168,7 @@ def _say_plan(text: str, warnings: list[str], options: dict[str, Any]) -> None:
 def _job(source: str, destination: str | None, options: dict[str, Any]) -> Job:
     from ..job.run import Job
     from ..job.storage.location import Location
+    from ..job.storage.text import TextFormat
 
     of_store = options["storage_options"]
     return Job(
@@ -177,6 +178,7 @@ def _job(source: str, destination: str | None, options: dict[str, Any]) -> Job:
         parameters=sampler_parameters(options),
         cluster=cluster_settings(options),
         format=options["format"],
+        text=TextFormat(options["separator"], options["decimal"], options["encoding"]),
         partition_size=options["partition_size"],
         overwrite=options.get("overwrite", False),
         layout=options["layout"],

@@ -17,7 +17,6 @@ from ..errors import (
     UnsoundPlanError,
     UnsupportedDaskError,
 )
-from ..job.storage.tables import TO_UTF_8
 
 _DEFECT, USAGE, _INPUT, _PLAN, _RESOURCE, _INTERRUPTED = 1, 2, 3, 4, 5, 130
 
@@ -61,11 +60,10 @@ _HINTS = {
     "PermissionError": "Check the credentials, and that the user of the job and of its workers may "
     "read there.",
     "KilledWorker": "Often they lack memory: raise --memory-limit, or lower --workers.",
-    "UnicodeDecodeError": f"The source is not in UTF-8. {TO_UTF_8}",
+    "UnicodeDecodeError": "Is it text of another encoding? Name it with --encoding.",
 }
 # a dict, a list, a text, or a number or word
 _VALUE = r"""\{.*?\}|\[.*?\]|"[^"]*"|'[^']*'|[\w.+-]*\w"""
-_MISMATCH = re.compile(r"\| (\S[^|]*?) \| (\w+) \| (\w+) \|")
 
 
 def failure_message(error: BaseException) -> str:
@@ -77,8 +75,6 @@ def failure_message(error: BaseException) -> str:
         return (
             f"Unexpected {type(error).__name__}: {text}. Run again with --verbose, and report it."
         )
-    if "Mismatched dtypes found in" in text:
-        return _mismatch(text)
     names = [kind.__name__ for kind in type(error).__mro__]
     for name in _HINTS.keys() & names:
         return f"{text.rstrip('.')}. {_HINTS[name]}"
@@ -112,16 +108,6 @@ def _as_argument(value: str) -> str:
     if isinstance(content, list):
         return shlex.quote(",".join(map(str, content)))
     return "none" if content is None else str(content)
-
-
-def _mismatch(text: str) -> str:
-    # Dask guesses the types of CSV files from their first rows, and then advises its own function
-    found = _MISMATCH.findall(text.partition("The following columns")[0])[1:]
-    columns = ", ".join(f"{name!r} ({own}, not {first})" for name, own, first in found)
-    return (
-        f"Columns of the source have other values than in its first rows: {columns}. Fill what is "
-        "missing, make each of one type, or convert the source to Parquet."
-    )
 
 
 def exit_code(error: BaseException) -> int:

@@ -94,6 +94,34 @@ class Strategy(click.ParamType):  # type: ignore[type-arg] # a generic only of l
         return content
 
 
+class Sign(click.ParamType):  # type: ignore[type-arg] # a generic only of late
+    """One sign, or the word tab."""
+
+    name = "sign"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """The sign."""
+        sign = "\t" if value in ("tab", "\\t") else value
+        if not isinstance(sign, str) or len(sign) != 1 or not sign.isascii() or sign in '"\n\r':
+            self.fail(f"{value!r} is not one sign, such as ';', or tab", param, ctx)
+        return sign
+
+
+class Encoding(click.ParamType):  # type: ignore[type-arg] # a generic only of late
+    """The name of an encoding that Python knows."""
+
+    name = "encoding"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """The name."""
+        try:
+            # also of what are no texts to Python, such as zip
+            "\n".encode(value).decode(value)
+        except (LookupError, TypeError, ValueError):
+            self.fail(f"{value!r} is no encoding that Python knows, such as latin-1", param, ctx)
+        return str(value)
+
+
 class Whole(click.IntRange):
     """A whole number; of a configuration file, too, which may hold others."""
 
@@ -286,7 +314,10 @@ storage_options = combined(
         type=click.Choice(["parquet", "zarr", "csv"]),
         help="Of the source (guessed from its path). CSV is written as Parquet.",
     ),
-    option("--partition-size", type=Bytes(), help="Bytes to read at once, e.g. 64MiB."),
+    option("--separator", type=Sign(), default=",", **_SHOWN, help="Of columns in CSV, or tab."),
+    option("--decimal", type=Sign(), default=".", **_SHOWN, help="Mark of decimals in CSV."),
+    option("--encoding", type=Encoding(), default="utf-8", **_SHOWN, help="Of CSV."),
+    option("--partition-size", type=Bytes(), help="Bytes of a partition (64MiB)."),
     option("--storage-options", type=Json(), default="{}", help="Of fsspec, as JSON."),
 )
 

@@ -28,8 +28,9 @@ class Columns:
         Leave out the originals.
     mark
         A column to add that is true in synthetic rows.
-    present
-        All columns of the source, in their order, once resolved.
+    present, left_out
+        All columns of the source, in their order; and those that no option names, where features
+        are named. Once resolved.
     """
 
     target: str
@@ -40,14 +41,20 @@ class Columns:
     only_synthetic: bool = False
     mark: str | None = None
     present: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
-    def resolved(self, present: Sequence[str]) -> Columns:
+    def resolved(self, present: Sequence[str], index: Sequence[str]) -> Columns:
         """The same with its features by name.
+
+        Parameters
+        ----------
+        present, index
+            The columns, and those that were the index of a frame or have no name.
 
         Raises
         ------
         InputError
-            A column is not there.
+            A column is not there; or one of `index` has no part.
         ParameterError
             A column has two parts, or the mark is there already.
         """
@@ -62,6 +69,8 @@ class Columns:
                 _require_present(name, present, option)
         taken = [self.target, *self.drop, *self.keep]
         features = self.features or tuple(name for name in present if name not in taken)
+        if self.features is None:
+            _require_no_index([name for name in index if name in features])
         twice = [name for name in [*taken, *features] if [*taken, *features].count(name) > 1]
         if twice:
             raise ParameterError(
@@ -80,23 +89,19 @@ class Columns:
             )
         if not features:
             raise InputError("No column is left for --features: name fewer in --drop and --keep.")
-        return replace(self, features=features, present=tuple(present))
-
-    def require_named_features(self) -> None:
-        """Raise `InputError` where a feature is a column of CSV files that has no name."""
-        # so pandas names the index that `frame.to_csv()` wrote: a row number, and no feature
-        nameless = [name for name in self.features or () if name.startswith("Unnamed: ")]
-        if nameless:
-            raise InputError(
-                f"The column {nameless[0]!r} has no name in the files, and may be the index of a "
-                f"frame: leave it out with --drop '{nameless[0]}', or give it a name."
-            )
+        left_out = tuple(name for name in present if name not in {*taken, *features})
+        return replace(self, features=features, present=tuple(present), left_out=left_out)
 
     @property
     def of_result(self) -> list[str]:
         """Columns of the result but for the mark, in the order of the source."""
         parts = {self.target, *(self.features or ()), *self.keep}
         return [name for name in self.present if name in parts]
+
+    @property
+    def unnamed(self) -> list[str]:
+        """Features that nobody has said to be categories."""
+        return [name for name in self.features or () if name not in (self.categorical or ())]
 
     @property
     def passthrough(self) -> list[str]:
@@ -116,6 +121,16 @@ class Columns:
         """The result as one frame, in the order of the source, then the mark."""
         marked = {mark: X[mark].isna() for mark in self._marks}
         return X.assign(**{self.target: y, **marked})[[*self.of_result, *self._marks]]
+
+
+def _require_no_index(names: Sequence[str]) -> None:
+    """Raise `InputError` where a row number, or an id, would be a feature that nobody named."""
+    if names:
+        listed = ",".join(names)
+        raise InputError(
+            f"The columns {list(names)} were the index of a frame, or have no name: leave them out "
+            f"with --drop '{listed}', or take them along with --keep '{listed}'."
+        )
 
 
 def _require_present(name: str, present: Sequence[str], option: str) -> None:

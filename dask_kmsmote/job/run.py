@@ -12,6 +12,8 @@ from importlib.metadata import version
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from dask.utils import parse_bytes
+
 from ..errors import (
     DestinationError,
     InputError,
@@ -19,18 +21,21 @@ from ..errors import (
     PlanWarning,
     UnsoundPlanError,
 )
-from ..events import Callback, Event, StageFinished
+from ..events import Callback, Event, Noted, StageFinished
 from ..graph.dask.watch import stage
 from ..planning.cuts import block_rows
 from ..planning.plan import SamplingPlan
 from ..process import ProcessSetting, muted
 from . import cluster
 from .columns import Columns
-from .storage import tables
+from .storage import arrays
 from .storage.destination import Draft, whole_or_absent, writing_to
 from .storage.location import Location, contains
-from .storage.schema import schema_of
+from .storage.parquet import open_parquet, require_rows, write_table
+from .storage.schema import schema_of_result
 from .storage.source import Source, guess_format, open_source
+from .storage.table import PARTITION_BYTES, Files
+from .storage.text import TextFormat, open_text
 
 if TYPE_CHECKING:
     from ..sampler import KMeansSMOTE
@@ -55,10 +60,10 @@ class Job:
         Of `KMeansSMOTE`.
     cluster
         Where it runs.
-    format
-        A key of `storage.source.FORMATS`; None guesses it from the path.
+    format, text
+        A key of `storage.source.FORMATS`; None guesses it from the path. How text is written.
     partition_size
-        Bytes that a partition is read by, such as "64MiB"; None leaves it to the reader.
+        Most bytes of a partition, such as "64MiB"; None is `storage.table.PARTITION_BYTES`.
     overwrite
         Replace a finished destination.
     layout
@@ -73,6 +78,7 @@ class Job:
     parameters: dict[str, Any] = field(default_factory=dict)
     cluster: cluster.ClusterSettings = field(default_factory=cluster.ClusterSettings)
     format: str | None = None
+    text: TextFormat = field(default_factory=TextFormat)
     partition_size: str | None = None
     overwrite: bool = False
     layout: str = "append"
@@ -98,11 +104,11 @@ def project(job: Job, callback: Callback) -> Projection:
     """
     _require_shared(job.source)
     source = open_source(job.source, job.format)
-    X, y, columns = _read(source, job)
+    files, columns = _opened(source, job, callback)
     sampler = _sampler(job, columns, callback)
-    _require_features(sampler, X)
+    _require_features(sampler, files, columns)
     with cluster.connect(job.cluster), _TOLD:
-        plan = sampler.fit(X, y).plan_
+        plan = sampler.fit(*_read(source, files, columns)[:2]).plan_
     _require_sound(plan, job)
     n_rows = plan.n_synthetic + (0 if job.columns.only_synthetic else plan.n_rows)
     return Projection(plan, n_rows, source.n_bytes * n_rows // max(1, plan.n_rows))
@@ -141,16 +147,17 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
     with whole_or_absent(job.destination, job.overwrite) as draft:
         source = open_source(job.source, job.format)
         _require_format(source, job.destination)
-        X, y, columns = _read(source, job)
+        files, columns = _opened(source, job, note)
         sampler = _sampler(job, columns, note)
         # before a cluster starts, which takes seconds
-        _require_features(sampler, X)
+        _require_features(sampler, files, columns)
         with cluster.connect(job.cluster), _TOLD:
-            prepare = _arrays_to_write if source.format == "zarr" else _frame_to_write
-            write = prepare(source, sampler, X, y, replace(job, columns=columns))
+            read = _read(source, files, columns)
+            prepare = _frame_to_write if files else _arrays_to_write
+            write = prepare(sampler, *read, replace(job, columns=columns))
             # around the write alone: what refuses in the stages before is not the destination
             with stage("write", [note], frames=True), writing_to(job.destination):
-                files = write(draft)
+                written = write(draft)
         # after the last read. The engine compares X and y; to be written, a table is read once more
         # from its files, with columns that the engine has never seen.
         if open_source(job.source, job.format).fingerprint != source.fingerprint:
@@ -159,7 +166,7 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
                 "is at rest."
             )
         manifest = {
-            **_describe(job, source, columns, sampler.plan_, files),
+            **_describe(job, source, columns, sampler.plan_, written),
             "started": started.isoformat(timespec="seconds"),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(perf_counter() - start, 3),
@@ -195,13 +202,14 @@ def _sampler(job: Job, columns: Columns, callback: Callback) -> KMeansSMOTE:
     return KMeansSMOTE(**job.parameters, **of_columns, layout=job.layout, callbacks=[callback])
 
 
-def _require_features(sampler: KMeansSMOTE, X: Any) -> None:
-    """Raise `InputError` for all columns of a frame that can't be features, unread."""
+def _require_features(sampler: KMeansSMOTE, files: Files | None, columns: Columns) -> None:
+    """Raise `InputError` for all columns of a table that can't be features, unread."""
     from ..kernels.rows.schema import schema_of_frame
     from ..parameters import wanted_of
 
-    if hasattr(X, "npartitions") and hasattr(X, "columns"):
-        schema_of_frame(X._meta, wanted_of(sampler), "dask frame")
+    empty = files.declared(columns.of_result) if files else None
+    if empty is not None:
+        schema_of_frame(columns.split(empty)[0], wanted_of(sampler), "dask frame")
 
 
 def _require_apart(source: Location, destination: Location) -> None:
@@ -230,8 +238,13 @@ def _require_format(source: Source, destination: Location) -> None:
         )
 
 
-def _read(source: Source, job: Job) -> tuple[Any, Any, Columns]:
-    columns = job.columns
+def _opened(source: Source, job: Job, callback: Callback) -> tuple[Files | None, Columns]:
+    """The files of a table, and what is done with its columns; no files where it is arrays."""
+    columns, text = job.columns, job.text
+    if source.format != "csv" and text != TextFormat():
+        raise ParameterError(
+            f"--separator, --decimal and --encoding are of text, and the source is {source.format}."
+        )
     if source.format == "zarr":
         named = columns.drop or columns.keep or columns.mark or columns.categorical
         if named or len(columns.features or ()) > 1:
@@ -239,17 +252,30 @@ def _read(source: Source, job: Job) -> tuple[Any, Any, Columns]:
                 "A Zarr group has no columns to --drop, --keep, mark or take as --categorical: "
                 "--features names its one array of features, --target that of labels."
             )
-        X, y = tables.read_arrays(source, (columns.features or ("X",))[0], columns.target)
-        return X, y, columns
-    table = tables.read_table(source, job.partition_size)
-    columns = columns.resolved(list(table.columns))
+        return None, columns
+    n_bytes = parse_bytes(job.partition_size) if job.partition_size else PARTITION_BYTES
+    files: Files
     if source.format == "csv":
-        columns.require_named_features()
-    return *columns.split(table), columns
+        files = open_text(source, text, n_bytes, callback)
+    else:
+        files = open_parquet(source, n_bytes)
+    columns = columns.resolved(files.names, files.index)
+    if columns.left_out:
+        callback(Noted(f"Left out, as no option names them: {', '.join(columns.left_out)}"))
+    return files, columns
+
+
+def _read(source: Source, files: Files | None, columns: Columns) -> tuple[Any, Any, Any]:
+    """X and y, and the Arrow schema of a table."""
+    if files is None:
+        features = (columns.features or ("X",))[0]
+        return *arrays.read_arrays(source, features, columns.target), None
+    table = files.typed(columns.of_result, columns.keep, columns.unnamed)
+    return *columns.split(table.frame), table.schema
 
 
 def _frame_to_write(
-    source: Source, sampler: KMeansSMOTE, X: Any, y: Any, job: Job
+    sampler: KMeansSMOTE, X: Any, y: Any, schema: Any, job: Job
 ) -> Callable[[Draft], list[dict[str, Any]]]:
     columns = job.columns
     make = sampler.fit_synthesize if columns.only_synthetic else sampler.fit_resample
@@ -258,27 +284,27 @@ def _frame_to_write(
     _require_sound(plan, job)
     _require_something(plan, columns)
     frame = columns.joined(*result)
-    schema = schema_of(source, list(frame.columns), columns.mark)
+    wanted = schema_of_result(schema, list(frame.columns), columns.mark)
     n_rows = plan.n_synthetic + (0 if columns.only_synthetic else plan.n_rows)
 
     def write(draft: Draft) -> list[dict[str, Any]]:
-        files = tables.write_table(frame, draft, schema)
-        tables.require_rows(sum(file["rows"] for file in files), n_rows)
+        files = write_table(frame, draft, wanted)
+        require_rows(sum(file["rows"] for file in files), n_rows)
         return files
 
     return write
 
 
 def _arrays_to_write(
-    _: Source, sampler: KMeansSMOTE, X: Any, y: Any, job: Job
+    sampler: KMeansSMOTE, X: Any, y: Any, _: Any, job: Job
 ) -> Callable[[Draft], list[dict[str, Any]]]:
     columns = job.columns
     make = sampler.fit_synthesize if columns.only_synthetic else sampler.fit_resample
     X, y = make(X, y)
     _require_sound(sampler.plan_, job)
     _require_something(sampler.plan_, columns)
-    arrays = {(columns.features or ("X",))[0]: X, columns.target: y}
-    return partial(tables.write_arrays, arrays, block_rows(X.shape[1], _ZARR_CHUNK_BYTES))
+    named = {(columns.features or ("X",))[0]: X, columns.target: y}
+    return partial(arrays.write_arrays, named, block_rows(X.shape[1], _ZARR_CHUNK_BYTES))
 
 
 def _describe(

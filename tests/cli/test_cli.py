@@ -186,6 +186,7 @@ def test_interleaved(table, tmp_path):
     source, _ = table
     for layout in ("append", "interleave"):
         options = ["--seed", "1", "--mark-synthetic", "made", "--layout", layout]
+        options += ["--partition-size", "1KiB"]  # a partition for each file
         done = invoke(source, tmp_path / layout, "--target", "label", *options)
         assert done.exit_code == 0, done.output
     appended, mixed = (pd.read_parquet(tmp_path / name) for name in ("append", "interleave"))
@@ -227,7 +228,7 @@ def test_what_nobody_thought_of(table, tmp_path, monkeypatch):
 def test_sources_that_are_no_tables(table, tmp_path):
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and then nothing")
     table[1].set_index("a").to_parquet(tmp_path / "indexed.parquet")
-    for source, word in (("broken", "Parquet"), ("indexed", "index 'a'")):
+    for source, word in (("broken", "Parquet"), ("indexed", "--drop 'a'")):
         done = invoke(tmp_path / f"{source}.parquet", tmp_path / "out", "--target", "label")
         assert (done.exit_code, word in done.stderr) == (3, True), (done.output, done.exception)
 

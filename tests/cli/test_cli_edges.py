@@ -114,8 +114,8 @@ HEADERS = {
     ),
     "fewer": ([TEXT, frame_of()[["x0", "label"]].to_csv(index=False).encode()], "'1.csv'"),
     "nameless": ([frame_of().to_csv().encode()], "--drop 'Unnamed: 0'"),
-    "latin": ([TEXT + "1,é,0\n".encode("latin1")], "iconv"),
-    "late word": ([TEXT + b"1,oops,0\n"], ", not Float64)"),
+    "latin": ([TEXT + "1,é,0\n".encode("latin1")], "--encoding latin-1"),
+    "late word": ([TEXT + b"1,oops,0\n"], "such as 'oops'"),
     "late nothing": ([TEXT + b"1,1,\n"], "1 labels are missing"),
 }
 

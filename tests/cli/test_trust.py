@@ -19,10 +19,10 @@ from dask_kmsmote.cli import cli
 from dask_kmsmote.cli.config import load
 from dask_kmsmote.errors import ClusterError, InputError, ParameterError
 from dask_kmsmote.job.cluster import ClusterSettings, connect
+from dask_kmsmote.job.storage.arrays import read_arrays
 from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.manifest import PART, require_manifest
 from dask_kmsmote.job.storage.source import open_source
-from dask_kmsmote.job.storage.tables import read_arrays
 from manifests import put_manifest
 
 PACKAGE = Path(dask_kmsmote.__file__).parent

@@ -64,7 +64,8 @@ def results(tmp_path_factory):
         common = ["--target", "label", "--seed", "1", "--scheduler", cluster.scheduler_address]
         resample(place / "in.zarr", place / "out.zarr", *common)
         for layout in ("append", "interleave"):
-            how = ["--keep", "name", "--layout", layout]
+            # a partition for each file
+            how = ["--keep", "name", "--layout", layout, "--partition-size", "1KiB"]
             resample(place / "source", place / layout, *common, *how)
     return place
 

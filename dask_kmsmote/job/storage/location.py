@@ -38,6 +38,10 @@ class Location:
     def __repr__(self) -> str:
         return f"Location({self.shown!r})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        # workers open a file system of their own
+        return {"url": self.url, "options": self.options}
+
     @property
     def shown(self) -> str:
         """The URL as messages may show it."""

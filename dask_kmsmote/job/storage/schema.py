@@ -1,109 +1,65 @@
-"""Schemas of Parquet files: whether they agree, and the types that hold all of their values."""
+"""Arrow types: the one that holds all values of several, and the pandas type that holds all of it.
+
+Files of one table may have other types for a column: a file that has no value in it says null, and
+pandas writes the smallest index that holds a file's categories.
+
+    null, string                  string
+    int32, int64                  int64
+    dictionary<int8>, string      string
+    int64, double                 none: an int64 may be no double
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from ...errors import InputError
-from .location import Location
-from .source import Source
 
-_FOOTER_THREADS = 16
-_HEADER_BYTES = 2**18  # stores fetch a block, which is 50 MiB by default
+def widest(types: Sequence[Any]) -> Any:
+    """The Arrow type that holds all values of some; None where there is none."""
+    import pyarrow as pa
 
-
-def _read_schema(source: Source) -> Any:
-    """The Arrow schema of the first Parquet file."""
-    return read_footers(source.location, list(source.files)[:1])[0].schema.to_arrow_schema()
-
-
-def require_one_schema(source: Source) -> dict[str, bool]:
-    """Columns of integers and booleans, and whether a value of them may be missing.
-
-    Raises
-    ------
-    InputError
-        A file has other columns, or other types, than the first.
-    """
-    footers = read_footers(source.location, list(source.files))
-    first = footers[0].schema.to_arrow_schema()
-    _require_names_once(source, first.names)
-    for name, footer in zip(source.files, footers, strict=True):
-        schema = footer.schema.to_arrow_schema()
-        for column in dict.fromkeys([*first.names, *schema.names]):
-            ours, theirs = (
-                str(s.field(column).type) if column in s.names else "absent"
-                for s in (first, schema)
-            )
-            # where a file has no value in a column, pandas writes the type null
-            if ours != theirs and "null" not in (ours, theirs):
-                raise InputError(
-                    f"The files of {source.location.shown!r} differ: the column {column!r} is "
-                    f"{theirs} in {name!r}, {ours} in {next(iter(source.files))!r}. Write them "
-                    "anew with one schema."
-                )
-    if sum(footer.num_rows for footer in footers) == 0:
-        raise InputError(f"The source {source.location.shown!r} has no rows.")
-    # of a column without statistics anything may be missing
-    return {
-        field.name: any(_n_nulls(footer, field.name) != 0 for footer in footers)
-        for field in first
-        if is_whole(field.type)
-    }
+    known = [own for own in dict.fromkeys(types) if not pa.types.is_null(own)]
+    if len(known) < 2:
+        return _with_wide_index(known[0]) if known else pa.null()
+    if any(map(_is_text, known)) and any(map(pa.types.is_dictionary, known)):
+        known = [own.value_type if pa.types.is_dictionary(own) else own for own in known]
+    if len(set(map(_kind_of, known))) > 1:
+        return None
+    schemas = [pa.schema([("column", own)]) for own in known]
+    try:
+        merged = pa.unify_schemas(schemas, promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return None
+    found = merged.field(0).type
+    # which Arrow lets become an int64
+    is_cut = pa.uint64() in known and found != pa.uint64()
+    return None if is_cut else _with_wide_index(found)
 
 
-def _n_nulls(footer: Any, name: str) -> int | None:
-    places = [j for j in range(footer.num_columns) if footer.schema.column(j).path == name]
-    total = 0
-    for group in range(footer.num_row_groups):
-        for place in places:
-            found = footer.row_group(group).column(place).statistics
-            if found is None or found.null_count is None:
-                return None
-            total += found.null_count
-    return total
+def _with_wide_index(arrow_type: Any) -> Any:
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(arrow_type):
+        return arrow_type
+    # each file has an index for its own categories, and the result for those of all
+    return pa.dictionary(pa.int32(), arrow_type.value_type, arrow_type.ordered)
 
 
-def require_one_header(source: Source) -> dict[str, bool]:
-    """No columns: those of CSV files have the types that pandas gives them.
+def _is_text(arrow_type: Any) -> bool:
+    import pyarrow.types as of
 
-    Raises
-    ------
-    InputError
-        A file has a column twice, or others than the first file.
-    """
-    import pandas as pd
-
-    def read(name: str) -> list[str]:
-        path = f"{source.location.path}/{name}".rstrip("/")
-        how = {"compression": "infer", "block_size": _HEADER_BYTES}
-        with source.location.fs.open(path, **how) as file:
-            # as a row: of a header x,x, pandas makes x and x.1, which would hide the double. And a
-            # column may be called NA.
-            names = pd.read_csv(file, header=None, nrows=1, dtype=str, keep_default_na=False)
-        return [str(name).removeprefix("\ufeff") for name in names.iloc[0]]
-
-    with ThreadPoolExecutor(_FOOTER_THREADS) as threads:
-        headers = list(threads.map(read, source.files))
-    _require_names_once(source, headers[0])
-    for name, header in zip(source.files, headers, strict=True):
-        if header != headers[0]:
-            raise InputError(
-                f"The files of {source.location.shown!r} differ: {name!r} has the columns "
-                f"{header}, {next(iter(source.files))!r} {headers[0]}. Write them anew with one "
-                "header."
-            )
-    return {}
+    return bool(of.is_string(arrow_type) or of.is_large_string(arrow_type))
 
 
-def _require_names_once(source: Source, names: Sequence[str]) -> None:
-    twice = [name for name in names if name and names.count(name) > 1]
-    if twice:
-        raise InputError(
-            f"The source {source.location.shown!r} has two columns {twice[0]!r}: rename one."
-        )
+def _kind_of(arrow_type: Any) -> Any:
+    """Equal for types of which the wider holds all values of the other."""
+    import pyarrow.types as of
+
+    for kind in (of.is_integer, of.is_floating, _is_text):
+        if kind(arrow_type):
+            return kind
+    return arrow_type.id, getattr(arrow_type, "tz", None), getattr(arrow_type, "ordered", None)
 
 
 def is_whole(arrow_type: Any) -> bool:
@@ -113,66 +69,67 @@ def is_whole(arrow_type: Any) -> bool:
     return bool(of.is_integer(arrow_type) or of.is_boolean(arrow_type))
 
 
-def type_without_nulls(arrow_type: Any) -> Any:
-    """As `exact_type`, where no integer and no boolean is missing."""
-    return None if is_whole(arrow_type) else exact_type(arrow_type)
+def to_pandas(table: Any, nullable: Collection[str]) -> Any:
+    """An Arrow table as a frame, in types that hold all values.
+
+    pandas' own do not: an int64 column with nulls becomes float64. `nullable` are the columns of
+    integers and booleans that need another, some values of which are missing in the whole table.
+    """
+    wide = [name for name in table.column_names if name in nullable]
+    frame = table.drop_columns(wide).to_pandas(types_mapper=_type_without_nulls, **_AS_IT_IS)
+    if not wide:
+        return frame
+    others = table.select(wide).to_pandas(types_mapper=_exact_type, **_AS_IT_IS)
+    return frame.join(others)[table.column_names]
 
 
-def exact_type(arrow_type: Any) -> Any:
+# what pandas noted in a file of its own types, and of the index
+_AS_IT_IS = {"ignore_metadata": True}
+
+
+def _type_without_nulls(arrow_type: Any) -> Any:
+    return None if is_whole(arrow_type) else _exact_type(arrow_type)
+
+
+def _exact_type(arrow_type: Any) -> Any:
     """The pandas type that holds all values of an Arrow type; None where that is the usual one."""
     import pandas as pd
     import pyarrow.types as of
 
-    if is_whole(arrow_type) and not of.is_boolean(arrow_type):
-        kind = "UInt" if of.is_unsigned_integer(arrow_type) else "Int"
-        return pd.api.types.pandas_dtype(f"{kind}{arrow_type.bit_width}")
+    if _is_text(arrow_type):
+        return pd.StringDtype("pyarrow")
     if of.is_boolean(arrow_type):
         return pd.BooleanDtype()
+    if is_whole(arrow_type):
+        kind = "UInt" if of.is_unsigned_integer(arrow_type) else "Int"
+        return pd.api.types.pandas_dtype(f"{kind}{arrow_type.bit_width}")
     return None if any(test(arrow_type) for test in _has_usual()) else pd.ArrowDtype(arrow_type)
 
 
 def _has_usual() -> tuple[Callable[[Any], bool], ...]:
     import pyarrow.types as of
 
-    text = of.is_string, of.is_large_string, of.is_dictionary
     # pandas can't read a table back whose nested types it has written as Arrow's
-    return *text, of.is_floating, of.is_timestamp, of.is_duration, of.is_nested
+    return of.is_dictionary, of.is_floating, of.is_timestamp, of.is_duration, of.is_nested
 
 
-def schema_of(source: Source, names: Sequence[str], mark: str | None) -> Any:
-    """The Arrow schema of a result with these columns; "infer" where files of text have none."""
-    import pyarrow as pa
+def empty_frame(schema: Any, nullable: Collection[str]) -> Any:
+    """A frame of no rows in the types of a schema; categories are unknown until they are read."""
+    import pyarrow.types as of
+    from dask.dataframe.utils import clear_known_categories
 
-    if source.format == "csv":
-        return "infer"
-    schema = _read_schema(source)
-    fields = [
-        pa.field(name, pa.bool_()) if name == mark else schema.field(name).with_nullable(True)
-        for name in names
-        if name == mark or name in schema.names
-    ]
-    # columns that folders name (city=c0) are in no file: Dask infers those that are left out
-    return pa.schema(fields) if len(fields) == len(names) else {f.name: f.type for f in fields}
+    meta = to_pandas(schema.empty_table(), nullable)
+    return clear_known_categories(meta, [f.name for f in schema if of.is_dictionary(f.type)])
 
 
-def read_footers(location: Location, names: Sequence[str]) -> list[Any]:
-    """The metadata of Parquet files, several at a time.
+def schema_of_result(schema: Any, names: Sequence[str], mark: str | None) -> Any:
+    """The Arrow schema of a result: some columns of the source, all of them with nulls, and a mark.
 
-    Raises
-    ------
-    InputError
-        A file is not Parquet.
+    Nothing else knows the types: the rows that a partition has may have no value in a column.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    def read(name: str) -> Any:
-        path = f"{location.path}/{name}".rstrip("/")
-        try:
-            with location.fs.open(path) as file:
-                return pq.read_metadata(file)
-        except pa.ArrowInvalid as error:
-            raise InputError(f"{path!r} can't be read as Parquet: {error}") from error
-
-    with ThreadPoolExecutor(_FOOTER_THREADS) as threads:
-        return list(threads.map(read, names))
+    return pa.schema(
+        pa.field(name, pa.bool_()) if name == mark else schema.field(name).with_nullable(True)
+        for name in names
+    )

@@ -1,0 +1,314 @@
+"""Parquet files as one table: the types of all files, and parts of them as tasks; and back.
+
+The footers of all files are read first, here, several at a time. From them come the union of the
+schemas, whether an integer is missing anywhere, and the parts: small files together, and large ones
+by their row groups. Folders such as ``month=2026-01`` are a column, too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from ...errors import DestinationError, InputError
+from ...planning.cuts import bundle
+from .destination import Draft
+from .location import Location
+from .manifest import PART
+from .schema import empty_frame, is_whole, to_pandas, widest
+from .source import Source
+from .table import MOST_FILES, Table, from_parts, require_names_once
+
+_FOOTER_THREADS = 16
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+_WHOLE_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})")  # "01" is none, as it would come back as 1
+_NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
+
+
+class Piece(NamedTuple):
+    """A row group of a file, the values that its folders name, and its bytes in memory."""
+
+    path: str
+    row_group: int
+    n_rows: int
+    folders: Mapping[str, str | None]
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class ParquetFiles:
+    """Parquet files of one table.
+
+    Attributes
+    ----------
+    source
+        Where they are.
+    footers
+        Of each file, by its path there.
+    partition_bytes
+        Most bytes of a partition; a row group is never cut.
+    """
+
+    source: Source
+    footers: Mapping[str, Any]
+    partition_bytes: int
+
+    @cached_property
+    def _schemas(self) -> dict[str, Any]:
+        return {path: footer.schema.to_arrow_schema() for path, footer in self.footers.items()}
+
+    @cached_property
+    def _folders(self) -> dict[str, dict[str, str | None]]:
+        """What folders say by file, of columns that no file has."""
+        in_files = {name for schema in self._schemas.values() for name in schema.names}
+        return {
+            path: {name: value for name, value in _folders_of(path) if name not in in_files}
+            for path in self.footers
+        }
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Columns of all files and of their folders, in the order in which they come."""
+        found = [name for schema in self._schemas.values() for name in schema.names]
+        found += [name for folders in self._folders.values() for name in folders]
+        return [name for name in dict.fromkeys(found) if not _NAMELESS_INDEX.fullmatch(name)]
+
+    @cached_property
+    def index(self) -> list[str]:
+        """Columns that were the index of a pandas frame."""
+        notes = {(schema.metadata or {}).get(b"pandas", b"") for schema in self._schemas.values()}
+        named = {name for note in notes for name in _index_of(note)}
+        return [name for name in self.names if name in named]
+
+    def declared(self, columns: Sequence[str]) -> Any:
+        """An empty frame of some columns in their types."""
+        return self.typed(columns).frame._meta
+
+    def typed(self, columns: Sequence[str], *_: Sequence[str]) -> Table:
+        """Some columns; reads nothing.
+
+        Raises
+        ------
+        InputError
+            A column is absent in a file, or of types without one that holds all their values.
+        """
+        import pyarrow as pa
+
+        schema = pa.schema([(name, self._type_of(name)) for name in columns])
+        nullable = frozenset(f.name for f in schema if is_whole(f.type) and self._has_nulls(f.name))
+        args, meta = (self.source.location, schema, nullable), empty_frame(schema, nullable)
+        return Table(from_parts(_read, self._parts(schema), meta, args, self.source), schema)
+
+    def _type_of(self, column: str) -> Any:
+        types: dict[Any, str] = {}
+        for path, schema in self._schemas.items():
+            own = schema.field(column).type if column in schema.names else None
+            types.setdefault(own, path)
+        if list(types) == [None]:
+            return self._type_of_folders(column)
+        found = None if None in types else widest(list(types))
+        if found is None:
+            listed = ", ".join(
+                f"{own or 'absent'} in {path!r}" for own, path in list(types.items())[:3]
+            )
+            raise InputError(
+                f"The files of {self.source.location.shown!r} differ: the column {column!r} is "
+                f"{listed}. Leave it out with --drop '{column}', or write them anew with one "
+                "schema."
+            )
+        return found
+
+    def _type_of_folders(self, column: str) -> Any:
+        import pyarrow as pa
+
+        without = [path for path, folders in self._folders.items() if column not in folders]
+        if without:
+            raise InputError(
+                f"The files of {self.source.location.shown!r} differ: {without[0]!r} lies in no "
+                f"folder that names {column!r}. Leave it out with --drop '{column}', or move them."
+            )
+        values = {folders[column] for folders in self._folders.values()} - {None}
+        is_number = values and all(_WHOLE_NUMBER.fullmatch(str(value)) for value in values)
+        return pa.dictionary(pa.int32(), pa.int64() if is_number else pa.string())
+
+    def _has_nulls(self, column: str) -> bool:
+        # of a column without statistics anything may be missing
+        return any(_n_nulls(footer, column) != 0 for footer in self.footers.values())
+
+    def _parts(self, schema: Any) -> list[list[Piece]]:
+        pieces = [
+            Piece(path, group, own.num_rows, self._folders[path], _n_bytes(own, schema))
+            for path, footer in self.footers.items()
+            for group, own in enumerate(map(footer.row_group, range(footer.num_row_groups)))
+        ]
+        # the order of categories is that of a file: the engine joins those of several
+        if any(getattr(field.type, "ordered", False) for field in schema):
+            return [list(own) for _, own in groupby(pieces, key=lambda piece: piece.path)]
+        runs = bundle([piece.n_bytes for piece in pieces], self.partition_bytes, MOST_FILES)
+        return [pieces[low:high] for low, high in runs]
+
+
+def open_parquet(source: Source, partition_bytes: int) -> ParquetFiles:
+    """Read the footers of all files.
+
+    Raises
+    ------
+    InputError
+        A file is not Parquet or has two columns of one name, or there are no rows.
+    """
+    footers = read_footers(source.location, list(source.files))
+    for footer in footers:
+        require_names_once(source, footer.schema.to_arrow_schema().names)
+    if sum(footer.num_rows for footer in footers) == 0:
+        raise InputError(f"The source {source.location.shown!r} has no rows.")
+    return ParquetFiles(source, dict(zip(source.files, footers, strict=True)), partition_bytes)
+
+
+def read_footers(location: Location, names: Sequence[str]) -> list[Any]:
+    """The metadata of Parquet files, several at a time.
+
+    Raises
+    ------
+    InputError
+        A file is not Parquet.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def read(name: str) -> Any:
+        path = f"{location.path}/{name}".rstrip("/")
+        try:
+            with location.fs.open(path) as file:
+                return pq.read_metadata(file)
+        except pa.ArrowInvalid as error:
+            raise InputError(f"{path!r} can't be read as Parquet: {error}") from error
+
+    with ThreadPoolExecutor(_FOOTER_THREADS) as threads:
+        return list(threads.map(read, names))
+
+
+def _folders_of(path: str) -> list[tuple[str, str | None]]:
+    """What the folders of a file name: of ``month=5/city=__HIVE_DEFAULT_PARTITION__/x``, two."""
+    named = [part.split("=", 1) for part in path.split("/")[:-1] if "=" in part]
+    return [(name, None if value == _NO_VALUE else unquote(value)) for name, value in named]
+
+
+def _index_of(note: bytes) -> list[str]:
+    """The columns of an index, as pandas notes them."""
+    noted = json.loads(note)["index_columns"] if note else []
+    # a range has no column, whether it has a name or not
+    return [name for name in noted if isinstance(name, str)]
+
+
+def _n_nulls(footer: Any, name: str) -> int | None:
+    places = [j for j in range(footer.num_columns) if footer.schema.column(j).path == name]
+    total = 0
+    for group in range(footer.num_row_groups):
+        for place in places:
+            found = footer.row_group(group).column(place).statistics
+            if found is None or found.null_count is None:
+                return None
+            total += found.null_count
+    return total
+
+
+def _n_bytes(row_group: Any, schema: Any) -> int:
+    """About what some columns of a row group take in memory."""
+    columns = map(row_group.column, range(row_group.num_columns))
+    names = set(schema.names)
+    encoded: int = sum(
+        column.total_uncompressed_size
+        for column in columns
+        if column.path_in_schema.partition(".")[0] in names
+    )
+    # a million equal numbers are a few bytes in the file
+    return max(encoded, 8 * int(row_group.num_rows) * len(schema))
+
+
+def _read(
+    part: Sequence[Piece],
+    location: Location,
+    schema: Any,
+    nullable: frozenset[str],
+    columns: Sequence[str] | None = None,
+) -> Any:
+    """A part of a table as a frame."""
+    import pyarrow as pa
+
+    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    by_file = groupby(part, key=lambda piece: piece.path)
+    tables = [_read_file(list(pieces), location, wanted) for _, pieces in by_file]
+    return to_pandas(pa.concat_tables(tables).unify_dictionaries(), nullable)
+
+
+def _read_file(pieces: Sequence[Piece], location: Location, schema: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path, folders = pieces[0].path, pieces[0].folders
+    in_file = [own.name for own in schema if own.name not in folders]
+    groups = [piece.row_group for piece in pieces]
+    # not a fragment of a dataset, which forgets the order of its row groups
+    with location.fs.open(f"{location.path}/{path}".rstrip("/")) as file:
+        opened = pq.ParquetFile(file, pre_buffer=True)
+        # with one thread, as a worker has others
+        read = opened.read_row_groups(groups, in_file, use_threads=False)
+    n_rows = sum(piece.n_rows for piece in pieces)
+    columns = [
+        _repeated(folders[own.name], own.type, n_rows)
+        if own.name in folders
+        else read[own.name].cast(own.type)
+        for own in schema
+    ]
+    return pa.table(columns, schema)
+
+
+def _repeated(value: str | None, arrow_type: Any, n: int) -> Any:
+    import pyarrow as pa
+
+    of_value = pa.array([value]).cast(arrow_type.value_type).dictionary_encode()
+    return of_value.take(pa.array([0] * n, pa.int32())).cast(arrow_type)
+
+
+def write_table(frame: Any, draft: Draft, schema: Any) -> list[dict[str, Any]]:
+    """Write a Dask frame as Parquet, a file for each partition; computes.
+
+    Returns
+    -------
+    list of dict
+        Path where it is published, rows and bytes of each file.
+    """
+    location = draft.location
+    frame.to_parquet(
+        location.fs.unstrip_protocol(location.path),
+        storage_options=location.options or None,
+        write_index=False,
+        name_function=(PART + draft.ending).format,
+        schema=schema,
+    )
+    files = location.files()
+    footers = read_footers(location, list(files))
+    return [
+        {
+            "path": name.removesuffix(draft.ending),
+            "rows": footer.num_rows,
+            "bytes": int(info["size"]),
+        }
+        for (name, info), footer in zip(files.items(), footers, strict=True)
+    ]
+
+
+def require_rows(n_written: int, n_rows: int) -> None:
+    """Raise `DestinationError` where what was written is not what was planned."""
+    if n_written != n_rows:
+        raise DestinationError(
+            f"{n_written} rows were written instead of {n_rows}: the source changed meanwhile. "
+            "Run the job again when it is at rest."
+        )

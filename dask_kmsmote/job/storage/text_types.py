@@ -1,0 +1,167 @@
+"""The type of a column of text, from all of its values, and the values in it.
+
+A column is the first of these that fits all of its values, words such as NA left out:
+
+    true, False                   boolean
+    7, -12                        int64, or else uint64
+    1.5, 7e-3, inf                float64
+    007, 2026-01-01, 20 digits    text, in which only a blank is missing
+
+What speaks for and against is gathered in parts, as `Evidence`, and added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+# what pandas takes for missing; in text it may be a value: NA is Namibia
+_MISSING = (
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+)  # fmt: skip
+_TRUE, _FALSE = ("True", "TRUE", "true"), ("False", "FALSE", "false")
+_NUMBER = r"^[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?inf"
+_WIDE, _COMMA = "wide", "comma"  # whole numbers of any length; numbers with a comma in them
+_TYPES = "bool", "int64", "uint64"  # from the narrowest; then float64, then text
+_ALL = frozenset({*_TYPES, "float64", _WIDE, _COMMA})
+_FEW = 0.1  # share of values that are words, up to which a column looks like numbers
+
+
+class Evidence(NamedTuple):
+    """What some values of a column say of its type.
+
+    Attributes
+    ----------
+    fits
+        The types that all of them fit.
+    n_values, n_words
+        Those that are there; and those of them that are no numbers.
+    word
+        One of these.
+    has_missing
+        Some are missing.
+    """
+
+    fits: frozenset[str] = _ALL
+    n_values: int = 0
+    n_words: int = 0
+    word: str | None = None
+    has_missing: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The type of the column, by Arrow's name."""
+        if not self.n_values:
+            return "float64"
+        found = next((kind for kind in _TYPES if kind in self.fits), None)
+        is_text = _WIDE in self.fits or "float64" not in self.fits
+        return found or ("string" if is_text else "float64")
+
+    @property
+    def has_commas(self) -> bool:
+        """All values are numbers, if a comma in them is a decimal mark."""
+        return self.kind == "string" and _COMMA in self.fits and _WIDE not in self.fits
+
+    @property
+    def has_few_words(self) -> bool:
+        """Nearly all values are numbers."""
+        return self.kind == "string" and 0 < self.n_words <= _FEW * self.n_values
+
+
+def added(parts: Sequence[Evidence]) -> Evidence:
+    """What several parts of a column say together."""
+    return Evidence(
+        fits=_ALL.intersection(*(part.fits for part in parts)),
+        n_values=sum(part.n_values for part in parts),
+        n_words=sum(part.n_words for part in parts),
+        word=next((part.word for part in parts if part.word is not None), None),
+        has_missing=any(part.has_missing for part in parts),
+    )
+
+
+def evidence_of(column: Any, decimal: str) -> Evidence:
+    """What the values of a column say, which are text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    text = pc.utf8_trim_whitespace(column)
+    is_missing = pc.is_in(text, pa.array(_MISSING))
+    values = text.filter(pc.invert(is_missing))
+    fits = _ALL
+    # of words a few values tell
+    for some in (values[:100], values):
+        fits = _types_of(some, decimal) if fits and len(some) else fits
+    words = values[:0] if fits - {_COMMA} else _words_among(values)
+    return Evidence(
+        fits=fits,
+        n_values=len(values),
+        n_words=len(words),
+        word=words[0].as_py() if len(words) else None,
+        has_missing=len(values) < len(column),
+    )
+
+
+def _words_among(values: Any) -> Any:
+    import pyarrow.compute as pc
+
+    return values.filter(pc.invert(pc.match_substring_regex(values, _NUMBER, ignore_case=True)))
+
+
+def _types_of(values: Any, decimal: str) -> frozenset[str]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pc.all(pc.is_in(values, pa.array((*_TRUE, *_FALSE)))).as_py():
+        return frozenset({"bool"})
+    if pc.any(pc.match_substring_regex(values, "^[+-]?0[0-9]")).as_py():
+        return frozenset()
+    fits = set()
+    if pc.all(pc.match_substring_regex(values, "^-?[0-9]+$")).as_py():
+        fits = {_WIDE, *(kind for kind in ("int64", "uint64") if _casts(values, kind))}
+    if _casts(_with_points(values, decimal), "float64"):
+        return frozenset({*fits, "float64", _COMMA})
+    return frozenset({_COMMA} if _casts(_with_points(values, ","), "float64") else ())
+
+
+def _with_points(values: Any, decimal: str) -> Any:
+    """Numbers with a decimal point; left as they are where one stands in them already."""
+    import pyarrow.compute as pc
+
+    if decimal == "." or pc.any(pc.match_substring(values, ".")).as_py():
+        return values
+    return pc.replace_substring(values, decimal, ".")
+
+
+def _casts(values: Any, kind: str) -> bool:
+    import pyarrow as pa
+
+    try:
+        values.cast(pa.type_for_alias(kind))
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def converted(column: Any, arrow_type: Any, decimal: str) -> Any:
+    """Text in the type that all of it fits; text itself as it is, but for blanks.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid
+        It does not fit.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    nothing = pa.scalar(None, pa.string())
+    if pa.types.is_string(arrow_type):
+        return pc.if_else(pc.equal(column, ""), nothing, column)
+    text = pc.utf8_trim_whitespace(column)
+    text = pc.if_else(pc.is_in(text, pa.array(_MISSING)), nothing, text)
+    if pa.types.is_boolean(arrow_type):
+        is_true = pc.is_in(text, pa.array(_TRUE))
+        return pc.if_else(pc.is_null(text), pa.scalar(None, pa.bool_()), is_true)
+    if pa.types.is_floating(arrow_type):
+        text = _with_points(text, decimal)
+    return text.cast(arrow_type)
