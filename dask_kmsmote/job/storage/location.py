@@ -115,6 +115,27 @@ class Location:
         """The place `name` below this one."""
         return Location(self.fs.unstrip_protocol(f"{self.path}/{name}"), self.options)
 
+    def above(self) -> Iterator[Location]:
+        """The folders that it lies in, from the nearest; none of a web server, which has none."""
+        path = self.path.rpartition("/")[0]
+        while path and not self.url.startswith("http"):
+            yield Location(self.fs.unstrip_protocol(path), self.options)
+            path = path.rpartition("/")[0]
+
+    def names_in(self, folder: str) -> list[str]:
+        """Paths of what lies in a folder of it, relative to it; none where there is no folder.
+
+        Raises
+        ------
+        OSError
+            The store refuses.
+        """
+        try:
+            found = self.fs.ls(f"{self.path}/{folder}", detail=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return [f"{folder}/{path.rstrip('/').rpartition('/')[2]}" for path in found]
+
     def exists(self) -> bool:
         """Whether anything is there, as the store says now.
 

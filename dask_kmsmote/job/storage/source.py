@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +12,16 @@ from ...errors import InputError
 from .location import Location, fingerprint
 from .manifest import DRAFT, part_paths, read_manifest
 
+# of tables that are more than their files: the log, by its path, and how to read what it says
+_LOGS = {
+    "Delta": (r"(^|/)_delta_log/", "deltalake.DeltaTable({path!r}).to_pandas()"),
+    "Iceberg": (
+        r"(^|/)metadata/[^/]*\.metadata\.json$",
+        "pyiceberg.table.StaticTable.from_metadata({path!r}).scan().to_pandas()",
+    ),
+    "Hudi": (r"(^|/)\.hoodie/", "spark.read.format('hudi').load({path!r}).toPandas()"),
+}
+_LOG_FOLDERS = "_delta_log", "metadata", ".hoodie"
 FORMATS = {"parquet": (".parquet", ".parq", ".pq"), "csv": (".csv", ".csv.gz"), "zarr": (".zarr",)}
 
 
@@ -61,12 +74,14 @@ def open_source(location: Location, given: str | None = None) -> Source:
     Raises
     ------
     InputError
-        There is nothing, or no file of the format; a name reads as a pattern; or a file is gone
-        that a manifest names, or lies elsewhere.
+        There is nothing, or no file of the format; its files are those of a Delta, Iceberg or Hudi
+        table; a name reads as a pattern; or a file is gone that a manifest names, or lies
+        elsewhere.
     """
     if not location.exists():
         raise InputError(f"The source {location.shown!r} does not exist: check its path.")
     manifest, files = read_manifest(location), location.files()
+    _require_no_log(location, files)
     kind = guess_format(location, given)
     if given is None and not any(_is_data(name, kind) for name in files if name):
         # a folder of CSV files alone
@@ -101,6 +116,29 @@ def open_source(location: Location, given: str | None = None) -> Source:
             "it."
         )
     return Source(location, kind, files)
+
+
+def _require_no_log(location: Location, files: Collection[str]) -> None:
+    """Raise `InputError` where a log, there or above, says which rows of the files count."""
+    _require_none_among(location, location, files)
+    for folder in location.above():
+        for name in _LOG_FOLDERS:
+            # a store may let a job see less than it reads
+            with suppress(OSError):
+                _require_none_among(location, folder, folder.names_in(name))
+
+
+def _require_none_among(source: Location, place: Location, files: Collection[str]) -> None:
+    for kind, (log, reader) in _LOGS.items():
+        found = sorted(name for name in files if re.search(log, name))
+        if found:
+            # the newest metadata of Iceberg; else the folder that has the log
+            path = f"{place.shown}/{found[-1] if kind == 'Iceberg' else re.split(log, found[0])[0]}"
+            raise InputError(
+                f"The source {source.shown!r} is of a table of {kind}, whose files have rows that "
+                "are deleted or replaced: only its log says which. Write what is left to Parquet: "
+                f"{reader.format(path=path.rstrip('/'))}.to_parquet('table.parquet')."
+            )
 
 
 def _is_data(name: str, kind: str) -> bool:

@@ -11,9 +11,12 @@ an even number of quotes stands before it:
 from __future__ import annotations
 
 import codecs
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from gzip import BadGzipFile
 from io import BytesIO
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -241,7 +244,7 @@ def _header(location: Location, path: str, form: TextFormat) -> list[str]:
     import pandas as pd
 
     full = f"{location.path}/{path}".rstrip("/")
-    with location.fs.open(full, compression="infer", block_size=_HEADER_BYTES) as file:
+    with _open(full, location, block_size=_HEADER_BYTES) as file:
         head = file.read(_HEADER_BYTES)
     if form.can_be_cut and (head[:2] in _UTF_16 or b"\0" in head):
         raise InputError(
@@ -327,11 +330,20 @@ def _fault(span: Span, form: TextFormat, error: Exception) -> str:
     )
 
 
+@contextmanager
+def _open(path: str, location: Location, **how: Any) -> Iterator[Any]:
+    try:
+        with location.fs.open(path, "rb", compression="infer", **how) as file:
+            yield file
+    except (EOFError, BadGzipFile, zlib.error) as error:
+        raise InputError(f"{path!r} can't be read, as it is a damaged .gz: {error}.") from error
+
+
 def _bytes_of(span: Span, location: Location) -> bytes:
     from fsspec.utils import read_block
 
     path = f"{location.path}/{span.path}".rstrip("/")
-    with location.fs.open(path, "rb", compression="infer") as file:
+    with _open(path, location) as file:
         if span.stop is None:
             whole: bytes = file.read()
             return whole

@@ -1,0 +1,133 @@
+"""Folders that are more than Parquet: tables whose log says which rows of the files count."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from conftest import make_imbalanced
+from dask_kmsmote.errors import InputError
+from dask_kmsmote.job.storage.location import Location
+from dask_kmsmote.job.storage.source import open_source
+
+N = 300
+
+
+def table():
+    X, y = make_imbalanced(N, 2, 0.2, seed=3)
+    return pa.table({"x0": X[:, 0], "x1": X[:, 1], "city": [f"c{n % 3}" for n in y], "label": y})
+
+
+def delta(place, **how):
+    write_deltalake(place, table(), **how)
+    write_deltalake(place, table(), mode="overwrite", **how)
+    return place
+
+
+def delta_with_deleted_rows(place):
+    DeltaTable(delta(place)).delete("label = 0")
+    return place
+
+
+def folder_of_delta(place):
+    return next(path for path in delta(place, partition_by=["city"]).iterdir() if "=" in path.name)
+
+
+def file_of_delta(place):
+    return next(delta(place).glob("*.parquet"))
+
+
+def two_tables(place):
+    delta(place / "inner" / "one")
+    pq.write_table(table(), place / "plain.parquet")
+    return place
+
+
+def iceberg(place):
+    (place / "data").mkdir(parents=True)
+    (place / "metadata").mkdir()
+    pq.write_table(table(), place / "data" / "00000-0-one.parquet")
+    (place / "metadata" / "00000-one.metadata.json").write_text("{}")
+    (place / "metadata" / "00001-two.metadata.json").write_text("{}")
+    return place
+
+
+def hudi(place):
+    (place / ".hoodie").mkdir(parents=True)
+    (place / ".hoodie" / "hoodie.properties").write_text("hoodie.table.name=t")
+    pq.write_table(table(), place / "one.parquet")
+    return place
+
+
+TABLES = {
+    "Delta": (delta, "Delta", "DeltaTable("),
+    "Delta, deleted rows": (delta_with_deleted_rows, "Delta", "DeltaTable("),
+    "a folder of Delta": (folder_of_delta, "Delta", "DeltaTable("),
+    "a file of Delta": (file_of_delta, "Delta", "DeltaTable("),
+    "Delta beside plain files": (two_tables, "Delta", "/inner/one'"),
+    "Iceberg": (iceberg, "Iceberg", "metadata/00001-two.metadata.json"),
+    "Iceberg's data": (lambda place: iceberg(place) / "data", "Iceberg", "00001-two"),
+    "a file of Iceberg": (lambda p: next((iceberg(p) / "data").iterdir()), "Iceberg", "00001-two"),
+    "Hudi": (hudi, "Hudi", "format('hudi')"),
+    "a file of Hudi": (lambda place: hudi(place) / "one.parquet", "Hudi", "format('hudi')"),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_with_a_log_is_refused(tmp_path, name):
+    make, kind, reader = TABLES[name]
+    with pytest.raises(InputError, match=f"of a table of {kind}") as caught:
+        open_source(Location(str(make(tmp_path / "table"))))
+    assert reader in str(caught.value)
+
+
+def test_the_line_that_reads_it_runs(tmp_path):
+    with pytest.raises(InputError) as caught:
+        open_source(Location(str(delta_with_deleted_rows(tmp_path / "table"))))
+    line = re.search(r"deltalake\..*\)", str(caught.value))[0]
+    done = subprocess.run(
+        [sys.executable, "-c", f"import deltalake; {line}"], cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0
+    assert len(pd.read_parquet(tmp_path / "table.parquet")) == 60
+    open_source(Location(str(tmp_path / "table.parquet")))
+
+
+def test_what_only_looks_like_a_log(tmp_path):
+    (tmp_path / "metadata").mkdir()
+    (tmp_path / "metadata" / "notes.json").write_text("{}")
+    (tmp_path / "my_delta_log").mkdir()
+    pq.write_table(table(), tmp_path / "my_delta_log" / "part.parquet")
+    assert list(open_source(Location(str(tmp_path))).files) == ["my_delta_log/part.parquet"]
+
+
+@pytest.mark.skipif(not shutil.which("weed"), reason="needs the store of the extra test")
+def test_on_a_store(tmp_path, monkeypatch):
+    import s3fs
+
+    import object_store
+
+    (tmp_path / "s3").mkdir()
+    with object_store.serve(tmp_path / "s3") as address:
+        options = {
+            "key": object_store.KEY,
+            "secret": object_store.SECRET,
+            "client_kwargs": {"endpoint_url": address},
+        }
+        fs = s3fs.S3FileSystem(**options)
+        fs.mkdir("tests")
+        fs.put(str(delta(tmp_path / "table")), "tests/deep/table", recursive=True)
+        pq.write_table(table(), tmp_path / "plain.parquet")
+        fs.put(str(tmp_path / "plain.parquet"), "tests/deep/plain.parquet")
+        for source in ("s3://tests/deep", "s3://tests/deep/table"):
+            with pytest.raises(InputError, match="'s3://tests/deep/table'"):
+                open_source(Location(source, options))
+        assert open_source(Location("s3://tests/deep/plain.parquet", options)).files
