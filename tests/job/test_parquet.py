@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 
+import dask
 import numpy as np
 import pandas as pd
 import pyarrow as pa
