@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-import dask
 import dask.array as da
 import pandas as pd
 from dask.delayed import Delayed
 
 from ..graph.chunks import with_chunks
-from ..graph.dask.tasks import Tasks, as_array, blocks_of, same
+from ..graph.dask.tasks import Tasks, as_array, as_frame, blocks_of, same
 from ..graph.synthesis import SyntheticBlock
 from ..kernels.making.partitions import (
     array_of,
@@ -306,15 +305,11 @@ def _from_partitions(
     Partitions of 3, 0 and 2 rows have the divisions 0, 3, 4: the starts of those that hold rows,
     and the last row.
     """
-    import dask.dataframe as dd
-
     # an empty partition would repeat a division, and Dask repartitions by unique ones alone
     filled = [number for number, size in enumerate(sizes) if size] or [0]
     starts = offsets(sizes) if starts is None else starts
     divisions = (*(starts[number] for number in filled), max(starts[-1] - 1, 0))
-    # objects may be lists or structs, and no strings
-    with dask.config.set({"dataframe.convert-string": False}):
-        return dd.from_delayed([parts[number] for number in filled], meta=meta, divisions=divisions)
+    return as_frame([parts[number] for number in filled], meta, divisions)
 
 
 def provenance(wanted: Arrangement, *, with_voters: bool = False) -> Any:

@@ -314,6 +314,19 @@ def test_names_of_tasks(watch, kind, part):
     assert named_otherwise(watch.tasks) == []
 
 
+@pytest.mark.parametrize("layout", ["append", "interleave"])
+def test_a_lazy_frame_has_no_names_but_ours_and_the_users(watch, layout):
+    X, y = Source(*make_imbalanced(n=600), 30).frames("from_map")
+    theirs = {key_split(key) for part in (X, y) for key in dict(part.simplify().__dask_graph__())}
+    sampler = KMeansSMOTE(random_state=0, layout=layout)
+    result = sampler.fit_resample(X, y)
+    for lazy in (*result, sampler.provenance_):
+        graph = lazy.optimize(fuse=False).__dask_graph__()
+        names = {key_split(key) for key in dict(graph)} - theirs
+        assert names
+        assert all(name.startswith("kmsmote-") for name in names), names
+
+
 def test_names_differ_between_runs_and_seeds():
     X, y = chunked(*make_imbalanced(n=600), 100)
 

@@ -122,6 +122,24 @@ def as_array(
     return da.Array(layers, name, chunks, meta=meta)
 
 
+class _Layer(dict[Any, Any]):
+    """Tasks that are known by their keys: their arguments may be as large as the data."""
+
+    def __dask_tokenize__(self) -> Any:
+        return list(self)
+
+
+def as_frame(parts: Sequence[Delayed], meta: Any, divisions: tuple[Any, ...]) -> Any:
+    """A frame or series of partitions, each a task, in one layer.
+
+    Unlike Dask's own, whose partitions are compared with `meta`, it takes them as they are.
+    """
+    from dask.dataframe.dask_expr import from_graph
+
+    keys = [part.key for part in parts]
+    return from_graph(_Layer(_flat_graph(parts)), meta, divisions, keys, "kmsmote-result")
+
+
 def _in_one_layer(parts: Sequence[Delayed]) -> list[Delayed]:
     # Dask culls a layer at a time, by the keys of all
     name = "kmsmote-tasks"
