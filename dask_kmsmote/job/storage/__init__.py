@@ -3,8 +3,11 @@
 - `location`: a path or URL, and what its file system says. Secrets in it are shown nowhere:
   `masking`.
 - `source`: which files there are, in which format, and a fingerprint of them.
-- `schema`: whether the files agree, and the types that hold all of their values.
-- `tables`: files as Dask collections, and back.
+- `schema`: Arrow types that hold all values of several files, and the pandas types of these.
+- `table`: what a table in files is, whatever their format: its columns first, then a Dask frame.
+- `parquet`, `text`: such files. Parquet says its types; of text all rows are seen, and `text_types`
+  judges them.
+- `arrays`: Zarr groups as Dask arrays, and back.
 - `destination`: a draft that is published when it is whole. On a local disk by a rename, under a
   lock; on a store by copies within it, the file with the manifest last.
 - `manifest`: a text in a finished destination, which says what is there and why.

@@ -274,31 +274,25 @@ def _joined(spans: Sequence[Span], found: Sequence[Found]) -> Iterator[Span]:
     """The spans, joined where a quoted value goes on from one to the next."""
     both = zip(spans, found, strict=True)
     for _, of_file in groupby(both, key=lambda each: each[0].path):
-        held, n_quotes = None, 0
+        held: list[Span] = []
+        n_quotes = 0
         for span, own in of_file:
-            held = span if held is None else _with(held, span)
+            held.append(span)
             n_quotes += own.n_quotes
             if n_quotes % 2 == 0:
-                yield held
-                held = None
-        if held is not None:
-            yield held
+                yield _as_one(held)
+                held = []
+        if held:
+            yield _as_one(held)
 
 
-def _with(span: Span, following: Span) -> Span:
-    n_bytes = span.n_bytes + following.n_bytes
-    return span._replace(stop=following.stop, n_bytes=n_bytes)
+def _as_one(spans: Sequence[Span]) -> Span:
+    return spans[0]._replace(stop=spans[-1].stop, n_bytes=sum(span.n_bytes for span in spans))
 
 
-def _look(
-    part: Sequence[Span],
-    location: Location,
-    form: TextFormat,
-    names: Sequence[str],
-    columns: Sequence[str],
-) -> list[Found]:
+def _look(part: Sequence[Span], *args: Any) -> list[Found]:
     """What spans of a table hold."""
-    return [_look_into(span, location, form, names, columns) for span in part]
+    return [_look_into(span, *args) for span in part]
 
 
 def _look_into(
