@@ -14,13 +14,18 @@ _US = "dask-kmsmote"
 
 def explained(error: ImportError) -> ImportError:
     """An error that names the installed and the wanted version, where a dependency is at fault."""
-    room = str(error.name).partition(".")[0]
-    # for what is not installed, which `packages_distributions` does not know
-    names = {"imblearn": ["imbalanced-learn"], "sklearn": ["scikit-learn"]}
-    found = packages_distributions().get(room) or names.get(room, [room.replace("_", "-")])
-    if isinstance(error, IncompatibleVersionError) or requirement(found[0]) is None:
+    package = distribution_of(str(error.name).partition(".")[0])
+    if isinstance(error, IncompatibleVersionError) or requirement(package) is None:
         return error
-    return _lacking(found[0], str(error).removesuffix("."))
+    return _lacking(package, str(error).removesuffix("."))
+
+
+def distribution_of(room: str) -> str:
+    """What is installed to have a package, such as "scikit-learn" for "sklearn"."""
+    # for what is not installed, which `packages_distributions` does not know
+    names = {"imblearn": "imbalanced-learn", "sklearn": "scikit-learn"}
+    found = packages_distributions().get(room)
+    return found[0] if found else names.get(room, room.replace("_", "-"))
 
 
 def _lacking(package: str, what: str) -> IncompatibleVersionError:

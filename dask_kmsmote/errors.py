@@ -54,7 +54,7 @@ class DestinationError(StorageError):
 
 
 class ClusterError(OSError):
-    """The cluster of a job can't be reached."""
+    """The cluster of a run can't be reached, can't do the work, or does nothing for too long."""
 
 
 class PlanWarning(UserWarning):

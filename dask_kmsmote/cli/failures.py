@@ -53,6 +53,9 @@ _OPTIONS = {  # of what messages name
     "missing": "--missing",
     "passthrough": "--keep",
     "X.drop": "--drop",
+    "memory_limit": "--memory-limit",
+    "blocksize": "--partition-size",
+    "kmsmote.worker-timeout": "--wait-for-workers",
 }
 _WORDS = ("scale", "missing")  # which are named by messages that mean no parameter
 # of what others raise, by the name of the exception

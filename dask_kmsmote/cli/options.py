@@ -329,7 +329,7 @@ cluster_options = combined(
         type=click.FloatRange(0),
         default=120.0,
         **_SHOWN,
-        help="Seconds until a scheduler must have a worker.",
+        help="Seconds that a cluster may be without a worker that works.",
     ),
     option("--workers", type=_POSITIVE, help="Local processes (one for each core)."),
     option("--threads-per-worker", type=_POSITIVE, default=1, **_SHOWN, help="Of a local process."),

@@ -6,8 +6,8 @@ task gives back these rows alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -22,6 +22,7 @@ from ..data.memory import CHUNK_BYTES, source_in_memory
 from ..errors import InputError
 from ..graph.chunks import Chunks, Source, by_chunk
 from ..graph.dask.tasks import Tasks, compute
+from ..graph.dask.watch import watched
 from ..kernels.rows.blocks import Ints, Rows, is_sparse, stack, take
 from ..kernels.rows.labels import label_values
 from ..kernels.rows.schema import Wanted, schema_of_array, schema_of_frame
@@ -32,11 +33,12 @@ from ..threads import in_this_process, on_active_scheduler
 from .sampling import LabelQuery, LabelSample, merge_label_samples, sample_labels
 
 
-def where_held(*parts: Any, n_jobs: int | None = None) -> AbstractContextManager[None]:
+@contextmanager
+def where_held(*parts: Any, n_jobs: int | None = None) -> Iterator[None]:
     """Compute on the active scheduler if a part is a Dask collection, else in this process."""
-    if any(is_dask_collection(part) for part in parts):
-        return on_active_scheduler()
-    return in_this_process(n_jobs)
+    lazy = any(is_dask_collection(part) for part in parts)
+    with on_active_scheduler() if lazy else in_this_process(n_jobs), watched("the sample"):
+        yield
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dask
+
 from ..errors import ClusterError
+from ..graph.dask.reasons import TIMEOUT
 
 # what Dask calls the files of a client, in the environment; see `distributed.comm.tls`
 _TLS = {
@@ -37,7 +40,7 @@ class ClusterSettings:
     verbose
         Show what the cluster logs.
     wait
-        Seconds to wait for the first worker of a remote scheduler.
+        Seconds that it may be without a worker that works.
     """
 
     scheduler: str | None = None
@@ -64,8 +67,8 @@ def connect(settings: ClusterSettings) -> Iterator[Any]:
         address = os.environ.get("DASK_SCHEDULER_ADDRESS")
     if not address and settings.scheduler_file:
         address = _read_address(settings.scheduler_file)
-    made = _remote(address, settings) if address else _local(settings)
-    with _logged(settings.verbose), made as client:
+    made = _remote(address) if address else _local(settings)
+    with _logged(settings.verbose), dask.config.set({TIMEOUT: settings.wait}), made as client:
         yield client
 
 
@@ -84,11 +87,9 @@ def _read_address(scheduler_file: str) -> str:
 
 
 @contextmanager
-def _remote(address: str, settings: ClusterSettings) -> Iterator[Any]:
-    import dask
+def _remote(address: str) -> Iterator[Any]:
     from dask.utils import parse_timedelta
     from distributed import Client
-    from distributed.client import FutureCancelledError
 
     timeout = parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
     security = _security(address)
@@ -99,14 +100,7 @@ def _remote(address: str, settings: ClusterSettings) -> Iterator[Any]:
         # a ValueError is an address without a port, or of a scheme that Dask does not know
         raise ClusterError(f"No Dask scheduler answers at {address}: {_hint(address)}") from error
     with client:
-        _await_workers(client, address, settings.wait)
-        try:
-            yield client
-        except FutureCancelledError as error:
-            # how a client tells of a lost scheduler: no OSError, and without the address
-            raise ClusterError(
-                f"The scheduler at {address} was lost, or gave up a task: {error}"
-            ) from error
+        yield client
 
 
 def _security(address: str) -> Any:
@@ -171,16 +165,6 @@ async def _greet(address: str, timeout: float, security: Any) -> None:
     await comm.close()
 
 
-def _await_workers(client: Any, address: str, seconds: float) -> None:
-    try:
-        client.wait_for_workers(1, timeout=seconds)
-    except TimeoutError as error:
-        raise ClusterError(
-            f"The scheduler at {address} has had no worker for {seconds:g} s: start some, or wait "
-            "longer with --wait-for-workers."
-        ) from error
-
-
 @contextmanager
 def _logged(verbose: bool) -> Iterator[None]:
     """Silence what the cluster logs, unless somebody looks for it.
@@ -200,7 +184,6 @@ def _logged(verbose: bool) -> Iterator[None]:
 
 @contextmanager
 def _local(settings: ClusterSettings) -> Iterator[Any]:
-    import dask
     from distributed import Client
 
     # workers that stop report that they lost their scheduler: noise, unless somebody looks for it

@@ -164,7 +164,7 @@ def test_events_of_local_schedulers(monkeypatch, scheduler):
 
 @pytest.mark.cluster
 def test_events_and_spans_of_a_cluster(monkeypatch):
-    monkeypatch.setattr("dask_kmsmote.graph.dask.watch.INTERVAL", 0.01)
+    monkeypatch.setattr("dask_kmsmote.graph.dask.stuck.INTERVAL", 0.01)
     told = []
     with (
         LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster,

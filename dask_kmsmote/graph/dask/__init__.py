@@ -3,9 +3,13 @@
 - `tasks`: makes named tasks without `dask.delayed`, and arrays of them in one layer. `Tasks` is one
   run's; its token is in every key, so that two runs never share one.
 - `own_keys`: copies of a graph under keys of a run's own, and names for the tasks of dask-ml.
-- `watch`: spans of a distributed cluster, and how far a stage has come.
+- `watch`: spans of a distributed cluster, how far a stage has come, and that it moves.
+    - `environments`: whether the cluster's processes can do the work, before it is given to them.
+    - `stuck`: a cluster on which nothing moves, found out and given up; `reasons`: why, in words.
+    - `questions`: what both ask of a scheduler.
 
-The stages above use what these three hand out, and of Dask itself its collections alone, so that a
-change of Dask's task specification is a change here. Why not `delayed`: it
-culls the graphs of all tasks in a list argument at each call, in time quadratic in the chunks.
+The stages above use what `tasks`, `own_keys` and `watch` hand out, and of Dask itself its
+collections alone, so that a change of Dask's task specification is a change here. Why not
+`delayed`: it culls the graphs of all tasks in a list argument at each call, in time quadratic in
+the chunks.
 """

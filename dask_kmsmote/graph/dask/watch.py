@@ -1,12 +1,11 @@
-"""Watching a stage: its name as a span of the cluster, and how far it has come, for callbacks.
+"""Watching a stage: its name as a span of the cluster, how far it has come, and that it moves.
 
-On Dask's local schedulers finished tasks are counted as they finish; a distributed scheduler is
-asked from time to time.
+On Dask's local schedulers finished tasks are counted as they finish, for callbacks; a distributed
+scheduler is asked from time to time, see `stuck`.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import perf_counter
@@ -17,20 +16,44 @@ from dask.callbacks import Callback as TaskCallback
 
 from ... import events
 from ...events import Callback, StageProgressed, emit
-
-INTERVAL = 0.5  # seconds between two looks
+from .stuck import INTERVAL, watching
 
 
 @contextmanager
 def stage(name: str, callbacks: Sequence[Callback], *, frames: bool = False) -> Iterator[None]:
-    """Emit the events of a stage, and give its tasks a span ``kmsmote-<name>``.
+    """Emit the events of a stage, give its tasks a span ``kmsmote-<name>``, and see that it moves.
 
     Dask frames ignore spans, and warn of them: none where the body makes such.
+
+    Raises
+    ------
+    ClusterError
+        The cluster can't do the work, or does nothing for too long.
+    """
+    span = nullcontext() if frames else _span(active_client(), name)
+    # progress ends first: at an event after the last of its stage, a bar would open again
+    with events.stage(name, callbacks), span, _progress(name, callbacks):
+        yield
+
+
+@contextmanager
+def watched(name: str, report: Callable[[int, int], None] | None = None) -> Iterator[None]:
+    """See that what is computed in the body moves, where a cluster computes it.
+
+    Parameters
+    ----------
+    name
+        What it is, for messages.
+    report
+        Told from time to time how many tasks are done, and how many there are.
+
+    Raises
+    ------
+    ClusterError
+        The cluster can't do the work, or does nothing for too long.
     """
     client = active_client()
-    span = nullcontext() if frames else _span(client, name)
-    # progress ends first: at an event after the last of its stage, a bar would open again
-    with events.stage(name, callbacks), span, _progress(client, name, callbacks):
+    with nullcontext() if client is None else watching(client, name, report):
         yield
 
 
@@ -50,14 +73,14 @@ def _span(client: Any, name: str) -> AbstractContextManager[Any]:
     return named
 
 
-def _progress(client: Any, name: str, callbacks: Sequence[Callback]) -> AbstractContextManager[Any]:
+def _progress(name: str, callbacks: Sequence[Callback]) -> AbstractContextManager[Any]:
     if not callbacks:
-        return nullcontext()
+        return watched(name)
 
     def emit_progress(n_done: int, n_tasks: int) -> None:
         emit(callbacks, StageProgressed(name, n_done, n_tasks))
 
-    return _Counting(emit_progress) if client is None else _asking(client, emit_progress)
+    return _Counting(emit_progress) if active_client() is None else watched(name, emit_progress)
 
 
 class _Counting(TaskCallback):  # type: ignore[misc] # Dask has no types
@@ -76,42 +99,3 @@ class _Counting(TaskCallback):  # type: ignore[misc] # Dask has no types
         if perf_counter() - self.last >= INTERVAL:
             self.last = perf_counter()
             self.report(self.n_done, self.n_tasks)
-
-
-@contextmanager
-def _asking(client: Any, report: Callable[[int, int], None]) -> Iterator[None]:
-    before = _count_tasks(client)
-    over = threading.Event()
-
-    def ask() -> None:
-        while before is not None and not over.wait(INTERVAL):
-            now = _count_tasks(client)
-            if now is None or over.is_set():
-                return
-            # a scheduler forgets tasks, so there may be fewer than before
-            n_tasks = max(now[1] - before[1], 0)
-            report(min(max(now[0] - before[0], 0), n_tasks), n_tasks)
-
-    asking = threading.Thread(target=ask, name="kmsmote-progress", daemon=True)
-    asking.start()
-    try:
-        yield
-    finally:
-        over.set()
-        # a scheduler that has stopped answering must not stop the run from ending
-        asking.join(timeout=2 * INTERVAL)
-
-
-def _count_tasks(client: Any) -> tuple[int, int] | None:
-    """Tasks that a cluster has done, and all that it knows; None where it does not answer."""
-
-    # not at the top of a module: it travels by value, as a scheduler may lack this package
-    def count(dask_scheduler: Any) -> tuple[int, int]:
-        states = [task.state for task in list(dask_scheduler.tasks.values())]
-        return sum(state in {"memory", "released", "erred"} for state in states), len(states)
-
-    try:
-        n_done, n_tasks = client.run_on_scheduler(count)
-    except Exception:  # noqa: BLE001 - a progress bar is not worth a failed run
-        return None
-    return n_done, n_tasks
