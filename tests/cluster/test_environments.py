@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import signal
 
 import dask
@@ -106,6 +108,25 @@ def test_a_scheduler_without_the_package(tmp_path):
         pytest.raises(ClusterError, match="the scheduler has no dask_kmsmote"),
     ):
         KMeansSMOTE().fit(*chunked(*make_imbalanced()))
+
+
+@pytest.mark.parametrize("who", ["scheduler", "worker"])
+def test_a_module_of_the_user_that_is_missing(tmp_path, monkeypatch, who):
+    (tmp_path / "mine.py").write_text("def same(block):\n    return block\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    same = importlib.import_module("mine").same
+    X, y = chunked(*make_imbalanced())
+    lacking = {"scheduler": "", "worker": "", who: MISSING.format("mine")}
+    with (
+        dask.config.set({"kmsmote.worker-timeout": 1}),
+        processes(tmp_path, **lacking) as made,
+        Client(scheduler_file=str(made.file)),
+        pytest.raises(ClusterError) as caught,
+    ):
+        KMeansSMOTE().fit(X.map_blocks(same, meta=X._meta), y)
+    said = {"scheduler": "No module named 'mine'", "worker": "a package that is missing there"}
+    assert said[who] in str(caught.value)
 
 
 def test_other_versions_of_what_dask_warns_of_are_taken(fit_for_work):

@@ -78,7 +78,8 @@ def watching(client: Any, name: str, report: _Report | None = None) -> Iterator[
         if isinstance(error, CancelledError):
             # how a client tells of a lost scheduler: no OSError, and without the address
             raise ClusterError(
-                f"The scheduler at {watch.address} was lost, or gave up a task: {error}"
+                f"The scheduler at {watch.address} was lost, or gave up a task: "
+                f"{watch.failure() or error}"
             ) from error
         raise
     finally:
@@ -98,7 +99,7 @@ def worker_timeout() -> float:
     given = dask.config.get(TIMEOUT, _DEFAULT_TIMEOUT)
     try:
         seconds = float(parse_timedelta(given))
-    except (TypeError, ValueError, LookupError):
+    except (TypeError, ValueError, LookupError, AttributeError):
         seconds = -1.0
     if not seconds >= 0:
         raise ParameterError(
@@ -160,6 +161,14 @@ class _Watch:
                 last = look
             if perf_counter() - moved >= max(self.timeout, last.lag):
                 self.reason = why_still(self.client, self.name, self.timeout)
+
+    def failure(self) -> str:
+        """What a task of the stage failed with, such as a module that the scheduler has not."""
+        for key, state in list(self.client.futures.items()):
+            if state.status == "error" and key not in self.held:
+                cause = state.exception.__cause__ or state.exception
+                return f"{type(cause).__name__}: {cause}"
+        return ""
 
     def _look(self, seconds: float) -> Look | None:
         try:
