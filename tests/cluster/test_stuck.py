@@ -323,6 +323,19 @@ def test_a_lost_scheduler(alone):
         fit(callbacks=[kill])
 
 
+def test_a_client_that_is_closed_meanwhile(two, tmp_path):
+    gate = Gate(tmp_path)
+    client = Client(two)
+
+    def close():
+        gate.wait_for_a_task()
+        client.close()
+
+    with pytest.raises(ClusterError, match="was lost"), meanwhile(close):
+        fit(*gate.data())
+    gate.open()
+
+
 # what moves
 
 
@@ -354,11 +367,12 @@ def test_the_tasks_of_another_client_are_life(alone, tmp_path):
         assert held.result() == 0
 
 
-def test_a_client_that_computes_itself_is_not_stuck(client):
-    held = client.submit(int, resources={"GPU": 1})
-    del held
-    with watched("nothing"):
-        time.sleep(1.5 * TIMEOUT)
+def test_a_client_that_computes_itself_is_not_stuck(client, two):
+    with Client(two, set_as_default=False) as other:
+        held = other.submit(int, resources={"GPU": 1})
+        with watched("nothing"):
+            time.sleep(1.5 * TIMEOUT)
+        assert held.status == "pending"
 
 
 # the rest

@@ -53,9 +53,15 @@ def ask(client: Any, seconds: float, question: _Question, *args: Any) -> Any:
     Raises
     ------
     OSError
-        No answer comes in time.
+        No answer comes in time, or the client is closed.
     """
-    return client.run_on_scheduler(question, *args, callback_timeout=max(seconds, LEAST))
+    try:
+        return client.run_on_scheduler(question, *args, callback_timeout=max(seconds, LEAST))
+    except (AttributeError, RuntimeError) as error:
+        if client.status == "running":
+            raise
+        # how a client tells that it was closed meanwhile
+        raise OSError(f"The client is {client.status}.") from error
 
 
 def ask_versions(client: Any, seconds: float, workers: Sequence[str]) -> dict[str, Any]:

@@ -83,7 +83,8 @@ def _paused(paused: Sequence[WorkerState], n: int) -> str:
     limit = max(worker.limit for worker in paused)
     mend = (
         f'Give a worker more memory (memory_limit="{_mebibytes(2 * limit)}") or fewer threads, or '
-        f'read smaller partitions (blocksize="{_mebibytes(limit // _SMALLER)}" of read_parquet)'
+        f"read smaller partitions, where row groups are as small "
+        f'(blocksize="{_mebibytes(limit // _SMALLER)}" of read_parquet)'
     )
     waits = "" if len(paused) == n else ", and keep tasks that Dask gives to no other"
     return f"{_counted(len(paused), n)} paused, their memory in use ({_listed(held)}){waits}. " + (

@@ -117,7 +117,7 @@ def _await_workers(client: Any, timeout: float) -> list[str]:
             raise ClusterError(no_worker(client.scheduler.address, timeout))
         # an adaptive cluster starts workers for tasks alone; one that any worker can do
         wanted = wanted or client.submit(int, key=f"kmsmote-worker-{uuid4().hex}")
-        sleep(INTERVAL / 5)
+        sleep(INTERVAL)
     return found
 
 
