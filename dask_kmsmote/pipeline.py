@@ -94,7 +94,7 @@ def run(tasks: Tasks, source: Source, settings: Settings) -> Run:
 
     Raises
     ------
-    InputError, ParameterError, NoClusterError
+    InputError, ParameterError, NoClusterError, ClusterError
         As the messages say.
     """
     recipe, callbacks = settings.recipe, settings.callbacks

@@ -178,6 +178,14 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     and for the originals in the result. Data that changed, as a source rewritten meanwhile or
     random values without a seed, are an InputError that names the chunk.
 
+    On a distributed cluster, the scheduler and the workers are asked first whether they can import
+    what is needed, and have the same minor version of Python and the same versions of dask,
+    distributed and this package. A cluster that does nothing while the run waits, as it has no
+    worker, all are paused or its scheduler is stopped, is a ClusterError after the
+    ``kmsmote.worker-timeout`` of Dask's configuration (seconds, or a text such as "5 minutes"; 300
+    s by default). A task may take as long as it wants. A lazy result that is computed later is in
+    Dask's hands.
+
     References
     ----------
     .. [1] F. Last, G. Douzas, F. Bacao, "Oversampling for Imbalanced Learning Based on K-Means
@@ -351,6 +359,8 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
             InputError also comes when a lazy result is computed from data that changed meanwhile.
         NoClusterError
             A RuntimeError: no cluster qualifies for some class.
+        ClusterError
+            An OSError: the cluster of Dask can't do the work, or does nothing for too long.
         """
         return self._output(X, y, Output.BOTH)
 
@@ -371,7 +381,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
 
         Raises
         ------
-        InputError, ParameterError, NoClusterError
+        InputError, ParameterError, NoClusterError, ClusterError
             As `fit_resample`.
         """
         return self._output(X, y, Output.SYNTHETIC)
