@@ -168,7 +168,7 @@ def _say_plan(text: str, warnings: list[str], options: dict[str, Any]) -> None:
 def _job(source: str, destination: str | None, options: dict[str, Any]) -> Job:
     from ..job.run import Job
     from ..job.storage.location import Location
-    from ..job.storage.text import TextFormat
+    from ..job.storage.text.spans import TextFormat
 
     of_store = options["storage_options"]
     return Job(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Callable
@@ -29,7 +30,9 @@ class Names(click.ParamType):  # type: ignore[type-arg] # a generic only of late
         if value in self.words:
             return value
         if isinstance(value, str):
-            value = [name.strip() for name in value.split(",") if name.strip()]
+            # of a name with a comma in it, 'id,"price, EUR"'
+            split = next(csv.reader([value], skipinitialspace=True), [])
+            value = [name.strip() for name in split if name.strip()]
         if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
             self.fail(f"{value!r} is no list of column names", param, ctx)
         return tuple(value)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -58,15 +61,27 @@ class Columns:
         ParameterError
             A column has two parts, or the mark is there already.
         """
-        for option, names in (
-            ("--target", (self.target,)),
-            ("--features", self.features or ()),
-            ("--categorical", self.categorical or ()),
-            ("--drop", self.drop),
-            ("--keep", self.keep),
-        ):
-            for name in names:
-                _require_present(name, present, option)
+        spelled = self._spelled_as(present)
+        return spelled._resolved(present, index)
+
+    def _spelled_as(self, present: Sequence[str]) -> Columns:
+        """The same with names as the source has them: the command line leaves out spaces."""
+
+        def found(names: Sequence[str], option: str) -> tuple[str, ...]:
+            return tuple(_found(name, present, option) for name in names)
+
+        return replace(
+            self,
+            target=found((self.target,), "--target")[0],
+            features=None if self.features is None else found(self.features, "--features"),
+            categorical=None
+            if self.categorical is None
+            else found(self.categorical, "--categorical"),
+            drop=found(self.drop, "--drop"),
+            keep=found(self.keep, "--keep"),
+        )
+
+    def _resolved(self, present: Sequence[str], index: Sequence[str]) -> Columns:
         taken = [self.target, *self.drop, *self.keep]
         features = self.features or tuple(name for name in present if name not in taken)
         if self.features is None:
@@ -123,20 +138,31 @@ class Columns:
         return X.assign(**{self.target: y, **marked})[[*self.of_result, *self._marks]]
 
 
+def as_option(names: Sequence[str]) -> str:
+    """Names as the options of columns take them: ``'id,"price, EUR"'``."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(names)
+    return shlex.quote(text.getvalue())
+
+
 def _require_no_index(names: Sequence[str]) -> None:
     """Raise `InputError` where a row number, or an id, would be a feature that nobody named."""
     if names:
-        listed = ",".join(names)
+        listed = as_option(names)
         raise InputError(
             f"The columns {list(names)} were the index of a frame, or have no name: leave them out "
-            f"with --drop '{listed}', or take them along with --keep '{listed}'."
+            f"with --drop {listed}, or take them along with --keep {listed}."
         )
 
 
-def _require_present(name: str, present: Sequence[str], option: str) -> None:
+def _found(name: str, present: Sequence[str], option: str) -> str:
+    """A column by its name, which may have spaces around it in the source."""
     if name in present:
-        return
-    near = get_close_matches(name, [str(column) for column in present], 1)
+        return name
+    spaced = [own for own in present if own.strip() == name.strip()]
+    if len(spaced) == 1:
+        return spaced[0]
+    near = get_close_matches(name, present, 1)
     hint = f"Did you mean {near[0]!r}?" if near else f"It has {list(present)}."
     raise InputError(
         f"The source has no column {name!r} ({option}). {hint} Name one of its columns."

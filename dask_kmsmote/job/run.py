@@ -35,12 +35,14 @@ from .storage.parquet import open_parquet, require_rows, write_table
 from .storage.schema import schema_of_result
 from .storage.source import Source, guess_format, open_source
 from .storage.table import PARTITION_BYTES, Files
-from .storage.text import TextFormat, open_text
+from .storage.text.files import open_text
+from .storage.text.spans import TextFormat
 
 if TYPE_CHECKING:
     from ..sampler import KMeansSMOTE
 
 _PACKAGES = ("dask-kmsmote", "dask", "distributed", "dask-ml", "numpy", "pandas", "scikit-learn")
+_SHOWN = 5  # files in a message
 _ZARR_CHUNK_BYTES = 64 * 2**20
 # warnings of a plan are events, and would be printed twice
 _TOLD = ProcessSetting(partial(muted, "", PlanWarning))
@@ -260,6 +262,11 @@ def _opened(source: Source, job: Job, callback: Callback) -> tuple[Files | None,
     else:
         files = open_parquet(source, n_bytes)
     columns = columns.resolved(files.names, files.index)
+    if source.ignored:
+        some = ", ".join(source.ignored[:_SHOWN])
+        callback(
+            Noted(f"Not read, as they are no {source.format}: {len(source.ignored)} files, {some}")
+        )
     if columns.left_out:
         callback(Noted(f"Left out, as no option names them: {', '.join(columns.left_out)}"))
     return files, columns

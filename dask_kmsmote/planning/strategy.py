@@ -25,11 +25,15 @@ _STRATEGIES = ("all", "auto", "minority", "not majority", "not minority")
 
 
 class ByText(dict[str, int]):
-    """Final counts by the text of the label: a string as it is, others as JSON writes them."""
+    """Final counts by the text of the label: a string as it is, others as JSON or Python has it."""
 
     def by_label(self, labels: Iterable[Label]) -> dict[Label, int]:
         """The counts by label; a text that is no label's stays as it is."""
-        texts = {x if isinstance(x, str) else json.dumps(x, default=str): x for x in labels}
+        labels = list(labels)
+        texts = {str(x): x for x in labels}
+        # of a string that reads as another label's text, the string
+        texts |= {x if isinstance(x, str) else json.dumps(x, default=str): x for x in labels}
+        texts |= {x: x for x in labels if isinstance(x, str)}
         return {texts.get(text, text): n for text, n in self.items()}
 
 

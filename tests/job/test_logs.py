@@ -19,6 +19,7 @@ from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.source import open_source
 
 N = 300
+ICEBERG = '{"format-version": 2}'
 
 
 def table():
@@ -55,8 +56,8 @@ def iceberg(place):
     (place / "data").mkdir(parents=True)
     (place / "metadata").mkdir()
     pq.write_table(table(), place / "data" / "00000-0-one.parquet")
-    (place / "metadata" / "00000-one.metadata.json").write_text("{}")
-    (place / "metadata" / "00001-two.metadata.json").write_text("{}")
+    (place / "metadata" / "00000-one.metadata.json").write_text(ICEBERG)
+    (place / "metadata" / "00001-two.metadata.json").write_text(ICEBERG)
     return place
 
 

@@ -20,7 +20,8 @@ from dask_kmsmote.cli import cli
 from dask_kmsmote.errors import InputError
 from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.source import open_source
-from dask_kmsmote.job.storage.text import TextFormat, open_text
+from dask_kmsmote.job.storage.text.files import open_text
+from dask_kmsmote.job.storage.text.spans import TextFormat
 
 N = 600
 
@@ -178,8 +179,8 @@ REFUSED = {
     "a header alone": (b"x,y\n", {}, "has no rows"),
     "decimal commas": (b'x,y\n"1,5",2\n"2,5",3\n', {}, "--decimal ','"),
     "a stray word": (b"x,y\n" + b"1,2\n" * 50 + b"n/k,3\n", {}, "such as 'n/k'"),
-    "a cut gzip": (gzip.compress(b"x,y\n" * 9000)[:40], {}, "damaged .gz"),
-    "no gzip": (b"x,y\n1,2\n", {}, "damaged .gz"),
+    "a cut gzip": (gzip.compress(b"x,y\n" * 9000)[:40], {}, "file is damaged"),
+    "no gzip": (b"x,y\n1,2\n", {}, "file is damaged"),
 }
 
 

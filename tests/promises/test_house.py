@@ -68,8 +68,14 @@ def test_every_task_is_named_after_a_stage():
         and isinstance(node.args[0], ast.Constant)
     ]
     assert len(names) > 50
-    # a job has a stage of its own; a result that is looked into later is sampled, by none
-    assert {name.partition("-")[0] for name in names} <= {*STAGES, "types", "input", "sample"}
+    # a job has stages of its own; a result that is looked into later is sampled, by none
+    assert {name.partition("-")[0] for name in names} <= {
+        *STAGES,
+        "types",
+        "write",
+        "input",
+        "sample",
+    }
 
 
 def test_the_mode_is_asked_for_where_a_recipe_is_chosen_alone():

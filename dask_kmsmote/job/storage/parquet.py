@@ -16,19 +16,22 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any, NamedTuple
 from urllib.parse import unquote
+from uuid import uuid4
 
 from ...errors import DestinationError, InputError
+from ...graph.dask.tasks import Tasks, compute
 from ...planning.cuts import bundle
+from ..columns import as_option
 from .destination import Draft
 from .location import Location
 from .manifest import PART
-from .schema import empty_frame, is_whole, to_pandas, widest
+from .schema import empty_frame, is_whole, to_arrow, to_pandas, widest
 from .source import Source
 from .table import MOST_FILES, Table, from_parts, require_names_once
 
 _FOOTER_THREADS = 16
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
-_WHOLE_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})")  # "01" is none, as it would come back as 1
+_WHOLE_NUMBER = re.compile(r"0|-?[1-9]\d{0,17}")  # "01" is none, as it would come back as 1
 _NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
 
 
@@ -109,8 +112,10 @@ class ParquetFiles:
     def _type_of(self, column: str) -> Any:
         types: dict[Any, str] = {}
         for path, schema in self._schemas.items():
-            own = schema.field(column).type if column in schema.names else None
-            types.setdefault(own, path)
+            # a file without rows has types of nothing
+            if self.footers[path].num_rows:
+                own = schema.field(column).type if column in schema.names else None
+                types.setdefault(own, path)
         if list(types) == [None]:
             return self._type_of_folders(column)
         found = None if None in types else widest(list(types))
@@ -120,8 +125,8 @@ class ParquetFiles:
             )
             raise InputError(
                 f"The files of {self.source.location.shown!r} differ: the column {column!r} is "
-                f"{listed}. Leave it out with --drop '{column}', or write them anew with one "
-                "schema."
+                f"{listed}. Name it in no option but --drop {as_option([column])}, or write them "
+                "anew with one schema."
             )
         return found
 
@@ -132,7 +137,8 @@ class ParquetFiles:
         if without:
             raise InputError(
                 f"The files of {self.source.location.shown!r} differ: {without[0]!r} lies in no "
-                f"folder that names {column!r}. Leave it out with --drop '{column}', or move them."
+                f"folder that names {column!r}. Name it in no option but --drop "
+                f"{as_option([column])}, or move them."
             )
         values = {folders[column] for folders in self._folders.values()} - {None}
         is_number = values and all(_WHOLE_NUMBER.fullmatch(str(value)) for value in values)
@@ -197,7 +203,8 @@ def read_footers(location: Location, names: Sequence[str]) -> list[Any]:
 def _folders_of(path: str) -> list[tuple[str, str | None]]:
     """What the folders of a file name: of ``month=5/city=__HIVE_DEFAULT_PARTITION__/x``, two."""
     named = [part.split("=", 1) for part in path.split("/")[:-1] if "=" in part]
-    return [(name, None if value == _NO_VALUE else unquote(value)) for name, value in named]
+    values = [(name, None if value == _NO_VALUE else unquote(value)) for name, value in named]
+    return [(unquote(name), value) for name, value in values]
 
 
 def _index_of(note: bytes) -> list[str]:
@@ -264,10 +271,22 @@ def _read_file(pieces: Sequence[Piece], location: Location, schema: Any) -> Any:
     columns = [
         _repeated(folders[own.name], own.type, n_rows)
         if own.name in folders
-        else read[own.name].cast(own.type)
+        else _cast(read[own.name], own, path)
         for own in schema
     ]
     return pa.table(columns, schema)
+
+
+def _cast(values: Any, field: Any, path: str) -> Any:
+    import pyarrow as pa
+
+    try:
+        return values if values.type == field.type else values.cast(field.type)
+    except pa.ArrowInvalid as error:
+        raise InputError(
+            f"The column {field.name!r} of {path!r} can't be read as {field.type}, which other "
+            f"files have: {error}. Write the files anew with one schema."
+        ) from error
 
 
 def _repeated(value: str | None, arrow_type: Any, n: int) -> Any:
@@ -284,25 +303,37 @@ def write_table(frame: Any, draft: Draft, schema: Any) -> list[dict[str, Any]]:
     -------
     list of dict
         Path where it is published, rows and bytes of each file.
+
+    Raises
+    ------
+    DestinationError
+        What lies there is not what was written.
     """
-    location = draft.location
-    frame.to_parquet(
-        location.fs.unstrip_protocol(location.path),
-        storage_options=location.options or None,
-        write_index=False,
-        name_function=(PART + draft.ending).format,
-        schema=schema,
+    location, tasks = draft.location, Tasks(uuid4().hex)
+    location.fs.makedirs(location.path, exist_ok=True)
+    files = compute(
+        *[
+            tasks("write", _write, part, location, PART.format(number) + draft.ending, schema)
+            for number, part in enumerate(frame.to_delayed())
+        ]
     )
-    files = location.files()
-    footers = read_footers(location, list(files))
-    return [
-        {
-            "path": name.removesuffix(draft.ending),
-            "rows": footer.num_rows,
-            "bytes": int(info["size"]),
-        }
-        for (name, info), footer in zip(files.items(), footers, strict=True)
-    ]
+    sizes = {name: int(info["size"]) for name, info in location.files().items()}
+    if sizes != {file["path"]: file["bytes"] for file in files}:
+        raise DestinationError(
+            f"What lies at {draft.destination.shown!r} is not what was written: look who else "
+            "writes there, and run the job again."
+        )
+    return [file | {"path": file["path"].removesuffix(draft.ending)} for file in files]
+
+
+def _write(part: Any, location: Location, name: str, schema: Any) -> dict[str, Any]:
+    import pyarrow.parquet as pq
+
+    table = to_arrow(part, schema)
+    with location.fs.open(f"{location.path}/{name}", "wb") as file:
+        pq.write_table(table, file)
+        n_bytes = file.tell()
+    return {"path": name, "rows": table.num_rows, "bytes": n_bytes}
 
 
 def require_rows(n_written: int, n_rows: int) -> None:

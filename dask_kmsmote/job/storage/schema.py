@@ -11,6 +11,7 @@ pandas writes the smallest index that holds a file's categories.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -19,31 +20,58 @@ def widest(types: Sequence[Any]) -> Any:
     """The Arrow type that holds all values of some; None where there is none."""
     import pyarrow as pa
 
-    known = [own for own in dict.fromkeys(types) if not pa.types.is_null(own)]
+    known = [own for own in dict.fromkeys(map(_plain, types)) if not pa.types.is_null(own)]
     if len(known) < 2:
-        return _with_wide_index(known[0]) if known else pa.null()
+        return known[0] if known else pa.null()
     if any(map(_is_text, known)) and any(map(pa.types.is_dictionary, known)):
         known = [own.value_type if pa.types.is_dictionary(own) else own for own in known]
     if len(set(map(_kind_of, known))) > 1:
         return None
+    if pa.types.is_nested(known[0]):
+        return _widest_nested(known)
     schemas = [pa.schema([("column", own)]) for own in known]
     try:
-        merged = pa.unify_schemas(schemas, promote_options="permissive")
+        found = pa.unify_schemas(schemas, promote_options="permissive").field(0).type
     except (pa.ArrowTypeError, pa.ArrowInvalid):
         return None
-    found = merged.field(0).type
-    # which Arrow lets become an int64
-    is_cut = pa.uint64() in known and found != pa.uint64()
-    return None if is_cut else _with_wide_index(found)
+    # a uint64 becomes an int64 to Arrow
+    return None if pa.uint64() in known and found != pa.uint64() else found
 
 
-def _with_wide_index(arrow_type: Any) -> Any:
+def _plain(arrow_type: Any) -> Any:
+    """The type that Arrow computes with, of the same values."""
     import pyarrow as pa
 
-    if not pa.types.is_dictionary(arrow_type):
-        return arrow_type
-    # each file has an index for its own categories, and the result for those of all
-    return pa.dictionary(pa.int32(), arrow_type.value_type, arrow_type.ordered)
+    if pa.types.is_dictionary(arrow_type):
+        # each file has an index for its own categories, and the result for those of all
+        return pa.dictionary(pa.int32(), _plain(arrow_type.value_type), arrow_type.ordered)
+    if pa.types.is_string_view(arrow_type):
+        return pa.string()
+    if pa.types.is_binary_view(arrow_type):
+        return pa.binary()
+    return _widest_nested([arrow_type]) if pa.types.is_nested(arrow_type) else arrow_type
+
+
+def _widest_nested(types: Sequence[Any]) -> Any:
+    """Of lists, structs or maps of one kind: such of the widest parts."""
+    import pyarrow as pa
+
+    first, of = types[0], pa.types
+    if of.is_struct(first):
+        names = dict.fromkeys(own.field(n).name for own in types for n in range(own.num_fields))
+        parts = {
+            name: widest([own.field(name).type for own in types if own.get_field_index(name) >= 0])
+            for name in names
+        }
+        return None if None in parts.values() else pa.struct(list(parts.items()))
+    if of.is_map(first):
+        key, item = (widest([getattr(own, part) for own in types]) for part in _PARTS_OF_MAP)
+        return None if None in (key, item) else pa.map_(key, item)
+    if not (of.is_list(first) or of.is_large_list(first)):
+        return first if len(set(types)) == 1 else None
+    value = widest([own.value_type for own in types])
+    make = pa.list_ if of.is_list(first) else pa.large_list
+    return None if value is None else make(value)
 
 
 def _is_text(arrow_type: Any) -> bool:
@@ -56,7 +84,7 @@ def _kind_of(arrow_type: Any) -> Any:
     """Equal for types of which the wider holds all values of the other."""
     import pyarrow.types as of
 
-    for kind in (of.is_integer, of.is_floating, _is_text):
+    for kind in (of.is_integer, of.is_floating, of.is_decimal, _is_text):
         if kind(arrow_type):
             return kind
     return arrow_type.id, getattr(arrow_type, "tz", None), getattr(arrow_type, "ordered", None)
@@ -83,6 +111,7 @@ def to_pandas(table: Any, nullable: Collection[str]) -> Any:
     return frame.join(others)[table.column_names]
 
 
+_PARTS_OF_MAP = "key_type", "item_type"
 # what pandas noted in a file of its own types, and of the index
 _AS_IT_IS = {"ignore_metadata": True}
 
@@ -109,8 +138,7 @@ def _exact_type(arrow_type: Any) -> Any:
 def _has_usual() -> tuple[Callable[[Any], bool], ...]:
     import pyarrow.types as of
 
-    # pandas can't read a table back whose nested types it has written as Arrow's
-    return of.is_dictionary, of.is_floating, of.is_timestamp, of.is_duration, of.is_nested
+    return of.is_dictionary, of.is_floating, of.is_timestamp, of.is_duration
 
 
 def empty_frame(schema: Any, nullable: Collection[str]) -> Any:
@@ -120,6 +148,28 @@ def empty_frame(schema: Any, nullable: Collection[str]) -> Any:
 
     meta = to_pandas(schema.empty_table(), nullable)
     return clear_known_categories(meta, [f.name for f in schema if of.is_dictionary(f.type)])
+
+
+def to_arrow(frame: Any, schema: Any) -> Any:
+    """A frame as an Arrow table, with a note for pandas of such types alone as it reads back."""
+    import pyarrow as pa
+
+    table = pa.Table.from_pandas(frame, schema, preserve_index=False)
+    note = json.loads(table.schema.metadata[b"pandas"])
+    for column in note["columns"]:
+        if not _is_read_by_pandas(column["numpy_type"]):
+            column["numpy_type"] = "object"
+    return table.replace_schema_metadata({"pandas": json.dumps(note)})
+
+
+def _is_read_by_pandas(name: str) -> bool:
+    from pandas.api.types import pandas_dtype
+
+    try:
+        pandas_dtype(name)
+    except (TypeError, ValueError, NotImplementedError):  # list<item: int64>[pyarrow]
+        return False
+    return True
 
 
 def schema_of_result(schema: Any, names: Sequence[str], mark: str | None) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ...errors import InputError
@@ -22,7 +24,12 @@ _LOGS = {
     "Hudi": (r"(^|/)\.hoodie/", "spark.read.format('hudi').load({path!r}).toPandas()"),
 }
 _LOG_FOLDERS = "_delta_log", "metadata", ".hoodie"
-FORMATS = {"parquet": (".parquet", ".parq", ".pq"), "csv": (".csv", ".csv.gz"), "zarr": (".zarr",)}
+FORMATS = {
+    "parquet": (".parquet", ".parq", ".pq"),
+    "csv": (".csv", ".tsv", ".txt"),
+    "zarr": (".zarr",),
+}
+_COMPRESSED = ".gz", ".bz2", ".xz", ".zip", ".zst"  # of text
 
 
 @dataclass(frozen=True)
@@ -35,11 +42,14 @@ class Source:
         The place, and a key of `FORMATS`.
     files
         Paths relative to the place, and what is known of each.
+    ignored
+        Others there, which are of another format.
     """
 
     location: Location
     format: str
     files: dict[str, dict[str, Any]]
+    ignored: tuple[str, ...] = ()
 
     @property
     def n_bytes(self) -> int:
@@ -51,21 +61,24 @@ class Source:
         """Changes with the files."""
         return fingerprint(self.files)
 
-    @property
-    def urls(self) -> list[str]:
-        """URLs of the files."""
-        fs, path = self.location.fs, self.location.path
-        return [fs.unstrip_protocol(f"{path}/{name}".rstrip("/")) for name in self.files]
-
 
 def guess_format(location: Location, given: str | None) -> str:
     """The format, from what is given or from the end of the path; else Parquet."""
     if given is not None:
         return given
-    for name, endings in FORMATS.items():
-        if location.path.endswith(endings):
-            return name
-    return "parquet"
+    return next((kind for kind in FORMATS if _ends_as(location.path, kind)), "parquet")
+
+
+def is_compressed(name: str) -> bool:
+    """Whether a file of text is compressed, by its name."""
+    return name.lower().endswith(_COMPRESSED)
+
+
+def _ends_as(name: str, kind: str) -> bool:
+    name = name.lower()
+    if kind == "csv" and is_compressed(name):
+        name = name.rpartition(".")[0]
+    return name.endswith(FORMATS[kind])
 
 
 def open_source(location: Location, given: str | None = None) -> Source:
@@ -81,11 +94,10 @@ def open_source(location: Location, given: str | None = None) -> Source:
     if not location.exists():
         raise InputError(f"The source {location.shown!r} does not exist: check its path.")
     manifest, files = read_manifest(location), location.files()
-    _require_no_log(location, files)
-    kind = guess_format(location, given)
-    if given is None and not any(_is_data(name, kind) for name in files if name):
-        # a folder of CSV files alone
-        kind = "csv" if any(_is_data(name, "csv") for name in files if name) else kind
+    kind = _kind_of(location, files, given)
+    ignored: tuple[str, ...] = ()
+    if manifest is None:
+        _require_no_log(location, files, kind)
     if manifest is not None and kind == "parquet":
         wanted = part_paths(manifest, location)
         gone = sorted(wanted - files.keys())
@@ -102,7 +114,13 @@ def open_source(location: Location, given: str | None = None) -> Source:
                 f"The source {location.shown!r} is the destination of a run that has not finished: "
                 "wait for it, or run it again."
             )
-        files = {name: info for name, info in files.items() if _is_data(name, kind)}
+        data = [name for name in files if _is_visible(name, kind)]
+        named = [name for name in data if not name or kind == "zarr" or _ends_as(name, kind)]
+        if given is not None and not named:
+            # what the user calls so may end otherwise: 0.part, 000000_0
+            named = [name for name in data if not any(_ends_as(name, own) for own in FORMATS)]
+        ignored = tuple(name for name in data if name not in set(named))
+        files = {name: files[name] for name in named}
     if not files:
         raise InputError(
             f"The source {location.shown!r} has no {kind} files: check its path, or name the "
@@ -115,13 +133,23 @@ def open_source(location: Location, given: str | None = None) -> Source:
             f"name of a file{f', {odd!r}' if odd else ''}: readers take them for patterns. Rename "
             "it."
         )
-    return Source(location, kind, files)
+    return Source(location, kind, files, ignored)
 
 
-def _require_no_log(location: Location, files: Collection[str]) -> None:
+def _kind_of(location: Location, files: Collection[str], given: str | None) -> str:
+    kind = guess_format(location, given)
+    if given is not None or any(_is_visible(name, kind) and _ends_as(name, kind) for name in files):
+        return kind
+    # a folder of text alone
+    is_text = any(_is_visible(name, "csv") and _ends_as(name, "csv") for name in files)
+    return "csv" if is_text else kind
+
+
+def _require_no_log(location: Location, files: Collection[str], kind: str) -> None:
     """Raise `InputError` where a log, there or above, says which rows of the files count."""
     _require_none_among(location, location, files)
-    for folder in location.above():
+    # text that lies within such a table is none of it
+    for folder in location.above() if kind == "parquet" else ():
         for name in _LOG_FOLDERS:
             # a store may let a job see less than it reads
             with suppress(OSError):
@@ -130,7 +158,10 @@ def _require_no_log(location: Location, files: Collection[str]) -> None:
 
 def _require_none_among(source: Location, place: Location, files: Collection[str]) -> None:
     for kind, (log, reader) in _LOGS.items():
-        found = sorted(name for name in files if re.search(log, name))
+        found = [name for name in files if re.search(log, name)]
+        # others have metadata, too
+        if kind == "Iceberg":
+            found = sorted(filter(partial(_is_of_iceberg, place), found), key=_version_in)
         if found:
             # the newest metadata of Iceberg; else the folder that has the log
             path = f"{place.shown}/{found[-1] if kind == 'Iceberg' else re.split(log, found[0])[0]}"
@@ -141,9 +172,21 @@ def _require_none_among(source: Location, place: Location, files: Collection[str
             )
 
 
-def _is_data(name: str, kind: str) -> bool:
-    if kind == "zarr" or not name:
-        return True
+def _is_of_iceberg(place: Location, name: str) -> bool:
+    try:
+        content = json.loads(place.fs.cat_file(f"{place.path}/{name}"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and "format-version" in content
+
+
+def _version_in(name: str) -> tuple[int, str]:
+    # v9 is older than v13, as 00009-... is than 00013-...
+    number = re.search(r"\d+", name.rpartition("/")[2])
+    return (int(number[0]) if number else -1), name
+
+
+def _is_visible(name: str, kind: str) -> bool:
     # _temporary/0/part.parquet is of a writer that has not finished, or died
     hidden = any(part.startswith(("_", ".")) for part in name.split("/"))
-    return name.endswith(FORMATS[kind]) and not hidden
+    return kind == "zarr" or not hidden

@@ -12,6 +12,7 @@ What speaks for and against is gathered in parts, as `Evidence`, and added.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -21,11 +22,16 @@ _MISSING = (
     "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 )  # fmt: skip
 _TRUE, _FALSE = ("True", "TRUE", "true"), ("False", "FALSE", "false")
-_NUMBER = r"^[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?inf"
-_WIDE, _COMMA = "wide", "comma"  # whole numbers of any length; numbers with a comma in them
+_WHOLE, _CODE = "^-?[0-9]+$", "^[+-]?0[0-9]+$"
+# also with a mark between thousands, and of either decimal mark
+_LIKE_NUMBERS = (
+    r"^[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+|[0-9]{1,3}([.,][0-9]{3})+([.,][0-9]+)?)(e[+-]?[0-9]+)?$"
+    r"|^[+-]?inf(inity)?$"
+)
+_WIDE, _COMMA = "wide", "comma"  # whole numbers of any length; numbers with a decimal comma
 _TYPES = "bool", "int64", "uint64"  # from the narrowest; then float64, then text
 _ALL = frozenset({*_TYPES, "float64", _WIDE, _COMMA})
-_FEW = 0.1  # share of values that are words, up to which a column looks like numbers
+_MOST = 0.9  # share of values like numbers, from which on a column looks like numbers
 
 
 class Evidence(NamedTuple):
@@ -35,18 +41,19 @@ class Evidence(NamedTuple):
     ----------
     fits
         The types that all of them fit.
-    n_values, n_words
-        Those that are there; and those of them that are no numbers.
-    word
-        One of these.
+    n_values, n_like, n_digits
+        Those that are there; those of them that look like numbers; and those of digits alone.
+    odd
+        One of them that is no number as numbers are written.
     has_missing
         Some are missing.
     """
 
     fits: frozenset[str] = _ALL
     n_values: int = 0
-    n_words: int = 0
-    word: str | None = None
+    n_like: int = 0
+    n_digits: int = 0
+    odd: str | None = None
     has_missing: bool = False
 
     @property
@@ -64,9 +71,11 @@ class Evidence(NamedTuple):
         return self.kind == "string" and _COMMA in self.fits and _WIDE not in self.fits
 
     @property
-    def has_few_words(self) -> bool:
-        """Nearly all values are numbers."""
-        return self.kind == "string" and 0 < self.n_words <= _FEW * self.n_values
+    def is_doubtful(self) -> bool:
+        """Nearly all values look like numbers, and are no codes of digits alone."""
+        is_code = self.n_digits == self.n_values
+        looks = self.n_like >= _MOST * self.n_values
+        return self.kind == "string" and looks and not (is_code or self.has_commas)
 
 
 def added(parts: Sequence[Evidence]) -> Evidence:
@@ -74,8 +83,9 @@ def added(parts: Sequence[Evidence]) -> Evidence:
     return Evidence(
         fits=_ALL.intersection(*(part.fits for part in parts)),
         n_values=sum(part.n_values for part in parts),
-        n_words=sum(part.n_words for part in parts),
-        word=next((part.word for part in parts if part.word is not None), None),
+        n_like=sum(part.n_like for part in parts),
+        n_digits=sum(part.n_digits for part in parts),
+        odd=next((part.odd for part in parts if part.odd is not None), None),
         has_missing=any(part.has_missing for part in parts),
     )
 
@@ -92,20 +102,27 @@ def evidence_of(column: Any, decimal: str) -> Evidence:
     # of words a few values tell
     for some in (values[:100], values):
         fits = _types_of(some, decimal) if fits and len(some) else fits
-    words = values[:0] if fits - {_COMMA} else _words_among(values)
+    if "float64" in fits:
+        n_like, odd = len(values), values[:0]
+    else:
+        like = pc.match_substring_regex(values, _LIKE_NUMBERS, ignore_case=True)
+        n_like, odd = pc.sum(like).as_py() or 0, _odd_among(values, decimal)
     return Evidence(
         fits=fits,
         n_values=len(values),
-        n_words=len(words),
-        word=words[0].as_py() if len(words) else None,
+        n_like=n_like,
+        n_digits=pc.sum(pc.match_substring_regex(values, "^[+-]?[0-9]+$")).as_py() or 0,
+        odd=odd[0].as_py() if len(odd) else None,
         has_missing=len(values) < len(column),
     )
 
 
-def _words_among(values: Any) -> Any:
+def _odd_among(values: Any, decimal: str) -> Any:
     import pyarrow.compute as pc
 
-    return values.filter(pc.invert(pc.match_substring_regex(values, _NUMBER, ignore_case=True)))
+    mark = re.escape(decimal)
+    plain = rf"^[+-]?([1-9][0-9]*|0)({mark}[0-9]+)?(e[+-]?[0-9]+)?$"
+    return values.filter(pc.invert(pc.match_substring_regex(values, plain, ignore_case=True)))
 
 
 def _types_of(values: Any, decimal: str) -> frozenset[str]:
@@ -114,10 +131,10 @@ def _types_of(values: Any, decimal: str) -> frozenset[str]:
 
     if pc.all(pc.is_in(values, pa.array((*_TRUE, *_FALSE)))).as_py():
         return frozenset({"bool"})
-    if pc.any(pc.match_substring_regex(values, "^[+-]?0[0-9]")).as_py():
+    if pc.any(pc.match_substring_regex(values, _CODE)).as_py():
         return frozenset()
     fits = set()
-    if pc.all(pc.match_substring_regex(values, "^-?[0-9]+$")).as_py():
+    if pc.all(pc.match_substring_regex(values, _WHOLE)).as_py():
         fits = {_WIDE, *(kind for kind in ("int64", "uint64") if _casts(values, kind))}
     if _casts(_with_points(values, decimal), "float64"):
         return frozenset({*fits, "float64", _COMMA})
@@ -125,12 +142,14 @@ def _types_of(values: Any, decimal: str) -> frozenset[str]:
 
 
 def _with_points(values: Any, decimal: str) -> Any:
-    """Numbers with a decimal point; left as they are where one stands in them already."""
+    """Numbers with a decimal point; what has a point already, beside another mark, is none."""
     import pyarrow.compute as pc
 
-    if decimal == "." or pc.any(pc.match_substring(values, ".")).as_py():
+    if decimal == ".":
         return values
-    return pc.replace_substring(values, decimal, ".")
+    # 1.234 of thousands would be 1.234
+    pointed = pc.replace_substring(values, ".", "no point")
+    return pc.replace_substring(pointed, decimal, ".")
 
 
 def _casts(values: Any, kind: str) -> bool:

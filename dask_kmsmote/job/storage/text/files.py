@@ -1,66 +1,32 @@
-"""Delimited text (CSV) as one table, whose types are those of all rows.
-
-Text says no types, and its first rows may mislead: 15 whole numbers, and then decimals; a blank
-that makes floats of ids. So all rows are seen once before they are used, in parts, on the cluster.
-Files are cut at the ends of lines. A quoted value may hold such an end, so a cut is one only where
-an even number of quotes stands before it:
-
-    x,y / 1,"a / b" / 2,c         not between a and b
-"""
+"""A table of text: its header, the types of all its rows, and a Dask frame of it."""
 
 from __future__ import annotations
 
-import codecs
-import zlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from gzip import BadGzipFile
-from io import BytesIO
 from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from ...errors import InputError
-from ...events import Callback
-from ...graph.dask.tasks import Tasks, compute
-from ...graph.dask.watch import stage
-from ...planning.cuts import bundle, cut
-from .location import Location
-from .schema import empty_frame, is_whole, to_pandas
-from .source import Source
-from .table import MOST_FILES, Table, from_parts, require_names_once
-from .text_types import Evidence, added, converted, evidence_of
+from ....errors import InputError
+from ....events import Callback
+from ....graph.dask.tasks import Tasks, compute
+from ....graph.dask.watch import stage
+from ....planning.cuts import bundle
+from ...columns import as_option
+from ..location import Location
+from ..schema import empty_frame, is_whole, to_pandas
+from ..source import Source
+from ..table import MOST_FILES, Table, from_parts, require_names_once
+from .quotes import Quotes, quotes_in
+from .spans import Span, TextFormat, as_one, header_of, lines_of, spans_of, undecodable, values_of
+from .types import Evidence, added, converted, evidence_of
 
 _HEADER_THREADS = 16
-_HEADER_BYTES = 2**18  # stores fetch a block, which is 50 MiB by default
-_UTF_16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE
+_NAMELESS = re.compile(r"Unnamed: \d+(\.\d+)*")
 _SEPARATORS = ";", "\t", "|", ","
-_COMPRESSED_RATIO = 8  # about what a .gz holds of its own size
-
-
-@dataclass(frozen=True)
-class TextFormat:
-    """How a table is written down: what separates columns, the decimal mark, and the encoding."""
-
-    separator: str = ","
-    decimal: str = "."
-    encoding: str = "utf-8"
-
-    @property
-    def can_be_cut(self) -> bool:
-        """Whether the byte of a line's end, or of a quote, is nothing else."""
-        return '\n"'.encode(self.encoding) == b'\n"'
-
-
-class Span(NamedTuple):
-    """Consecutive bytes of a file, from the start of a line; all of it where there is no stop."""
-
-    path: str
-    start: int
-    stop: int | None
-    n_bytes: int
 
 
 class Found(NamedTuple):
@@ -68,15 +34,15 @@ class Found(NamedTuple):
 
     Attributes
     ----------
-    n_quotes, n_rows
-        Numbers of quotes and of rows.
+    quotes, n_rows
+        Where it ends, and its rows.
     columns
         What speaks for the type of each column.
     fault
         Why it can't be read.
     """
 
-    n_quotes: int
+    quotes: Quotes = Quotes()
     n_rows: int = 0
     columns: Mapping[str, Evidence] = {}
     fault: str | None = None
@@ -106,8 +72,8 @@ class TextFiles:
 
     @property
     def index(self) -> list[str]:
-        """Columns without a name: pandas writes the index so."""
-        return [name for place, name in enumerate(self.names) if name == _nameless(place)]
+        """Columns without a name, as pandas writes the index, and what it calls them."""
+        return [name for name in self.names if _NAMELESS.fullmatch(name)]
 
     def declared(self, columns: Sequence[str]) -> None:
         """Nothing: text says no types."""
@@ -139,7 +105,8 @@ class TextFiles:
 
     def _scanned(self, columns: Sequence[str]) -> tuple[list[Span], list[Found]]:
         """Spans that begin and end with a row, and what they hold."""
-        spans = list(self._cut())
+        source, size = self.source, self.partition_bytes
+        spans = list(spans_of(source.files, source.location.name, self.form, size))
         with stage("types", [self.callback]):
             found = self._scan(spans, columns)
             whole = list(_joined(spans, found))
@@ -149,17 +116,6 @@ class TextFiles:
         if faults:
             raise InputError(faults[0])
         return spans, found
-
-    def _cut(self) -> Iterator[Span]:
-        for path, info in self.source.files.items():
-            size = int(info.get("size") or 0)
-            if _is_compressed(path or self.source.location.name):
-                yield Span(path, 0, None, _COMPRESSED_RATIO * size)
-            elif not self.form.can_be_cut:
-                yield Span(path, 0, None, size)
-            else:
-                for start, stop in cut(size, self.partition_bytes):
-                    yield Span(path, start, stop, stop - start)
 
     def _parts(self, spans: Sequence[Span]) -> list[list[Span]]:
         runs = bundle([span.n_bytes for span in spans], self.partition_bytes, MOST_FILES)
@@ -176,23 +132,23 @@ class TextFiles:
 
     def _require_clear(self, evidence: Mapping[str, Evidence]) -> None:
         commas = [name for name, own in evidence.items() if own.has_commas]
-        words = {name: own.word for name, own in evidence.items() if own.has_few_words}
-        listed = ",".join([*commas, *words])
+        odd = {name: own.odd for name, own in evidence.items() if own.is_doubtful}
         texts = []
         if commas:
             texts.append(
                 f"{commas} are numbers with a comma in them: where it is the decimal mark, "
                 "--decimal ','."
             )
-        if words:
+        if odd:
             texts.append(
-                f"{list(words)} are numbers but for a few words, such as "
-                f"{', '.join(map(repr, words.values()))}: mend these values."
+                f"{list(odd)} are numbers but for some values, such as "
+                f"{', '.join(map(repr, odd.values()))}: mend these."
             )
         if texts:
+            listed = as_option([*commas, *odd])
             raise InputError(
                 f"Of the columns of {self.source.location.shown!r}, {' '.join(texts)} Or take such "
-                f"columns along as text, --keep '{listed}'; leave them out, --drop '{listed}'; or "
+                f"columns along as text, --keep {listed}; leave them out, --drop {listed}; or "
                 "name all columns that are categories in --categorical."
             )
 
@@ -205,13 +161,14 @@ def open_text(
     Raises
     ------
     InputError
-        A file has no header, a column twice, or others than the first; or it is separated or
-        encoded otherwise.
+        A file has no header, a column twice, or others than the first; it is separated or encoded
+        otherwise; or its folder names a column.
     """
 
     def read(path: str) -> list[str]:
-        return _header(source.location, path, form)
+        return header_of(source.location, path, form)
 
+    _require_no_folders(source)
     with ThreadPoolExecutor(_HEADER_THREADS) as threads:
         headers = list(threads.map(read, source.files))
     names = headers[0]
@@ -228,66 +185,52 @@ def open_text(
             f"The files of {source.location.shown!r} have one column, {names[0]!r}: say what "
             f"separates columns, --separator {'tab' if other == chr(9) else repr(other)}."
         )
-    own = tuple(name or _nameless(place) for place, name in enumerate(names))
-    return TextFiles(source, form, own, partition_bytes, callback)
+    return TextFiles(source, form, tuple(_named(names)), partition_bytes, callback)
 
 
-def _nameless(place: int) -> str:
-    return f"Unnamed: {place}"
-
-
-def _is_compressed(path: str) -> bool:
-    return path.endswith(".gz")
-
-
-def _header(location: Location, path: str, form: TextFormat) -> list[str]:
-    import pandas as pd
-
-    full = f"{location.path}/{path}".rstrip("/")
-    with _open(full, location, block_size=_HEADER_BYTES) as file:
-        head = file.read(_HEADER_BYTES)
-    if form.can_be_cut and (head[:2] in _UTF_16 or b"\0" in head):
+def _require_no_folders(source: Source) -> None:
+    named = {part for path in source.files for part in path.split("/")[:-1] if "=" in part}
+    if named:
         raise InputError(
-            f"{full!r} is no {form.encoding}, but looks like UTF-16: name the encoding with "
-            "--encoding utf-16."
+            f"The files of {source.location.shown!r} lie in folders that name a column, such as "
+            f"{min(named)!r}, which is read of Parquet alone: write the table as Parquet, or name "
+            "one folder as the source."
         )
-    # as a row: of a header x,x pandas makes x and x.1, which would hide the double. And a column
-    # may be called NA.
-    how: dict[str, Any] = {"header": None, "nrows": 1, "dtype": str, "keep_default_na": False}
-    try:
-        read = pd.read_csv(BytesIO(head), sep=form.separator, encoding=form.encoding, **how)
-    except UnicodeError as error:
-        raise InputError(f"{full!r} {_undecodable(form, error)}") from error
-    except ValueError as error:
-        raise InputError(f"{full!r} has no line of column names: {error}.") from error
-    return [str(name).removeprefix("\ufeff") for name in read.iloc[0]]
 
 
-def _undecodable(form: TextFormat, error: object) -> str:
-    other = "latin-1" if form.encoding.lower().replace("-", "") == "utf8" else "utf-8"
-    return (
-        f"can't be read as {form.encoding} ({error}): name its encoding, such as --encoding {other}"
-    )
+def _named(header: Sequence[str]) -> Iterator[str]:
+    """The names in a header; those that are missing as pandas has them."""
+    for place, name in enumerate(header):
+        own = name or f"Unnamed: {place}"
+        # a frame that was written with its index twice has both: ",Unnamed: 0,x"
+        while not name and own in header:
+            own += ".1"
+        yield own
 
 
 def _joined(spans: Sequence[Span], found: Sequence[Found]) -> Iterator[Span]:
-    """The spans, joined where a quoted value goes on from one to the next."""
+    """The spans, joined where a quoted value goes on from one to the next.
+
+    Raises
+    ------
+    InputError
+        A quote is never closed.
+    """
     both = zip(spans, found, strict=True)
-    for _, of_file in groupby(both, key=lambda each: each[0].path):
+    for path, of_file in groupby(both, key=lambda each: each[0].path):
         held: list[Span] = []
-        n_quotes = 0
+        is_within, value = False, ""
         for span, own in of_file:
             held.append(span)
-            n_quotes += own.n_quotes
-            if n_quotes % 2 == 0:
-                yield _as_one(held)
+            is_within, value = own.quotes.ends_within[is_within], own.quotes.value or value
+            if not is_within:
+                yield as_one(held)
                 held = []
         if held:
-            yield _as_one(held)
-
-
-def _as_one(spans: Sequence[Span]) -> Span:
-    return spans[0]._replace(stop=spans[-1].stop, n_bytes=sum(span.n_bytes for span in spans))
+            raise InputError(
+                f"{path or 'The file'} has a quote that is never closed, before {value!r}: close "
+                "it, or put quotes around the value and double those in it."
+            )
 
 
 def _look(part: Sequence[Span], *args: Any) -> list[Found]:
@@ -302,70 +245,28 @@ def _look_into(
     names: Sequence[str],
     columns: Sequence[str],
 ) -> Found:
-    data = _bytes_of(span, location)
-    n_quotes = data.count(b'"')
+    quotes = Quotes()
     try:
-        table = _parsed(data, span, form, names, columns)
+        lines = lines_of(span, location, form)
+        quotes = quotes_in(lines, form.separator)
+        table = values_of(lines, span, form, names, columns)
+    except InputError:
+        raise
     except (ValueError, UnicodeError) as error:  # Arrow's are a ValueError
-        return Found(n_quotes, fault=_fault(span, form, error))
+        return Found(quotes, fault=_fault(span, form, error))
     found = {name: evidence_of(table[name], form.decimal) for name in columns}
-    return Found(n_quotes, table.num_rows, found)
+    return Found(quotes, table.num_rows, found)
 
 
 def _fault(span: Span, form: TextFormat, error: Exception) -> str:
     text = " ".join(str(error).split()).rstrip(".")
     where = f"{span.path!r}" if span.path else "The file"
     if isinstance(error, UnicodeError) or "invalid UTF8" in text:
-        return f"{where} {_undecodable(form, text)}."
+        return f"{where} {undecodable(form, text)}."
     after = f", after byte {span.start}" if span.start else ""
     return (
         f"{where} can't be read as csv{after}: {text}. Every line needs as many values as the "
         "header has names; values that hold a separator or a line's end need quotes."
-    )
-
-
-@contextmanager
-def _open(path: str, location: Location, **how: Any) -> Iterator[Any]:
-    try:
-        with location.fs.open(path, "rb", compression="infer", **how) as file:
-            yield file
-    except (EOFError, BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path!r} can't be read, as it is a damaged .gz: {error}.") from error
-
-
-def _bytes_of(span: Span, location: Location) -> bytes:
-    from fsspec.utils import read_block
-
-    path = f"{location.path}/{span.path}".rstrip("/")
-    with _open(path, location) as file:
-        if span.stop is None:
-            whole: bytes = file.read()
-            return whole
-        lines: bytes = read_block(file, span.start, span.stop - span.start, b"\n")
-        return lines
-
-
-def _parsed(
-    data: bytes, span: Span, form: TextFormat, names: Sequence[str], columns: Sequence[str]
-) -> Any:
-    """Some columns of a span, as text."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    kinds = dict.fromkeys(columns, pa.string())
-    if not data.strip():
-        return pa.schema(list(kinds.items())).empty_table()
-    return csv.read_csv(
-        BytesIO(data),
-        csv.ReadOptions(
-            use_threads=False,
-            block_size=min(len(data) + 1, 2**30),
-            column_names=list(names),
-            skip_rows_after_names=int(span.start == 0),  # the header
-            encoding=form.encoding,
-        ),
-        csv.ParseOptions(delimiter=form.separator, newlines_in_values=True),
-        csv.ConvertOptions(column_types=kinds, include_columns=list(columns)),
     )
 
 
@@ -385,8 +286,11 @@ def _read(
     tables = []
     for span in part:
         try:
-            text = _parsed(_bytes_of(span, location), span, form, names, wanted.names)
+            lines = lines_of(span, location, form)
+            text = values_of(lines, span, form, names, wanted.names)
             values = [converted(text[own.name], own.type, form.decimal) for own in wanted]
+        except InputError:
+            raise
         except (ValueError, UnicodeError) as error:
             raise InputError(
                 f"{span.path or location.name!r} has changed meanwhile ({error}): run the job "
