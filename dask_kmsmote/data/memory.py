@@ -9,7 +9,7 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -26,7 +26,7 @@ from sklearn.utils.validation import _check_feature_names, validate_data
 
 from ..errors import InputError, InputTypeError
 from ..graph.chunks import Chunks, Source, Table
-from ..graph.dask.tasks import Tasks, persist, same
+from ..graph.dask.tasks import Tasks, persist
 from ..kernels.making.partitions import (
     array_of,
     frame_of,
@@ -41,6 +41,7 @@ from ..kernels.rows.labels import count_labels
 from ..kernels.rows.schema import (
     Schema,
     Wanted,
+    require_names,
     schema_of_array,
     schema_of_frame,
 )
@@ -187,13 +188,10 @@ def source_in_memory(
     # without a name nothing is hashed: the array is its own
     labels = da.from_array(target, chunks=(lengths,), name=False)
     by_chunk = list(labels.to_delayed(optimize_graph=False))
-    if isinstance(rows, pd.DataFrame):
+    if isinstance(rows, pd.DataFrame) or not schema.is_plain:
         slices = [between(rows, *span) for span in spans]
         # text takes longer to tell apart than its codes to hold: once, and not at each read
         parts = persist(*[tasks("input-part", factorized, own, schema) for own in slices])
-        return Table(parts, by_chunk, schema, lengths, is_held=True)
-    if not schema.is_plain:
-        parts = [tasks("input-part", same, between(rows, *span)) for span in spans]
         return Table(parts, by_chunk, schema, lengths, is_held=True)
     matrix = da.from_array(rows, chunks=(lengths, (rows.shape[1],)), name=False, asarray=False)
     return Chunks(matrix, by_chunk, schema)
@@ -206,15 +204,16 @@ def _checked(
     require_sound(X, "X")
     if getattr(X, "ndim", 0) > 2:
         checks.check_dimensions(X.shape)
-    frame, schema = _read_by_column(X, wanted)
+    by_column = isinstance(X, pd.DataFrame) or _is_of_objects(X, wanted)
+    rows, schema = rows_with_schema(X, wanted) if by_column else (X, None)
     try:
         if y is not None:
             _check_target(X, y)
         with _QUIET:
             # of plain numbers scikit-learn makes an array, at no cost
-            if schema is not None and not _is_array_like(frame, schema):
-                target, one_vs_all = _validated_target(sampler, X, frame, y)
-                return frame, target, one_vs_all, schema
+            if schema is not None and not _is_array_like(rows, schema):
+                target, one_vs_all = _validated_target(sampler, X, rows, y)
+                return rows, target, one_vs_all, schema
             rows, target, one_vs_all = _validated(sampler, X, y)
     except InputError:
         raise
@@ -223,21 +222,30 @@ def _checked(
         raise InputTypeError(f"{_where_text_is(X)}{error}") from error
     except (ValueError, OverflowError) as error:
         raise InputError(f"{_where_text_is(X)}{error}") from error
-    if schema is None:
-        holder = "sparse" if is_sparse(rows) else "numpy"
-        schema = schema_of_array(rows.shape[1], rows.dtype, wanted, holder)
-    return rows, target, one_vs_all, schema
+    return rows, target, one_vs_all, schema or rows_with_schema(rows, wanted)[1]
 
 
-def _read_by_column(X: Any, wanted: Wanted) -> tuple[Any, Schema | None]:
-    """A frame and its schema, also of an array that has text among its categories."""
+def rows_with_schema(X: Any, wanted: Wanted) -> tuple[Any, Schema]:
+    """An array, sparse matrix or frame of some data, and its schema.
+
+    An array or a list that has text among its categories becomes a frame.
+
+    Raises
+    ------
+    InputError, ParameterError
+        They are not as wanted.
+    """
     if isinstance(X, pd.DataFrame):
         return X, schema_of_frame(X, wanted, "pandas")
-    if not _is_of_objects(X, wanted):
-        return X, None
-    frame = pd.DataFrame(np.asarray(X, dtype=object)).infer_objects()
-    schema = schema_of_frame(frame, _of_array(wanted), "numpy")
-    return frame, replace(schema, holder="array of objects")
+    if is_sparse(X):
+        return X, schema_of_array(X.shape[1], X.dtype, wanted, "sparse")
+    if _is_of_objects(X, wanted):
+        require_names(wanted)
+        # numbers among text are numbers still
+        frame = pd.DataFrame(np.asarray(X, dtype=object)).infer_objects()
+        return frame, schema_of_frame(frame, wanted, "array of objects")
+    rows = np.asarray(X)
+    return rows, schema_of_array(rows.shape[1], rows.dtype, wanted, "numpy")
 
 
 def _is_array_like(frame: pd.DataFrame, schema: Schema) -> bool:
@@ -253,12 +261,6 @@ def _is_of_objects(X: Any, wanted: Wanted) -> bool:
     if isinstance(X, list):
         return np.asarray(X, dtype=object).ndim == 2 and np.asarray(X).dtype.kind in "OUS"
     return isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "OUS"
-
-
-def _of_array(wanted: Wanted) -> Wanted:
-    if len(wanted.passthrough):
-        schema_of_array(0, np.dtype(object), wanted, "numpy")
-    return wanted
 
 
 def _validated_target(sampler: Any, X: Any, frame: Any, y: Any) -> tuple[Any, bool]:

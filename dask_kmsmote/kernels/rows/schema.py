@@ -48,7 +48,8 @@ class Schema:
     Attributes
     ----------
     holder
-        What holds the rows: "numpy", "sparse", "pandas", "dask array" or "dask frame".
+        What holds the rows: "numpy", "array of objects", "sparse", "pandas", "dask array", "dask
+        array of sparse blocks" or "dask frame".
     columns
         Names of all columns, in their order; their numbers in an array.
     numbers, categories, passthrough
@@ -158,9 +159,8 @@ def schema_of_frame(frame: Any, wanted: Wanted, holder: str) -> Schema:
         offered = named if wanted.takes_tables else None
         raise InputError(_refusal(frame, wrong, offered, passthrough, holder))
     numbers = [place for place in kinds if place not in chosen]
-    # of no rows, objects may be anything: the census tells
-    guessed = [p for p in chosen if named is None and is_object(frame.iloc[:, p])]
     keeps_missing = wanted.missing == "keep"
+    exact = {place: exact_of(frame.iloc[:, place]) for place in numbers}
     return Schema(
         holder=holder,
         columns=tuple(columns),
@@ -169,31 +169,29 @@ def schema_of_frame(frame: Any, wanted: Wanted, holder: str) -> Schema:
         passthrough=tuple(passthrough),
         dtype=_row_dtype(frame.iloc[:, numbers], keeps_missing, bool(chosen)),
         keeps_missing=keeps_missing,
-        guessed=tuple(guessed),
-        exact={
-            place: exact
-            for place in numbers
-            if (exact := exact_of(frame.iloc[:, place])) is not None
-        },
-        nullless=tuple(
-            p
-            for p in numbers
-            if getattr(frame.dtypes.iloc[p], "kind", "") in "biu"
-            and isinstance(frame.dtypes.iloc[p], np.dtype)
-        ),
-        fillable=tuple(
-            p
-            for p in numbers
-            if isinstance(frame.dtypes.iloc[p], np.dtype) and frame.dtypes.iloc[p].kind == "f"
-        ),
-        known={
-            place: frame.dtypes.iloc[place]
-            for place in chosen
-            if isinstance(frame.dtypes.iloc[place], pd.CategoricalDtype)
-            and UNKNOWN_CATEGORIES not in frame.dtypes.iloc[place].categories
-        },
+        # of no rows, objects may be anything: the census tells
+        guessed=tuple(p for p in chosen if named is None and is_object(frame.iloc[:, p])),
+        exact={place: own for place, own in exact.items() if own is not None},
+        nullless=_of_numpy(frame, numbers, "biu"),
+        fillable=_of_numpy(frame, numbers, "f"),
+        known=_known_categories(frame, chosen),
         takes_tables=wanted.takes_tables,
     )
+
+
+def _of_numpy(frame: Any, places: list[int], kinds: str) -> tuple[int, ...]:
+    """Places of the columns whose type is numpy's own, of some kinds."""
+    dtypes = {place: frame.dtypes.iloc[place] for place in places}
+    return tuple(p for p, own in dtypes.items() if isinstance(own, np.dtype) and own.kind in kinds)
+
+
+def _known_categories(frame: Any, places: list[int]) -> dict[int, pd.CategoricalDtype]:
+    dtypes = {place: frame.dtypes.iloc[place] for place in places}
+    return {
+        place: own
+        for place, own in dtypes.items()
+        if isinstance(own, pd.CategoricalDtype) and UNKNOWN_CATEGORIES not in own.categories
+    }
 
 
 def schema_of_array(n_columns: int, dtype: np.dtype[Any], wanted: Wanted, holder: str) -> Schema:
@@ -206,11 +204,7 @@ def schema_of_array(n_columns: int, dtype: np.dtype[Any], wanted: Wanted, holder
     ParameterError
         The parameters name columns that are not there, or names.
     """
-    if len(wanted.passthrough):
-        raise ParameterError(
-            f"passthrough={list(wanted.passthrough)!r} names columns of a frame, and X is an array "
-            "of one type: take them out of X, or pass a frame."
-        )
+    require_names(wanted)
     named = _named_in(list(range(n_columns)), wanted.categorical_features) or []
     if named and "sparse" in holder:
         raise sparse_categories(holder)
@@ -232,6 +226,15 @@ def schema_of_array(n_columns: int, dtype: np.dtype[Any], wanted: Wanted, holder
         fillable=numbers if dtype.kind == "f" else (),
         takes_tables=wanted.takes_tables,
     )
+
+
+def require_names(wanted: Wanted) -> None:
+    """Raise `ParameterError` where columns are wanted by a name, which an array does not have."""
+    if len(wanted.passthrough):
+        raise ParameterError(
+            f"passthrough={list(wanted.passthrough)!r} names columns of a frame, and X is an array "
+            "of one type: take them out of X, or pass a frame."
+        )
 
 
 def sparse_categories(holder: str) -> InputError:
@@ -348,7 +351,7 @@ def _refusal(
         by_name = all(isinstance(name, str) for name in own)
         told = [own[place] for place in places] if by_name else places
         text += f" Take them as categories: categorical_features={told!r}."
-    if holder == "numpy":
+    if holder == "array of objects":
         anew = ", and name categorical_features anew" if named else ""
         return f"{text} Drop them: X = np.delete(X, {names!r}, axis=1){anew}."
     kept = [*(own[place] for place in passthrough), *names]
