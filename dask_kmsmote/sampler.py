@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import pipeline
 from .data.collections import DaskInput, from_dask
+from .data.kinds import require_kinds
 from .data.memory import MemoryInput, from_memory
 from .data.result import Arrangement, Output, provenance
 from .graph.dask.tasks import Tasks
@@ -415,6 +416,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
 
     def _input(self, X: Any, y: Any) -> DaskInput | MemoryInput:
         wanted = wanted_of(self)
+        require_kinds(X, y)
         if not (is_dask_collection(X) or is_dask_collection(y)):
             return from_memory(self, X, y, self.n_jobs, wanted)
         # a new name for each run: data may be persisted between two runs, under the same name

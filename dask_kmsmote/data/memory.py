@@ -275,11 +275,6 @@ def _validated_target(sampler: Any, X: Any, frame: Any, y: Any) -> tuple[Any, bo
 
 def _check_target(X: Any, y: Any) -> None:
     """Every row of X has one label in y, none of them missing, continuous or without an order."""
-    if isinstance(y, pd.DataFrame) and y.shape[1] > 1:
-        raise InputError(
-            f"y is two-dimensional, with the columns {list(y.columns)}: pass one of them, "
-            f"y = y[{y.columns[0]!r}], or a one-vs-all array, y.to_numpy()."
-        )
     labels = y if hasattr(y, "ndim") else np.asarray(y, dtype=object)
     n_rows = X.shape[:1] if hasattr(X, "shape") else (len(X),) if hasattr(X, "__len__") else ()
     if labels.ndim not in (1, 2) or is_sparse(labels) or np.iscomplexobj(labels):

@@ -18,6 +18,7 @@ from dask.base import is_dask_collection
 from dask.delayed import Delayed
 
 from ..data.collections import from_dask, partitions_of
+from ..data.kinds import require_kinds
 from ..data.memory import CHUNK_BYTES, rows_with_schema, source_in_memory
 from ..errors import InputError
 from ..graph.chunks import Chunks, Source, by_chunk
@@ -100,8 +101,10 @@ def open_result(X: Any, y: Any, run: Run) -> Result:
     Raises
     ------
     InputError
-        X and y do not go together, or X has not the columns that the run's had.
+        X or y are of a kind that is not read, or do not go together, or X has not the columns that
+        the run's had.
     """
+    require_kinds(X, y)
     tasks, schema = Tasks(uuid4().hex), run.schema
     shape = X.shape if hasattr(X, "shape") else np.shape(X)
     if len(shape) != 2:

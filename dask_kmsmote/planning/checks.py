@@ -15,10 +15,12 @@ _MOST_BLOCKS = 1_000_000  # of synthetic rows, at least a task each
 def check_dimensions(shape: Sequence[float]) -> None:
     """X has rows and columns."""
     if len(shape) != 2 or shape[1] == 0:
-        hint = "X.reshape(-1, 1)" if len(shape) < 3 else "X.reshape(len(X), -1)"
+        # lengths that are not known have to be, where an array is given another shape
+        known = "" if len(shape) < 3 or shape[0] == shape[0] else ".compute_chunk_sizes()"
+        mends = {1: ": X = X[:, None]", 3: f": X = X{known}.reshape(len(X), -1)"}
         raise InputError(
             f"Found array with dim {len(shape)} and shape {tuple(shape)}: X needs rows and at "
-            f"least one column of features, e.g. {hint}."
+            f"least one column of features{mends.get(min(len(shape), 3), '')}."
         )
 
 
