@@ -9,7 +9,7 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -35,7 +35,7 @@ from ..kernels.making.partitions import (
     series_of,
     with_null_columns,
 )
-from ..kernels.rows.blocks import Rows, between, is_sparse, require_sound, stack, unmasked
+from ..kernels.rows.blocks import between, is_sparse, require_sound, stack, unmasked
 from ..kernels.rows.encoding import Encoding
 from ..kernels.rows.labels import count_labels
 from ..kernels.rows.schema import (
@@ -106,7 +106,7 @@ class MemoryInput:
         return wanted.order.arranged(rows), wanted.order.arranged(labels)
 
     def _resampled_rows(
-        self, made: Sequence[Rows], wanted: Arrangement, encoding: Encoding, n: int | None
+        self, made: Sequence[Any], wanted: Arrangement, encoding: Encoding, n: int | None
     ) -> Any:
         schema = wanted.run.schema
         # objects and text of an array are read as a frame
@@ -118,8 +118,9 @@ class MemoryInput:
             return found if frame is self.X else self._as_objects(found)
         if not schema.is_plain:
             made = [array_of(block, schema, encoding, self.rows.dtype) for block in made]
-        resampled = stack([self.rows if n is None else self.rows[:n], *made])
-        return resampled.tolist() if isinstance(self.X, list) else resampled
+        if isinstance(self.X, list):
+            return [*self.X[:n], *(row for block in made for row in block.tolist())]
+        return stack([self.rows if n is None else self.rows[:n], *made])
 
     def _as_objects(self, frame: pd.DataFrame) -> Any:
         n_rows = len(self.rows)
@@ -222,7 +223,16 @@ def _checked(
         raise InputTypeError(f"{_where_text_is(X)}{error}") from error
     except (ValueError, OverflowError) as error:
         raise InputError(f"{_where_text_is(X)}{error}") from error
-    return rows, target, one_vs_all, schema or rows_with_schema(rows, wanted)[1]
+    schema = schema or replace(rows_with_schema(rows, wanted)[1], holder=_holder_of(X))
+    return rows, target, one_vs_all, schema
+
+
+def _holder_of(X: Any) -> str:
+    """What numbers came in, by which a line mends them."""
+    if is_sparse(X):
+        is_flat = getattr(getattr(X, "data", None), "dtype", np.dtype(object)).kind != "O"
+        return "sparse" if is_flat else "sparse of objects"
+    return "numbers as objects" if np.asarray(X).dtype.kind == "O" else "numpy"
 
 
 def rows_with_schema(X: Any, wanted: Wanted) -> tuple[Any, Schema]:
@@ -249,8 +259,13 @@ def rows_with_schema(X: Any, wanted: Wanted) -> tuple[Any, Schema]:
 
 
 def _is_array_like(frame: pd.DataFrame, schema: Schema) -> bool:
-    of_arrow = any(isinstance(dtype, pd.ArrowDtype) for dtype in frame.dtypes)
-    return schema.is_plain and not (schema.keeps_missing or schema.exact or of_arrow)
+    odd = any(isinstance(dtype, pd.ArrowDtype) or _is_filled(dtype) for dtype in frame.dtypes)
+    return schema.is_plain and not (schema.keeps_missing or schema.exact or odd)
+
+
+def _is_filled(dtype: Any) -> bool:
+    """Whether it is of sparse columns, of which pandas makes no matrix."""
+    return isinstance(dtype, pd.SparseDtype) and dtype.fill_value != 0
 
 
 def _is_of_objects(X: Any, wanted: Wanted) -> bool:
@@ -304,7 +319,7 @@ def _where_text_is(X: Any) -> str:
 def _validated(sampler: BaseEstimator, X: Any, y: Any) -> tuple[Any, Any, bool]:
     if y is not None:
         check_classification_targets(y)
-    y = np.asarray(y) if isinstance(y, list) else y
+    X, y = (np.asarray(part) if isinstance(part, list | tuple) else part for part in (X, y))
     y, one_vs_all = check_target_type(y, indicate_one_vs_all=True)
     # what is not finite is left to the census, which says where
     X, y = validate_data(

@@ -143,6 +143,10 @@ class _Mends(NamedTuple):
     clip: str
 
 
+_FILL_OBJECTS = (
+    "X = pd.DataFrame(X).infer_objects().pipe(lambda X: X.fillna(X.mean(numeric_only=True)))"
+    ".to_numpy()"
+)
 _OF_FRAMES = _Mends(
     fill="X = X.fillna(X.mean(numeric_only=True))",
     clip="X[{columns}] = X[{columns}].clip(-1e30, 1e30)",
@@ -164,8 +168,12 @@ _MENDS = {
         clip="X = X.map_blocks(lambda b: type(b)((np.clip(b.data, -1e30, 1e30), b.indices, "
         "b.indptr), b.shape), meta=X._meta)",
     ),
-    # of objects numpy has no such functions
-    "array of objects": _Mends(fill="", clip=""),
+    # of lists in a matrix, or of pairs, there is no line
+    "sparse of objects": _Mends(fill="", clip=""),
+    "numbers as objects": _Mends(
+        fill=_FILL_OBJECTS, clip="X = np.clip(np.asarray(X, dtype=float), -1e30, 1e30)"
+    ),
+    "array of objects": _Mends(fill=_FILL_OBJECTS, clip=""),
     "pandas": _OF_FRAMES,
     "dask frame": _OF_FRAMES,
 }

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
 from ...errors import InputError, ParameterError
 from .columns import (
@@ -48,8 +49,9 @@ class Schema:
     Attributes
     ----------
     holder
-        What holds the rows: "numpy", "array of objects", "sparse", "pandas", "dask array", "dask
-        array of sparse blocks" or "dask frame".
+        What holds the rows: "pandas", "dask frame", "numpy", "numbers as objects", "array of
+        objects" (text among them), "sparse", "sparse of objects", "dask array" or "dask array of
+        sparse blocks".
     columns
         Names of all columns, in their order; their numbers in an array.
     numbers, categories, passthrough
@@ -66,7 +68,7 @@ class Schema:
     nullless
         Places of numbers whose numpy type has no nulls: integers and booleans.
     fillable
-        Places of numbers that a mean can be filled into: numpy's floats.
+        Places of numbers that a mean can be filled into: dense floats.
     known
         By place, the type of categories that a Dask frame knows before it is computed.
     takes_tables
@@ -172,17 +174,21 @@ def schema_of_frame(frame: Any, wanted: Wanted, holder: str) -> Schema:
         # of no rows, objects may be anything: the census tells
         guessed=tuple(p for p in chosen if named is None and is_object(frame.iloc[:, p])),
         exact={place: own for place, own in exact.items() if own is not None},
-        nullless=_of_numpy(frame, numbers, "biu"),
-        fillable=_of_numpy(frame, numbers, "f"),
+        nullless=_without_nulls(frame, numbers),
+        fillable=tuple(p for p in numbers if _has_mean(frame.dtypes.iloc[p])),
         known=_known_categories(frame, chosen),
         takes_tables=wanted.takes_tables,
     )
 
 
-def _of_numpy(frame: Any, places: list[int], kinds: str) -> tuple[int, ...]:
-    """Places of the columns whose type is numpy's own, of some kinds."""
+def _has_mean(dtype: Any) -> bool:
+    # filled, sparse columns would have another type in each partition
+    return bool(types.is_float_dtype(dtype)) and not isinstance(dtype, pd.SparseDtype)
+
+
+def _without_nulls(frame: Any, places: list[int]) -> tuple[int, ...]:
     dtypes = {place: frame.dtypes.iloc[place] for place in places}
-    return tuple(p for p, own in dtypes.items() if isinstance(own, np.dtype) and own.kind in kinds)
+    return tuple(p for p, own in dtypes.items() if isinstance(own, np.dtype) and own.kind in "biu")
 
 
 def _known_categories(frame: Any, places: list[int]) -> dict[int, pd.CategoricalDtype]:
