@@ -29,6 +29,7 @@ from ..graph.chunks import (
     misaligned,
     with_chunks,
 )
+from ..graph.dask.held import held
 from ..graph.dask.own_keys import copy_under_own_keys, with_known_aliases
 from ..graph.dask.tasks import Tasks
 from ..kernels.rows.blocks import is_sparse
@@ -160,7 +161,7 @@ def partitions_of(frame: Any) -> list[Delayed]:
     Only the needed columns are read, but small reads are not joined: Dask joins them by the bytes
     that the columns have, so a frame and one of its columns would fall into different partitions.
     """
-    return list(frame.simplify().to_delayed(optimize_graph=False))
+    return held(frame.simplify().to_delayed(optimize_graph=False))
 
 
 def _parts_of(target: da.Array, tasks: Tasks) -> list[Delayed]:
