@@ -9,7 +9,9 @@ it. The partitions of frames are read as they are. The result is made of the use
 from __future__ import annotations
 
 import math
-from contextlib import AbstractContextManager
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,13 +68,33 @@ class DaskInput:
     features: ArrayFeatures | FrameFeatures
     target: ArrayTarget | SeriesTarget
 
-    def computing(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def computing(self) -> Iterator[None]:
         """Where its stages compute: where the user does."""
-        return on_active_scheduler()
+        with on_active_scheduler():
+            try:
+                yield
+            except ValueError as error:
+                _require_folders_without_nulls(error)
+                raise
 
     def resampled(self, wanted: Arrangement) -> tuple[Any, Any]:
         """X and y of the kinds that came in, lazy."""
         return self.features.arranged(wanted), self.target.arranged(wanted)
+
+
+def _require_folders_without_nulls(error: ValueError) -> None:
+    """Raise `InputError` where Dask could not read a folder of Parquet files that names a null."""
+    wanted = r"No non-null segments .* field '(.*?)'|categories cannot be null"
+    found = re.search(wanted, str(error))
+    if found:
+        name = found[1] or "city"
+        raise InputError(
+            f"A folder of Parquet files names a null ({name}=__HIVE_DEFAULT_PARTITION__), which "
+            "Dask does not read as a category. Say of which type the names are, and no filesystem: "
+            'dd.read_parquet(path, dataset={"partitioning": {"flavor": "hive", "schema": '
+            f"pa.schema([({name!r}, pa.string())])}}}})."
+        ) from error
 
 
 def _check_dask() -> None:

@@ -10,6 +10,7 @@ import dask.array as da
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import sparse as pydata_sparse
 from scipy import sparse
@@ -255,6 +256,52 @@ def test_columns_in_another_order():
         KMeansSMOTE(random_state=0).fit(given, y)
     (line,) = statements_of(str(caught.value))
     KMeansSMOTE(random_state=0, kmeans_estimator=2).fit(mended(line, given), y)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize(
+    "names",
+    [["a", "a", "b", "c", "d"], [0, 0, 1, 0, 2], [None, 1, "a", "b", "c"], [np.nan, *"abcd"]],
+)
+def test_names_of_columns(lazy, names):
+    X = frame().set_axis(pd.Index(names), axis=1)
+    # Dask renames or refuses doubles in most places: this one lets them through
+    parts = [X[:67], X[67:134], X[134:]]
+    given = dd.from_map(lambda place: parts[place], range(3), meta=X[:0]) if lazy else X
+    (line,) = statements_of(refusal(given))
+    found = mended(line, given)
+    if not lazy:  # scikit-learn wants all of them to be text, or none
+        found.columns = found.columns.map(str)
+    resample(found)
+
+
+@pytest.mark.parametrize("how", ["default", "arrow"])
+@pytest.mark.parametrize("as_what", ["feature", "kept", "target"])
+def test_folders_that_name_a_null(tmp_path, how, as_what):
+    table = frame().assign(city=np.resize(np.array(["rome", None, "oslo"], dtype=object), N), t=Y)
+    table.to_parquet(tmp_path / "table", partition_cols=["city"])
+    path = tmp_path / "table"
+    params = {"passthrough": ["city"]} if as_what == "kept" else {"missing": "keep"}
+    target = "city" if as_what == "target" else "t"
+
+    def resampled(table):
+        X, y = table.drop(columns=target), table[target]
+        X_res, _ = KMeansSMOTE(random_state=0, kmeans_estimator=2, **params).fit_resample(X, y)
+        return X_res.compute()
+
+    given = dd.read_parquet(path, filesystem="arrow" if how == "arrow" else None)
+    if how == "arrow" and as_what != "target":  # whose frame knows the names of the first folder
+        given["city"] = given["city"].cat.as_unknown()
+    with pytest.raises(InputError, match="names a null") as caught:
+        resampled(given)
+    line = re.search(r"dd\.read_parquet\(.*\}\)", str(caught.value))[0]
+    table = eval(line, {"dd": dd, "pa": pa, "path": path})  # noqa: S307 - the line is what is tested
+    if as_what == "target":
+        table = table[table["city"].notnull()]
+    found = resampled(table)
+    assert len(found) > len(table)
+    if as_what != "target":
+        assert found["city"][:N].isna().sum() == 67
 
 
 CHUNKS = {

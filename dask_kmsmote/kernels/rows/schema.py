@@ -135,7 +135,7 @@ def schema_of_frame(frame: Any, wanted: Wanted, holder: str) -> Schema:
     ParameterError
         The parameters name columns that are not there, or one in two parts.
     """
-    _check_names(frame)
+    _check_names(frame, holder)
     columns = frame.columns.tolist()
     passthrough = _passthrough_in(columns, wanted.passthrough)
     named = _named_in(columns, wanted.categorical_features)
@@ -176,7 +176,7 @@ def schema_of_frame(frame: Any, wanted: Wanted, holder: str) -> Schema:
         exact={place: own for place, own in exact.items() if own is not None},
         nullless=_without_nulls(frame, numbers),
         fillable=tuple(p for p in numbers if _has_mean(frame.dtypes.iloc[p])),
-        known=_known_categories(frame, chosen),
+        known=_known_categories(frame, [*chosen, *passthrough]),
         takes_tables=wanted.takes_tables,
     )
 
@@ -253,19 +253,22 @@ def sparse_categories(holder: str) -> InputError:
     )
 
 
-def _check_names(frame: Any) -> None:
+def _check_names(frame: Any, holder: str) -> None:
     if frame.shape[1] == 0:
         raise InputError("X has no columns: at least one feature is needed.")
     if any(pd.api.types.is_scalar(name) and pd.isna(name) for name in frame.columns):
         raise InputError(
             "X has a column without a name (None or NaN): rename it, e.g. "
-            "X.columns = [str(name) for name in X.columns]."
+            "X = X.rename(columns=str)."
         )
     twice = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
     if twice:
+        first = "X.loc[:, ~X.columns.duplicated()]"
+        if holder == "dask frame":
+            first = f"X.map_partitions(lambda X: {first})"
         raise InputError(
-            f"X has duplicate column names: {twice}. Rename or drop them, "
-            "e.g. X = X.loc[:, ~X.columns.duplicated()]."
+            f"X has duplicate column names: {twice}. Rename them; or keep the first of each, "
+            f"X = {first}."
         )
 
 
