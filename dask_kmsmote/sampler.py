@@ -328,11 +328,11 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
 
         Parameters
         ----------
-        X : dask Array or DataFrame; array, pandas DataFrame, csr or csc matrix, list
+        X : dask Array or DataFrame; array, pandas or polars DataFrame, csr or csc matrix, list
             Shape (n_rows, n_columns): numbers, finite; in frames, and where `categorical_features`
             names them, categories, text and booleans. Dates and nested values have no place among
             features.
-        y : dask Array or Series; array, pandas Series, list
+        y : dask Array or Series; array, pandas or polars Series, list
             Shape (n_rows,): classes as numbers, strings, booleans or categories; or one-vs-all,
             shape (n_rows, n_classes).
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import dask
@@ -50,6 +50,8 @@ from ..planning import checks
 from ..planning.cuts import block_rows, cut
 from ..process import ProcessSetting, muted
 from ..threads import count_threads, in_this_process
+from .kinds import is_polars
+from .polars import as_pandas, with_labels, with_rows
 from .result import Arrangement, Output
 
 CHUNK_BYTES = 32 * 2**20
@@ -71,8 +73,11 @@ class MemoryInput:
         What the stages read; it refers to `rows`.
     X, y
         As the user gave them.
+    frame
+        X as a frame of pandas, where it is read by column: itself, or what was made of a frame of
+        polars, or of objects and text in an array.
     rows, target
-        The same as an array or sparse matrix, or a frame; and as an array of labels.
+        X as an array or sparse matrix, or the frame; and y as an array of labels.
     one_vs_all
         Whether y has a column for each class.
     n_jobs
@@ -83,6 +88,7 @@ class MemoryInput:
     source: Source
     X: Any
     y: Any
+    frame: pd.DataFrame | None
     rows: Any
     target: NDArray[Any]
     one_vs_all: bool
@@ -109,18 +115,31 @@ class MemoryInput:
         self, made: Sequence[Any], wanted: Arrangement, encoding: Encoding, n: int | None
     ) -> Any:
         schema = wanted.run.schema
-        # objects and text of an array are read as a frame
-        frame = self.X if isinstance(self.X, pd.DataFrame) else self.rows
-        if isinstance(frame, pd.DataFrame):
-            own, to_whole = with_null_columns(frame, schema), wanted.run.recipe.to_whole
-            parts = [frame_of(block, 0, own.iloc[:0], schema, encoding, to_whole) for block in made]
-            found = pd.concat([own.iloc[:n], *parts], ignore_index=True)
-            return found if frame is self.X else self._as_objects(found)
+        if self.frame is not None:
+            return self._extended(self.frame, made, wanted, encoding, n)
         if not schema.is_plain:
             made = [array_of(block, schema, encoding, self.rows.dtype) for block in made]
         if isinstance(self.X, list):
             return [*self.X[:n], *(row for block in made for row in block.tolist())]
         return stack([self.rows if n is None else self.rows[:n], *made])
+
+    def _extended(
+        self,
+        frame: pd.DataFrame,
+        made: Sequence[Any],
+        wanted: Arrangement,
+        encoding: Encoding,
+        n: int | None,
+    ) -> Any:
+        schema, to_whole = wanted.run.schema, wanted.run.recipe.to_whole
+        own = with_null_columns(frame, schema)
+        nothing = own.iloc[:0]
+        parts = [frame_of(block, 0, nothing, schema, encoding, to_whole) for block in made]
+        if is_polars(self.X):
+            kept = [schema.columns[place] for place in schema.passthrough]
+            return with_rows(self.X, n, pd.concat([nothing, *parts], ignore_index=True), kept)
+        found = pd.concat([own.iloc[:n], *parts], ignore_index=True)
+        return found if frame is self.X else self._as_objects(found)
 
     def _as_objects(self, frame: pd.DataFrame) -> Any:
         n_rows = len(self.rows)
@@ -133,6 +152,8 @@ class MemoryInput:
 
     def _labels(self, counts: Sequence[tuple[int, Any]], n: int | None) -> Any:
         y, target = self.y, self.target
+        if is_polars(y):
+            return with_labels(y, n, counts)
         if isinstance(y, pd.Series):
             parts = [series_of(m, label, 0, y.iloc[:0]) for m, label in counts]
             return pd.concat([y.iloc[:n], *parts], ignore_index=True)
@@ -160,7 +181,7 @@ def from_memory(
     InputError, ParameterError
         They can't be resampled, or not as wanted; where scikit-learn says so, in its words.
     """
-    rows, target, one_vs_all, schema = _checked(sampler, X, y, wanted)
+    frame, rows, target, one_vs_all, schema = _checked(sampler, X, y, wanted)
     n_threads = count_threads(n_jobs)
     # a chunk for each thread, of what fits in its share of a cache or two
     size = min(block_rows(rows.shape[1], CHUNK_BYTES), max(1, -(-rows.shape[0] // n_threads)))
@@ -173,6 +194,7 @@ def from_memory(
         source=source,
         X=X,
         y=y,
+        frame=frame,
         rows=rows,
         target=target,
         one_vs_all=one_vs_all,
@@ -198,24 +220,33 @@ def source_in_memory(
     return Chunks(matrix, by_chunk, schema)
 
 
-def _checked(
-    sampler: BaseEstimator, X: Any, y: Any, wanted: Wanted
-) -> tuple[Any, Any, bool, Schema]:
-    X, y = unmasked(X, "X"), unmasked(y, "y")
+class _Checked(NamedTuple):
+    """What was made of X and y, as `MemoryInput` has it."""
+
+    frame: pd.DataFrame | None
+    rows: Any
+    target: NDArray[Any]
+    one_vs_all: bool
+    schema: Schema
+
+
+def _checked(sampler: BaseEstimator, X: Any, y: Any, wanted: Wanted) -> _Checked:
+    X, y = unmasked(X, "X"), as_pandas(unmasked(y, "y"))
     require_sound(X, "X")
     if getattr(X, "ndim", 0) > 2:
         checks.check_dimensions(X.shape)
-    by_column = isinstance(X, pd.DataFrame) or _is_of_objects(X, wanted)
+    by_column = isinstance(X, pd.DataFrame) or is_polars(X) or _is_of_objects(X, wanted)
     rows, schema = rows_with_schema(X, wanted) if by_column else (X, None)
+    frame = rows if by_column else None
     try:
         if y is not None:
-            _check_target(X, y)
+            _check_target(rows, y)
         with _QUIET:
             # of plain numbers scikit-learn makes an array, at no cost
             if schema is not None and not _is_array_like(rows, schema):
-                target, one_vs_all = _validated_target(sampler, X, rows, y)
-                return rows, target, one_vs_all, schema
-            rows, target, one_vs_all = _validated(sampler, X, y)
+                target, one_vs_all = _validated_target(sampler, rows, y)
+                return _Checked(frame, rows, target, one_vs_all, schema)
+            rows, target, one_vs_all = _validated(sampler, rows, y)
     except InputError:
         raise
     # scikit-learn's, that say what is wrong
@@ -224,7 +255,7 @@ def _checked(
     except (ValueError, OverflowError) as error:
         raise InputError(f"{_where_text_is(X)}{error}") from error
     schema = schema or replace(rows_with_schema(rows, wanted)[1], holder=_holder_of(X))
-    return rows, target, one_vs_all, schema
+    return _Checked(frame, rows, target, one_vs_all, schema)
 
 
 def _holder_of(X: Any) -> str:
@@ -238,7 +269,8 @@ def _holder_of(X: Any) -> str:
 def rows_with_schema(X: Any, wanted: Wanted) -> tuple[Any, Schema]:
     """An array, sparse matrix or frame of some data, and its schema.
 
-    An array or a list that has text among its categories becomes a frame.
+    A frame of polars becomes one of pandas, and so does an array or a list that has text among its
+    categories.
 
     Raises
     ------
@@ -247,6 +279,9 @@ def rows_with_schema(X: Any, wanted: Wanted) -> tuple[Any, Schema]:
     """
     if isinstance(X, pd.DataFrame):
         return X, schema_of_frame(X, wanted, "pandas")
+    if is_polars(X):
+        frame = as_pandas(X)
+        return frame, schema_of_frame(frame, wanted, "polars")
     if is_sparse(X):
         return X, schema_of_array(X.shape[1], X.dtype, wanted, "sparse")
     if _is_of_objects(X, wanted):
@@ -278,12 +313,12 @@ def _is_of_objects(X: Any, wanted: Wanted) -> bool:
     return isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "OUS"
 
 
-def _validated_target(sampler: Any, X: Any, frame: Any, y: Any) -> tuple[Any, bool]:
+def _validated_target(sampler: Any, frame: Any, y: Any) -> tuple[Any, bool]:
     """Labels as an array, beside a frame that scikit-learn would refuse; it learns the names."""
     n_rows = len(frame)
     # a column of zeros in place of X: the checks of y are its own
     _, target, one_vs_all = _validated(clone(sampler), np.zeros((n_rows, 1)), y)
-    _check_feature_names(sampler, X, reset=True)
+    _check_feature_names(sampler, frame, reset=True)
     sampler.n_features_in_ = frame.shape[1]
     return target, one_vs_all
 

@@ -20,6 +20,7 @@ from dask.delayed import Delayed
 from ..data.collections import from_dask, partitions_of
 from ..data.kinds import require_kinds
 from ..data.memory import CHUNK_BYTES, rows_with_schema, source_in_memory
+from ..data.polars import as_pandas
 from ..errors import InputError
 from ..graph.chunks import Chunks, Source, by_chunk
 from ..graph.dask.tasks import Tasks, compute
@@ -129,7 +130,7 @@ def _require_columns(found: int, n: int) -> None:
 
 
 def _held(tasks: Tasks, X: Any, y: Any, wanted: Wanted) -> Source:
-    (rows, schema), target = rows_with_schema(X, wanted), label_values(y)
+    (rows, schema), target = rows_with_schema(X, wanted), label_values(as_pandas(y))
     check_lengths([rows.shape[0]], [len(target)])
     size = block_rows(rows.shape[1], CHUNK_BYTES)
     return source_in_memory(tasks, rows, target, size, schema)

@@ -70,7 +70,7 @@ def check_categories(found: Mapping[Any, FoundCategories], most: int, holder: st
         if holder in FRAMES:
             text += (
                 f" Or take them along, null in new rows: passthrough={names!r}; or drop them: "
-                f"X = X.drop(columns={names!r})."
+                f"{drop_of(names, holder)}."
             )
         raise InputError(f"X has columns that can't be categories: {text}")
 
@@ -115,7 +115,7 @@ def check_values(
     if missing:
         ways = ["take it as it is: missing='keep'"] if may_keep else []
         if mends.fill and all(name in fillable for name in missing):
-            ways.append(f"fill it: {mends.fill}")
+            ways.append(f"fill it: {mends.fill.format(columns=list(missing))}")
         text = "; or ".join(ways or ["fill it, or drop those rows"])
         texts.append(f"Input X contains NaN: {_counted(missing)}. {text[0].upper()}{text[1:]}.")
     infinite, huge = _with_any(names, n_inf), _with_any(names, n_huge)
@@ -128,10 +128,10 @@ def check_values(
         )
     if infinite or huge:
         columns = list(dict.fromkeys([*infinite, *huge]))
-        how = mends.clip.format(columns=repr(columns))
+        how = mends.clip.format(columns=columns)
         texts.append(f"Clip them: {how}." if how else "Clip them, or drop those rows.")
         if holder in FRAMES:
-            texts.append(f"Or drop the columns: X = X.drop(columns={columns!r}).")
+            texts.append(f"Or drop the columns: {drop_of(columns, holder)}.")
     if texts:
         raise InputError(" ".join(texts))
 
@@ -174,10 +174,20 @@ _MENDS = {
         fill=_FILL_OBJECTS, clip="X = np.clip(np.asarray(X, dtype=float), -1e30, 1e30)"
     ),
     "array of objects": _Mends(fill=_FILL_OBJECTS, clip=""),
+    "polars": _Mends(
+        fill="X = X.with_columns(pl.col({columns}).fill_nan(None).fill_null(strategy='mean'))",
+        clip="X = X.with_columns(pl.col({columns}).clip(-1e30, 1e30))",
+    ),
     "pandas": _OF_FRAMES,
     "dask frame": _OF_FRAMES,
 }
-FRAMES = ("pandas", "dask frame")
+FRAMES = ("pandas", "dask frame", "polars")
+
+
+def drop_of(names: Sequence[Any], holder: str) -> str:
+    """A line that drops columns of a frame."""
+    columns = f"{names!r}" if holder == "polars" else f"columns={names!r}"
+    return f"X = X.drop({columns})"
 
 
 def _with_any(names: Sequence[Any], counts: Sequence[int]) -> dict[Any, int]:

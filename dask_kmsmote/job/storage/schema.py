@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ...errors import InputError
+from ...kernels.rows.columns import is_whole_in_arrow
 from .location import Location
 from .source import Source
 
@@ -50,7 +51,7 @@ def require_one_schema(source: Source) -> dict[str, bool]:
     return {
         field.name: any(_n_nulls(footer, field.name) != 0 for footer in footers)
         for field in first
-        if is_whole(field.type)
+        if is_whole_in_arrow(field.type)
     }
 
 
@@ -104,39 +105,6 @@ def _require_names_once(source: Source, names: Sequence[str]) -> None:
         raise InputError(
             f"The source {source.location.shown!r} has two columns {twice[0]!r}: rename one."
         )
-
-
-def is_whole(arrow_type: Any) -> bool:
-    """Whether the type is of integers or booleans."""
-    import pyarrow.types as of
-
-    return bool(of.is_integer(arrow_type) or of.is_boolean(arrow_type))
-
-
-def type_without_nulls(arrow_type: Any) -> Any:
-    """As `exact_type`, where no integer and no boolean is missing."""
-    return None if is_whole(arrow_type) else exact_type(arrow_type)
-
-
-def exact_type(arrow_type: Any) -> Any:
-    """The pandas type that holds all values of an Arrow type; None where that is the usual one."""
-    import pandas as pd
-    import pyarrow.types as of
-
-    if is_whole(arrow_type) and not of.is_boolean(arrow_type):
-        kind = "UInt" if of.is_unsigned_integer(arrow_type) else "Int"
-        return pd.api.types.pandas_dtype(f"{kind}{arrow_type.bit_width}")
-    if of.is_boolean(arrow_type):
-        return pd.BooleanDtype()
-    return None if any(test(arrow_type) for test in _has_usual()) else pd.ArrowDtype(arrow_type)
-
-
-def _has_usual() -> tuple[Callable[[Any], bool], ...]:
-    import pyarrow.types as of
-
-    text = of.is_string, of.is_large_string, of.is_dictionary
-    # pandas can't read a table back whose nested types it has written as Arrow's
-    return *text, of.is_floating, of.is_timestamp, of.is_duration, of.is_nested
 
 
 def schema_of(source: Source, names: Sequence[str], mark: str | None) -> Any:

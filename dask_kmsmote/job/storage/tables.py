@@ -7,15 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...errors import DestinationError, InputError, ParameterError
+from ...kernels.rows.columns import exact_type, type_without_nulls
 from .destination import Draft
 from .manifest import PART
-from .schema import (
-    exact_type,
-    read_footers,
-    require_one_header,
-    require_one_schema,
-    type_without_nulls,
-)
+from .schema import read_footers, require_one_header, require_one_schema
 from .source import Source
 
 _METADATA = ".zarray", "zarr.json"

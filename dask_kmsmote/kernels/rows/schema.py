@@ -19,6 +19,7 @@ import pandas as pd
 from pandas.api import types
 
 from ...errors import InputError, ParameterError
+from ...planning.checks import drop_of
 from .columns import (
     UNKNOWN_CATEGORIES,
     Exact,
@@ -49,9 +50,9 @@ class Schema:
     Attributes
     ----------
     holder
-        What holds the rows: "pandas", "dask frame", "numpy", "numbers as objects", "array of
-        objects" (text among them), "sparse", "sparse of objects", "dask array" or "dask array of
-        sparse blocks".
+        What holds the rows: "pandas", "polars", "dask frame", "numpy", "numbers as objects",
+        "array of objects" (text among them), "sparse", "sparse of objects", "dask array" or "dask
+        array of sparse blocks".
     columns
         Names of all columns, in their order; their numbers in an array.
     numbers, categories, passthrough
@@ -365,12 +366,17 @@ def _refusal(
         return f"{text} Drop them: X = np.delete(X, {names!r}, axis=1){anew}."
     kept = [*(own[place] for place in passthrough), *names]
     text += f" Take them along, null in new rows: passthrough={kept!r}. Or drop them: "
-    text += f"X = X.drop(columns={names!r})."
+    text += f"{drop_of(names, holder)}."
     dates = [own[place] for place in wrong if is_datetime(frame.dtypes.iloc[place])]
-    if dates:
-        where = f"X[{dates[0]!r}]"
-        text += f" Dates can be numbers: {where} = ({where} - {where}.min()).dt.total_seconds()."
-    return text
+    return text + (f" Dates can be numbers: {_seconds_of(dates[0], holder)}." if dates else "")
+
+
+def _seconds_of(name: Any, holder: str) -> str:
+    """A line that makes seconds of dates."""
+    if holder == "polars":
+        dates = f"pl.col({name!r})"
+        return f"X = X.with_columns(({dates} - {dates}.min()).dt.total_seconds())"
+    return f"X[{name!r}] = (X[{name!r}] - X[{name!r}].min()).dt.total_seconds()"
 
 
 def _row_dtype(numbers: Any, keeps_missing: bool, has_codes: bool) -> np.dtype[Any]:
