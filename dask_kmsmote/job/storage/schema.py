@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ...errors import InputError
-from ...kernels.rows.columns import is_whole_in_arrow
 from .location import Location
 from .source import Source
 
@@ -28,6 +27,8 @@ def require_one_schema(source: Source) -> dict[str, bool]:
     InputError
         A file has other columns, or other types, than the first.
     """
+    from ...kernels.rows.columns import is_whole_in_arrow
+
     footers = read_footers(source.location, list(source.files))
     first = footers[0].schema.to_arrow_schema()
     _require_names_once(source, first.names)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...errors import DestinationError, InputError, ParameterError
-from ...kernels.rows.columns import exact_type, type_without_nulls
 from .destination import Draft
 from .manifest import PART
 from .schema import read_footers, require_one_header, require_one_schema
@@ -27,6 +26,8 @@ def read_table(source: Source, partition_size: str | None) -> Any:
     InputError
         The files can't be read, or do not have the same columns.
     """
+    from ...kernels.rows.columns import exact_type, type_without_nulls
+
     try:
         require = require_one_schema if source.format == "parquet" else require_one_header
         whole = require(source)
