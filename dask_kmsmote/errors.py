@@ -57,6 +57,10 @@ class ClusterError(OSError):
     """The cluster of a run can't be reached, can't do the work, or does nothing for too long."""
 
 
+class LostRowsError(RuntimeError):
+    """A lazy result is computed where the rows that it refers to are gone."""
+
+
 class PlanWarning(UserWarning):
     """Something about a plan to look at before rows are made; the message says what mends it."""
 

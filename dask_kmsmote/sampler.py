@@ -20,8 +20,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import pipeline
 from .data.collections import DaskInput, from_dask
+from .data.kinds import require_kinds
 from .data.memory import MemoryInput, from_memory
-from .data.result import Arrangement, Output, provenance
+from .data.result import Arrangement, Output, origins, provenance
 from .graph.dask.tasks import Tasks
 from .inspection.validate import check_result
 from .kernels.rows.schema import Schema
@@ -36,6 +37,7 @@ from .parameters import (
 from .planning.groups import GROUP_COLUMNS
 from .planning.plan import SamplingPlan
 from .recipes import OWN, Recipe
+from .threads import in_this_process
 
 _EXACT_ROWS = 16_384  # about where all pairs begin to cost more than sampling (18 features)
 _VALIDATION = {
@@ -159,6 +161,12 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     voters_ : dask.dataframe.DataFrame
         Lazy: `provenance_`, and with categories the positions of all k nearest rows of each base
         row, `voter_0` and so on; NaN where a cluster has fewer.
+    sample_indices_ : ndarray of int
+        Of data in memory: the position in X that each row of the result comes from, its own or, of
+        a synthetic row, that of its base row. Weights or groups of X become those of the result by
+        it. It does not hold the synthetic rows: imbalanced-learn's `balanced_batch_generator`, and
+        what else takes ``X[sample_indices_]``, trains on originals, each as often as rows were
+        made of it.
     run_ : Run
         What the stages left, see `dask_kmsmote.pipeline`.
     n_features_in_ : int
@@ -257,6 +265,11 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         self.progress = progress
         self.callbacks = callbacks
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.sampler_tags.sample_indices = True
+        return tags
+
     @property
     def report_(self) -> pd.DataFrame:
         """The plan as a table, a row per class and cluster."""
@@ -277,6 +290,18 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
     def voters_(self) -> Any:
         """Lazy: `provenance_`, and the positions of all k nearest of each base row."""
         return provenance(self._fitted, with_voters=True)
+
+    @property
+    def sample_indices_(self) -> NDArray[np.int64]:
+        """The position in X that each row of the result comes from; of data in memory."""
+        found = self._fitted
+        if not self._is_in_memory:
+            raise AttributeError(
+                "sample_indices_ is as long as the result: it is there for data in memory alone. "
+                "Of Dask collections provenance_ has the base_row of each synthetic row, lazily."
+            )
+        with in_this_process(self.n_jobs):
+            return origins(found)
 
     @property
     def order_(self) -> Order:
@@ -336,11 +361,11 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
 
         Parameters
         ----------
-        X : dask Array or DataFrame; array, pandas DataFrame, csr or csc matrix, list
+        X : dask Array or DataFrame; array, pandas or polars DataFrame, csr or csc matrix, list
             Shape (n_rows, n_columns): numbers, finite; in frames, and where `categorical_features`
             names them, categories, text and booleans. Dates and nested values have no place among
             features.
-        y : dask Array or Series; array, pandas Series, list
+        y : dask Array or Series; array, pandas or polars Series, list
             Shape (n_rows,): classes as numbers, strings, booleans or categories; or one-vs-all,
             shape (n_rows, n_classes).
 
@@ -426,6 +451,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
 
     def _input(self, X: Any, y: Any) -> DaskInput | MemoryInput:
         wanted = wanted_of(self)
+        require_kinds(X, y)
         if not (is_dask_collection(X) or is_dask_collection(y)):
             return from_memory(self, X, y, self.n_jobs, wanted)
         # a new name for each run: data may be persisted between two runs, under the same name
@@ -445,6 +471,7 @@ class KMeansSMOTE(BaseOverSampler):  # type: ignore[misc] # imbalanced-learn has
         self.plan_: SamplingPlan = run.plan
         order = ORDERS[self.layout](run.plan.n_rows, run.plan.n_synthetic)
         self._result = Arrangement(run, order, output)
+        self._is_in_memory = isinstance(data, MemoryInput)
 
     def _note_features(self, schema: Schema) -> None:
         # as scikit-learn's own check of data in memory does

@@ -6,8 +6,9 @@ classes) is in what the run leaves.
 
 - `collections`: `DaskInput`. The stages read arrays under keys of the run's own; the result refers
   to the user's collections, so that their graphs can still be optimized.
+- `kinds`: what can't be read is called what it is, before all else.
 - `memory`: `MemoryInput`. Chunks that refer to the user's array (of a list or a frame, to one made
-  of it), computed in this process.
+  of it), computed in this process. `polars`: frames and series of polars, read as pandas.
 - `result`: what a result consists of (originals, synthetic rows, or both), in which order, and how
   a collection of the kind that came in is made of it; and the provenance.
 - `unchanged`: originals are compared with what they were when they were planned.

@@ -9,13 +9,14 @@ it. The partitions of frames are read as they are. The result is made of the use
 from __future__ import annotations
 
 import math
-from contextlib import AbstractContextManager
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import dask.array as da
 import numpy as np
-import pandas as pd
 from dask.base import is_dask_collection
 from dask.delayed import Delayed
 
@@ -30,6 +31,7 @@ from ..graph.chunks import (
     misaligned,
     with_chunks,
 )
+from ..graph.dask.held import held
 from ..graph.dask.own_keys import copy_under_own_keys, with_known_aliases
 from ..graph.dask.tasks import Tasks
 from ..kernels.rows.blocks import is_sparse
@@ -37,6 +39,7 @@ from ..kernels.rows.labels import label_values
 from ..kernels.rows.schema import Schema, Wanted, schema_of_array, schema_of_frame
 from ..planning.checks import check_dimensions, check_lengths
 from ..threads import on_active_scheduler
+from .kinds import called, is_dask_frame
 from .result import (
     Arrangement,
     ArrayFeatures,
@@ -65,13 +68,33 @@ class DaskInput:
     features: ArrayFeatures | FrameFeatures
     target: ArrayTarget | SeriesTarget
 
-    def computing(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def computing(self) -> Iterator[None]:
         """Where its stages compute: where the user does."""
-        return on_active_scheduler()
+        with on_active_scheduler():
+            try:
+                yield
+            except ValueError as error:
+                _require_folders_without_nulls(error)
+                raise
 
     def resampled(self, wanted: Arrangement) -> tuple[Any, Any]:
         """X and y of the kinds that came in, lazy."""
         return self.features.arranged(wanted), self.target.arranged(wanted)
+
+
+def _require_folders_without_nulls(error: ValueError) -> None:
+    """Raise `InputError` where Dask could not read a folder of Parquet files that names a null."""
+    wanted = r"No non-null segments .* field '(.*?)'|categories cannot be null"
+    found = re.search(wanted, str(error))
+    if found:
+        name = found[1] or "city"
+        raise InputError(
+            f"A folder of Parquet files names a null ({name}=__HIVE_DEFAULT_PARTITION__), which "
+            "Dask does not read as a category. Say of which type the names are, and no filesystem: "
+            'dd.read_parquet(path, dataset={"partitioning": {"flavor": "hive", "schema": '
+            f"pa.schema([({name!r}, pa.string())])}}}})."
+        ) from error
 
 
 def _check_dask() -> None:
@@ -105,10 +128,10 @@ def from_dask(tasks: Tasks, X: Any, y: Any, wanted: Wanted) -> DaskInput:
     _check_dask()
     if isinstance(X, da.Array):
         return _beside_array(tasks, X, y, wanted)
-    if not _is_frame(X) or X.ndim != 2:
+    if not is_dask_frame(X):
         raise InputError(
-            f"X is a {type(X).__name__} beside a Dask y: pass both as Dask collections, or both "
-            "in memory, e.g. y = y.compute()."
+            f"X is {called(X)}, in memory, and y {called(y)}: pass both in memory, y = "
+            "y.compute(), or both as Dask collections."
         )
     return _beside_frame(tasks, X, y, schema_of_frame(X._meta, wanted, "dask frame"))
 
@@ -119,7 +142,7 @@ def _beside_array(tasks: Tasks, X: da.Array, y: Any, wanted: Wanted) -> DaskInpu
     schema = schema_of_array(X.shape[1], X.dtype, wanted, holder)
     # a task needs rows that are whole, and dask-ml refuses two blocks of columns
     matrix = X if X.numblocks[1] == 1 else X.rechunk({1: -1})
-    y = _checked_target(matrix.chunks[0], y)
+    y = _labels(X, y, matrix.chunks[0])
     if not isinstance(y, da.Array):
         y = _label_array(tasks, y, known=has_known_chunks(matrix))
     target = _align(matrix.chunks[0], y)
@@ -138,7 +161,7 @@ def _beside_array(tasks: Tasks, X: da.Array, y: Any, wanted: Wanted) -> DaskInpu
 def _beside_frame(tasks: Tasks, X: Any, y: Any, schema: Schema) -> DaskInput:
     partitions = partitions_of(X)
     unknown = (math.nan,) * len(partitions)
-    y, known = _checked_target(unknown, y), None
+    y, known = _labels(X, y, unknown), None
     target: ArrayTarget | SeriesTarget
     if isinstance(y, da.Array):
         y = _align(unknown, y)
@@ -160,7 +183,7 @@ def partitions_of(frame: Any) -> list[Delayed]:
     Only the needed columns are read, but small reads are not joined: Dask joins them by the bytes
     that the columns have, so a frame and one of its columns would fall into different partitions.
     """
-    return list(frame.simplify().to_delayed(optimize_graph=False))
+    return held(frame.simplify().to_delayed(optimize_graph=False))
 
 
 def _parts_of(target: da.Array, tasks: Tasks) -> list[Delayed]:
@@ -168,43 +191,31 @@ def _parts_of(target: da.Array, tasks: Tasks) -> list[Delayed]:
     return list(own.to_delayed(optimize_graph=False).ravel())
 
 
-def _checked_target(lengths: tuple[float, ...], y: Any) -> Any:
-    """Labels as a Dask array or series; from memory, in the chunks of X."""
-    if not is_dask_collection(y):
-        y = np.asarray(y)
-        n = sum(lengths)
-        if y.shape[:1] != (n,):  # NaN, where chunks are unknown, is no length
-            raise InputError(
-                f"y is a {type(y).__name__} of shape {y.shape} beside a Dask X with {n} rows: "
-                "pass y as a Dask collection chunked like X."
-            )
-        y = da.from_array(y, chunks=(lengths, *((n,) for n in y.shape[1:])))
-    if isinstance(y, da.Array):
-        if y.ndim not in (1, 2) or (y.ndim == 2 and y.shape[1] == 1):
-            raise InputError(
-                f"y is two-dimensional, shape {y.shape}: pass its one column, y = y[:, 0]."
-            )
-        return y if y.ndim == 1 else y.rechunk({1: -1})
-    if not _is_frame(y) or isinstance(y._meta, pd.Index):
-        raise InputError(
-            f"y is a {type(y).__name__}: pass a Dask array or series of labels, e.g. "
-            "y = y.to_series() of an index."
-        )
-    if y.ndim != 1:
-        raise InputError(
-            f"y is two-dimensional, with the columns {list(y.columns)}: pass one of them, "
-            f"y = y[{y.columns[0]!r}]."
-        )
-    return y
+def _labels(X: Any, y: Any, lengths: tuple[float, ...]) -> Any:
+    """Labels as a Dask array, in one block of columns, or a series."""
+    y = y if is_dask_collection(y) else _cut_like(X, y, lengths)
+    return y.rechunk({1: -1}) if isinstance(y, da.Array) and y.ndim == 2 else y
 
 
-def _is_frame(collection: Any) -> bool:
-    # a Delayed has every attribute that it is asked for
-    return (
-        not isinstance(collection, Delayed)
-        and hasattr(collection, "npartitions")
-        and hasattr(collection, "ndim")
-    )
+def _cut_like(X: Any, y: Any, lengths: tuple[float, ...]) -> da.Array:
+    """Labels in memory, in the chunks of X."""
+    values = np.asarray(y)
+    # as scikit-learn takes one column of labels
+    values = values.ravel() if values.shape[1:] == (1,) else values
+    if any(math.isnan(n) for n in lengths):
+        cut = "y = da.from_array(np.asarray(y), chunks=(tuple(X.map_partitions(len).compute()),))"
+        mend = cut if is_dask_frame(X) else "X = X.compute_chunk_sizes()"
+        raise InputError(
+            f"y is {called(y)} beside a Dask X that does not know the lengths of its partitions, "
+            f"so y can't be cut like X. Count them: {mend}; or, where X fits into memory, "
+            "X = X.compute()."
+        )
+    if values.shape[:1] != (sum(lengths),):
+        raise InputError(
+            f"X and y have inconsistent numbers of samples: {sum(lengths)} rows, and y is "
+            f"{called(y)} of shape {values.shape}. Select the same rows of both."
+        )
+    return da.from_array(values, chunks=(lengths, *((n,) for n in values.shape[1:])))
 
 
 def _label_array(tasks: Tasks, y: Any, known: bool) -> da.Array:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import dask
@@ -26,7 +26,7 @@ from sklearn.utils.validation import _check_feature_names, validate_data
 
 from ..errors import InputError, InputTypeError
 from ..graph.chunks import Chunks, Source, Table
-from ..graph.dask.tasks import Tasks, persist, same
+from ..graph.dask.tasks import Tasks, persist
 from ..kernels.making.partitions import (
     array_of,
     frame_of,
@@ -35,12 +35,13 @@ from ..kernels.making.partitions import (
     series_of,
     with_null_columns,
 )
-from ..kernels.rows.blocks import Rows, between, is_sparse, require_sound, stack, unmasked
+from ..kernels.rows.blocks import between, is_sparse, require_sound, stack, unmasked
 from ..kernels.rows.encoding import Encoding
 from ..kernels.rows.labels import count_labels
 from ..kernels.rows.schema import (
     Schema,
     Wanted,
+    require_names,
     schema_of_array,
     schema_of_frame,
 )
@@ -49,6 +50,8 @@ from ..planning import checks
 from ..planning.cuts import block_rows, cut
 from ..process import ProcessSetting, muted
 from ..threads import count_threads, in_this_process
+from .kinds import is_polars
+from .polars import as_pandas, with_labels, with_rows
 from .result import Arrangement, Output
 
 CHUNK_BYTES = 32 * 2**20
@@ -70,8 +73,11 @@ class MemoryInput:
         What the stages read; it refers to `rows`.
     X, y
         As the user gave them.
+    frame
+        X as a frame of pandas, where it is read by column: itself, or what was made of a frame of
+        polars, or of objects and text in an array.
     rows, target
-        The same as an array or sparse matrix, or a frame; and as an array of labels.
+        X as an array or sparse matrix, or the frame; and y as an array of labels.
     one_vs_all
         Whether y has a column for each class.
     n_jobs
@@ -82,6 +88,7 @@ class MemoryInput:
     source: Source
     X: Any
     y: Any
+    frame: pd.DataFrame | None
     rows: Any
     target: NDArray[Any]
     one_vs_all: bool
@@ -105,20 +112,34 @@ class MemoryInput:
         return wanted.order.arranged(rows), wanted.order.arranged(labels)
 
     def _resampled_rows(
-        self, made: Sequence[Rows], wanted: Arrangement, encoding: Encoding, n: int | None
+        self, made: Sequence[Any], wanted: Arrangement, encoding: Encoding, n: int | None
     ) -> Any:
         schema = wanted.run.schema
-        # objects and text of an array are read as a frame
-        frame = self.X if isinstance(self.X, pd.DataFrame) else self.rows
-        if isinstance(frame, pd.DataFrame):
-            own, to_whole = with_null_columns(frame, schema), wanted.run.recipe.to_whole
-            parts = [frame_of(block, 0, own.iloc[:0], schema, encoding, to_whole) for block in made]
-            found = pd.concat([own.iloc[:n], *parts], ignore_index=True)
-            return found if frame is self.X else self._as_objects(found)
+        if self.frame is not None:
+            return self._extended(self.frame, made, wanted, encoding, n)
         if not schema.is_plain:
             made = [array_of(block, schema, encoding, self.rows.dtype) for block in made]
-        resampled = stack([self.rows if n is None else self.rows[:n], *made])
-        return resampled.tolist() if isinstance(self.X, list) else resampled
+        if isinstance(self.X, list):
+            return [*self.X[:n], *(row for block in made for row in block.tolist())]
+        return stack([self.rows if n is None else self.rows[:n], *made])
+
+    def _extended(
+        self,
+        frame: pd.DataFrame,
+        made: Sequence[Any],
+        wanted: Arrangement,
+        encoding: Encoding,
+        n: int | None,
+    ) -> Any:
+        schema, to_whole = wanted.run.schema, wanted.run.recipe.to_whole
+        own = with_null_columns(frame, schema)
+        nothing = own.iloc[:0]
+        parts = [frame_of(block, 0, nothing, schema, encoding, to_whole) for block in made]
+        if is_polars(self.X):
+            kept = [schema.columns[place] for place in schema.passthrough]
+            return with_rows(self.X, n, pd.concat([nothing, *parts], ignore_index=True), kept)
+        found = pd.concat([own.iloc[:n], *parts], ignore_index=True)
+        return found if frame is self.X else self._as_objects(found)
 
     def _as_objects(self, frame: pd.DataFrame) -> Any:
         n_rows = len(self.rows)
@@ -131,6 +152,8 @@ class MemoryInput:
 
     def _labels(self, counts: Sequence[tuple[int, Any]], n: int | None) -> Any:
         y, target = self.y, self.target
+        if is_polars(y):
+            return with_labels(y, n, counts)
         if isinstance(y, pd.Series):
             parts = [series_of(m, label, 0, y.iloc[:0]) for m, label in counts]
             return pd.concat([y.iloc[:n], *parts], ignore_index=True)
@@ -158,7 +181,7 @@ def from_memory(
     InputError, ParameterError
         They can't be resampled, or not as wanted; where scikit-learn says so, in its words.
     """
-    rows, target, one_vs_all, schema = _checked(sampler, X, y, wanted)
+    frame, rows, target, one_vs_all, schema = _checked(sampler, X, y, wanted)
     n_threads = count_threads(n_jobs)
     # a chunk for each thread, of what fits in its share of a cache or two
     size = min(block_rows(rows.shape[1], CHUNK_BYTES), max(1, -(-rows.shape[0] // n_threads)))
@@ -171,6 +194,7 @@ def from_memory(
         source=source,
         X=X,
         y=y,
+        frame=frame,
         rows=rows,
         target=target,
         one_vs_all=one_vs_all,
@@ -187,35 +211,42 @@ def source_in_memory(
     # without a name nothing is hashed: the array is its own
     labels = da.from_array(target, chunks=(lengths,), name=False)
     by_chunk = list(labels.to_delayed(optimize_graph=False))
-    if isinstance(rows, pd.DataFrame):
+    if isinstance(rows, pd.DataFrame) or not schema.is_plain:
         slices = [between(rows, *span) for span in spans]
         # text takes longer to tell apart than its codes to hold: once, and not at each read
         parts = persist(*[tasks("input-part", factorized, own, schema) for own in slices])
-        return Table(parts, by_chunk, schema, lengths, is_held=True)
-    if not schema.is_plain:
-        parts = [tasks("input-part", same, between(rows, *span)) for span in spans]
         return Table(parts, by_chunk, schema, lengths, is_held=True)
     matrix = da.from_array(rows, chunks=(lengths, (rows.shape[1],)), name=False, asarray=False)
     return Chunks(matrix, by_chunk, schema)
 
 
-def _checked(
-    sampler: BaseEstimator, X: Any, y: Any, wanted: Wanted
-) -> tuple[Any, Any, bool, Schema]:
-    X, y = unmasked(X, "X"), unmasked(y, "y")
+class _Checked(NamedTuple):
+    """What was made of X and y, as `MemoryInput` has it."""
+
+    frame: pd.DataFrame | None
+    rows: Any
+    target: NDArray[Any]
+    one_vs_all: bool
+    schema: Schema
+
+
+def _checked(sampler: BaseEstimator, X: Any, y: Any, wanted: Wanted) -> _Checked:
+    X, y = unmasked(X, "X"), as_pandas(unmasked(y, "y"))
     require_sound(X, "X")
     if getattr(X, "ndim", 0) > 2:
         checks.check_dimensions(X.shape)
-    frame, schema = _read_by_column(X, wanted)
+    by_column = isinstance(X, pd.DataFrame) or is_polars(X) or _is_of_objects(X, wanted)
+    rows, schema = rows_with_schema(X, wanted) if by_column else (X, None)
+    frame = rows if by_column else None
     try:
         if y is not None:
-            _check_target(X, y)
+            _check_target(rows, y)
         with _QUIET:
             # of plain numbers scikit-learn makes an array, at no cost
-            if schema is not None and not _is_array_like(frame, schema):
-                target, one_vs_all = _validated_target(sampler, X, frame, y)
-                return frame, target, one_vs_all, schema
-            rows, target, one_vs_all = _validated(sampler, X, y)
+            if schema is not None and not _is_array_like(rows, schema):
+                target, one_vs_all = _validated_target(sampler, rows, y)
+                return _Checked(frame, rows, target, one_vs_all, schema)
+            rows, target, one_vs_all = _validated(sampler, rows, y)
     except InputError:
         raise
     # scikit-learn's, that say what is wrong
@@ -223,26 +254,53 @@ def _checked(
         raise InputTypeError(f"{_where_text_is(X)}{error}") from error
     except (ValueError, OverflowError) as error:
         raise InputError(f"{_where_text_is(X)}{error}") from error
-    if schema is None:
-        holder = "sparse" if is_sparse(rows) else "numpy"
-        schema = schema_of_array(rows.shape[1], rows.dtype, wanted, holder)
-    return rows, target, one_vs_all, schema
+    schema = schema or replace(rows_with_schema(rows, wanted)[1], holder=_holder_of(X))
+    return _Checked(frame, rows, target, one_vs_all, schema)
 
 
-def _read_by_column(X: Any, wanted: Wanted) -> tuple[Any, Schema | None]:
-    """A frame and its schema, also of an array that has text among its categories."""
+def _holder_of(X: Any) -> str:
+    """What numbers came in, by which a line mends them."""
+    if is_sparse(X):
+        is_flat = getattr(getattr(X, "data", None), "dtype", np.dtype(object)).kind != "O"
+        return "sparse" if is_flat else "sparse of objects"
+    return "numbers as objects" if np.asarray(X).dtype.kind == "O" else "numpy"
+
+
+def rows_with_schema(X: Any, wanted: Wanted) -> tuple[Any, Schema]:
+    """An array, sparse matrix or frame of some data, and its schema.
+
+    A frame of polars becomes one of pandas, and so does an array or a list that has text among its
+    categories.
+
+    Raises
+    ------
+    InputError, ParameterError
+        They are not as wanted.
+    """
     if isinstance(X, pd.DataFrame):
         return X, schema_of_frame(X, wanted, "pandas")
-    if not _is_of_objects(X, wanted):
-        return X, None
-    frame = pd.DataFrame(np.asarray(X, dtype=object)).infer_objects()
-    schema = schema_of_frame(frame, _of_array(wanted), "numpy")
-    return frame, replace(schema, holder="array of objects")
+    if is_polars(X):
+        frame = as_pandas(X)
+        return frame, schema_of_frame(frame, wanted, "polars")
+    if is_sparse(X):
+        return X, schema_of_array(X.shape[1], X.dtype, wanted, "sparse")
+    if _is_of_objects(X, wanted):
+        require_names(wanted)
+        # numbers among text are numbers still
+        frame = pd.DataFrame(np.asarray(X, dtype=object)).infer_objects()
+        return frame, schema_of_frame(frame, wanted, "array of objects")
+    rows = np.asarray(X)
+    return rows, schema_of_array(rows.shape[1], rows.dtype, wanted, "numpy")
 
 
 def _is_array_like(frame: pd.DataFrame, schema: Schema) -> bool:
-    of_arrow = any(isinstance(dtype, pd.ArrowDtype) for dtype in frame.dtypes)
-    return schema.is_plain and not (schema.keeps_missing or schema.exact or of_arrow)
+    odd = any(isinstance(dtype, pd.ArrowDtype) or _is_filled(dtype) for dtype in frame.dtypes)
+    return schema.is_plain and not (schema.keeps_missing or schema.exact or odd)
+
+
+def _is_filled(dtype: Any) -> bool:
+    """Whether it is of sparse columns, of which pandas makes no matrix."""
+    return isinstance(dtype, pd.SparseDtype) and dtype.fill_value != 0
 
 
 def _is_of_objects(X: Any, wanted: Wanted) -> bool:
@@ -255,29 +313,18 @@ def _is_of_objects(X: Any, wanted: Wanted) -> bool:
     return isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "OUS"
 
 
-def _of_array(wanted: Wanted) -> Wanted:
-    if len(wanted.passthrough):
-        schema_of_array(0, np.dtype(object), wanted, "numpy")
-    return wanted
-
-
-def _validated_target(sampler: Any, X: Any, frame: Any, y: Any) -> tuple[Any, bool]:
+def _validated_target(sampler: Any, frame: Any, y: Any) -> tuple[Any, bool]:
     """Labels as an array, beside a frame that scikit-learn would refuse; it learns the names."""
     n_rows = len(frame)
     # a column of zeros in place of X: the checks of y are its own
     _, target, one_vs_all = _validated(clone(sampler), np.zeros((n_rows, 1)), y)
-    _check_feature_names(sampler, X, reset=True)
+    _check_feature_names(sampler, frame, reset=True)
     sampler.n_features_in_ = frame.shape[1]
     return target, one_vs_all
 
 
 def _check_target(X: Any, y: Any) -> None:
     """Every row of X has one label in y, none of them missing, continuous or without an order."""
-    if isinstance(y, pd.DataFrame) and y.shape[1] > 1:
-        raise InputError(
-            f"y is two-dimensional, with the columns {list(y.columns)}: pass one of them, "
-            f"y = y[{y.columns[0]!r}], or a one-vs-all array, y.to_numpy()."
-        )
     labels = y if hasattr(y, "ndim") else np.asarray(y, dtype=object)
     n_rows = X.shape[:1] if hasattr(X, "shape") else (len(X),) if hasattr(X, "__len__") else ()
     if labels.ndim not in (1, 2) or is_sparse(labels) or np.iscomplexobj(labels):
@@ -307,7 +354,7 @@ def _where_text_is(X: Any) -> str:
 def _validated(sampler: BaseEstimator, X: Any, y: Any) -> tuple[Any, Any, bool]:
     if y is not None:
         check_classification_targets(y)
-    y = np.asarray(y) if isinstance(y, list) else y
+    X, y = (np.asarray(part) if isinstance(part, list | tuple) else part for part in (X, y))
     y, one_vs_all = check_target_type(y, indicate_one_vs_all=True)
     # what is not finite is left to the census, which says where
     X, y = validate_data(

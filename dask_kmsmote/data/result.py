@@ -14,8 +14,10 @@ from enum import Enum
 from typing import Any
 
 import dask.array as da
+import numpy as np
 import pandas as pd
 from dask.delayed import Delayed
+from numpy.typing import NDArray
 
 from ..graph.chunks import with_chunks
 from ..graph.dask.tasks import Tasks, as_array, as_frame, blocks_of, same
@@ -341,3 +343,15 @@ def provenance(wanted: Arrangement, *, with_voters: bool = False) -> Any:
         n = bounds[-1]
         return _from_partitions([tasks("synthesis-empty", same, nothing)], [0], nothing, [n, n + 1])
     return _from_partitions(parts, rows, nothing, [*starts, bounds[-1]])
+
+
+def origins(wanted: Arrangement) -> NDArray[np.int64]:
+    """The position in X that each row of a result comes from: its own, or its base row's; computes.
+
+    Of 3 originals, and 2 rows made of the last and the first, appended: 0 1 2 2 0.
+    """
+    parents, n = provenance(wanted).compute(), sum(wanted.lengths)
+    found = np.empty(n + len(parents), dtype=np.int64)
+    found[wanted.order.positions(np.arange(n))] = np.arange(n)
+    found[parents.index] = parents["base_row"]
+    return found

@@ -65,35 +65,28 @@ def unchanged_frame(
     start on, or its own where that is None.
     """
     _require(_fingerprint(part, schema), before)
+    meta = _with_all_categories(meta, schema, encoding)
     # what is null in new rows, in a type that has nulls
     kept = {schema.columns[place]: meta.dtypes.iloc[place] for place in schema.passthrough}
-    changed = {name: dtype for name, dtype in kept.items() if part[name].dtype != dtype}
+    changed = {name: own for name, own in kept.items() if part[name].dtype != own}
     own = {name: dtype for name, dtype in changed.items() if not _is_categorical(dtype)}
-    own |= _of_all(part, schema, encoding, meta)
     found = _as_declared(part.astype(own) if own else part, meta, "X", before.chunk)
     return _from_start(found, start)
 
 
-def _of_all(
-    part: Any, schema: Schema, encoding: Encoding, meta: pd.DataFrame
-) -> dict[Any, pd.CategoricalDtype]:
-    declared = dict(zip(schema.categories, encoding.declared, strict=True)) | dict(encoding.kept)
-    return {
+def _with_all_categories(meta: pd.DataFrame, schema: Schema, encoding: Encoding) -> pd.DataFrame:
+    """The empty frame; categories that Dask does not know are those of all partitions."""
+    found = dict(zip(schema.categories, encoding.declared, strict=True)) | dict(encoding.kept)
+    unknown = {
         schema.columns[place]: dtype
-        for place, dtype in declared.items()
-        if dtype is not None
-        and _is_categorical(meta.dtypes.iloc[place])
-        and UNKNOWN_CATEGORIES in meta.dtypes.iloc[place].categories
-        and part.dtypes.iloc[place] != dtype
+        for place, dtype in found.items()
+        if dtype is not None and _is_unknown(meta.dtypes.iloc[place])
     }
+    return meta.astype(unknown)
 
 
 def _from_start(part: Any, start: int | None) -> Any:
     return part if start is None else positioned(part, start)
-
-
-def _is_categorical(dtype: Any) -> bool:
-    return isinstance(dtype, pd.CategoricalDtype)
 
 
 def unchanged_series(
@@ -114,12 +107,9 @@ def _as_declared(part: Any, meta: Any, name: str, chunk: int) -> Any:
     """
     from dask.dataframe.utils import check_meta
 
-    own, declared = part.dtypes, meta.dtypes
-    if isinstance(declared, pd.CategoricalDtype) and isinstance(own, pd.CategoricalDtype):
-        return _in_categories(part, meta)
-    if isinstance(meta, pd.DataFrame):
-        part, meta = _frame_in_categories(part, meta)
+    part = _in_categories(part, meta)
     try:
+        # categories that nobody knows pass for any
         return check_meta(part, meta)
     except ValueError as error:
         types, said = (pd.DataFrame(each).dtypes.to_dict() for each in (part, meta))
@@ -134,26 +124,27 @@ def _as_declared(part: Any, meta: Any, name: str, chunk: int) -> Any:
         ) from error
 
 
-def _frame_in_categories(part: Any, meta: Any) -> tuple[Any, Any]:
-    """The partition in the categories of `meta`, and a meta that has its own where none are known.
-
-    As read from Parquet, categories may be of another type of text than Dask says.
-    """
-    both = [
-        column
-        for column, dtype in meta.dtypes.items()
-        if _is_categorical(dtype) and _is_categorical(part.dtypes.get(column))
-    ]
-    changed = {column: _in_categories(part[column], meta[column]) for column in both}
-    if both:
-        # another frame of the same columns: those that are given belong to the task before
-        part = part.copy(deep=False)
-        for column, series in changed.items():
-            part[column] = series
-        meta = meta.astype({column: part.dtypes[column] for column in both})
-    return part, meta
-
-
 def _in_categories(part: Any, meta: Any) -> Any:
-    """A series of categories in those of `meta`, where Dask knows them before it is computed."""
-    return part if UNKNOWN_CATEGORIES in meta.cat.categories else part.astype(meta.dtype)
+    """The partition with its categories in the types of `meta`, where those are known.
+
+    As read from Parquet, they may be of another type of text than Dask says.
+    """
+    if not isinstance(part, pd.DataFrame):
+        return part.astype(meta.dtype) if _are_known(part.dtype, meta.dtype) else part
+    known = {
+        name: own for name, own in meta.dtypes.items() if _are_known(part.dtypes.get(name), own)
+    }
+    return part.astype(known) if known else part
+
+
+def _are_known(own: Any, declared: Any) -> bool:
+    both = _is_categorical(own) and _is_categorical(declared)
+    return both and not _is_unknown(declared)
+
+
+def _is_categorical(dtype: Any) -> bool:
+    return isinstance(dtype, pd.CategoricalDtype)
+
+
+def _is_unknown(dtype: Any) -> bool:
+    return _is_categorical(dtype) and UNKNOWN_CATEGORIES in dtype.categories

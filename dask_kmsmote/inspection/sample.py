@@ -18,14 +18,16 @@ from dask.base import is_dask_collection
 from dask.delayed import Delayed
 
 from ..data.collections import from_dask, partitions_of
-from ..data.memory import CHUNK_BYTES, source_in_memory
+from ..data.kinds import require_kinds
+from ..data.memory import CHUNK_BYTES, rows_with_schema, source_in_memory
+from ..data.polars import as_pandas
 from ..errors import InputError
 from ..graph.chunks import Chunks, Source, by_chunk
 from ..graph.dask.tasks import Tasks, compute
 from ..graph.dask.watch import watched
-from ..kernels.rows.blocks import Ints, Rows, is_sparse, stack, take
+from ..kernels.rows.blocks import Ints, Rows, stack, take
 from ..kernels.rows.labels import label_values
-from ..kernels.rows.schema import Wanted, schema_of_array, schema_of_frame
+from ..kernels.rows.schema import Wanted
 from ..pipeline import Run
 from ..planning.checks import check_lengths
 from ..planning.cuts import block_rows, offsets
@@ -102,23 +104,22 @@ def open_result(X: Any, y: Any, run: Run) -> Result:
     Raises
     ------
     InputError
-        X and y do not go together, or X has not the columns that the run's had.
+        X or y are of a kind that is not read, or do not go together, or X has not the columns that
+        the run's had.
     """
+    require_kinds(X, y)
     tasks, schema = Tasks(uuid4().hex), run.schema
-    is_lazy = is_dask_collection(X) or is_dask_collection(y)
-    # what was a list, or text in an array, is read as it was in the run
-    rows: Any = X if is_lazy or isinstance(X, pd.DataFrame) or is_sparse(X) else np.asarray(X)
-    if isinstance(X, list) and schema.categories and rows.dtype.kind in "US":
-        rows = np.asarray(X, dtype=object)  # numbers among text are numbers still
-    if rows.ndim != 2:
-        raise InputError(f"X_resampled has the shape {rows.shape}: it needs rows and columns.")
-    _require_columns(rows.shape[1], len(schema.columns))
+    shape = X.shape if hasattr(X, "shape") else np.shape(X)
+    if len(shape) != 2:
+        raise InputError(f"X_resampled has the shape {shape}: it needs rows and columns.")
+    _require_columns(shape[1], len(schema.columns))
     wanted = Wanted(
         categorical_features=list(schema.categories),
         missing="keep",
         passthrough=[schema.columns[place] for place in schema.passthrough],
     )
-    source = from_dask(tasks, X, y, wanted).source if is_lazy else _held(tasks, rows, y, wanted)
+    is_lazy = is_dask_collection(X) or is_dask_collection(y)
+    source = from_dask(tasks, X, y, wanted).source if is_lazy else _held(tasks, X, y, wanted)
     return Result(tasks, source.counted(tasks).chunks(tasks, run.encoding, None))
 
 
@@ -130,17 +131,10 @@ def _require_columns(found: int, n: int) -> None:
         )
 
 
-def _held(tasks: Tasks, rows: Any, y: Any, wanted: Wanted) -> Source:
-    target = label_values(y)
+def _held(tasks: Tasks, X: Any, y: Any, wanted: Wanted) -> Source:
+    (rows, schema), target = rows_with_schema(X, wanted), label_values(as_pandas(y))
     check_lengths([rows.shape[0]], [len(target)])
     size = block_rows(rows.shape[1], CHUNK_BYTES)
-    if not isinstance(rows, pd.DataFrame) and rows.dtype.kind in "OUS":
-        rows = pd.DataFrame(rows).infer_objects()
-    if isinstance(rows, pd.DataFrame):
-        schema = schema_of_frame(rows, wanted, "pandas")
-    else:
-        holder = "sparse" if is_sparse(rows) else "numpy"
-        schema = schema_of_array(rows.shape[1], rows.dtype, wanted, holder)
     return source_in_memory(tasks, rows, target, size, schema)
 
 

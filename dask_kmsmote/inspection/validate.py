@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..data.kinds import is_polars
+from ..data.polars import as_pandas
 from ..graph.clustering.learn import labeler_of, labels_learned
 from ..kernels.rows.blocks import Ints, Rows
 from ..kernels.rows.columns import Exact
@@ -250,6 +252,7 @@ def _exact_numbers(sampler: FittedSampler) -> list[Exact | None]:
 def _dtypes(X: Any, rows: Rows, sampler: FittedSampler) -> list[Any]:
     # each column rounds by its own dtype; the rows here have the common one of all
     numbers, frame = sampler.run_.schema.numbers, getattr(X, "_meta", X)
+    frame = as_pandas(frame[:0]) if is_polars(frame) else frame
     if getattr(frame, "dtype", rows.dtype).kind == "O":  # an array of objects, read by column
         frame = pd.DataFrame(frame).infer_objects()
     if isinstance(frame, pd.DataFrame):

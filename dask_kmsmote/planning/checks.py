@@ -15,10 +15,12 @@ _MOST_BLOCKS = 1_000_000  # of synthetic rows, at least a task each
 def check_dimensions(shape: Sequence[float]) -> None:
     """X has rows and columns."""
     if len(shape) != 2 or shape[1] == 0:
-        hint = "X.reshape(-1, 1)" if len(shape) < 3 else "X.reshape(len(X), -1)"
+        # lengths that are not known have to be, where an array is given another shape
+        known = "" if len(shape) < 3 or shape[0] == shape[0] else ".compute_chunk_sizes()"
+        mends = {1: ": X = X[:, None]", 3: f": X = X{known}.reshape(len(X), -1)"}
         raise InputError(
             f"Found array with dim {len(shape)} and shape {tuple(shape)}: X needs rows and at "
-            f"least one column of features, e.g. {hint}."
+            f"least one column of features{mends.get(min(len(shape), 3), '')}."
         )
 
 
@@ -68,7 +70,7 @@ def check_categories(found: Mapping[Any, FoundCategories], most: int, holder: st
         if holder in FRAMES:
             text += (
                 f" Or take them along, null in new rows: passthrough={names!r}; or drop them: "
-                f"X = X.drop(columns={names!r})."
+                f"{drop_of(names, holder)}."
             )
         raise InputError(f"X has columns that can't be categories: {text}")
 
@@ -113,7 +115,7 @@ def check_values(
     if missing:
         ways = ["take it as it is: missing='keep'"] if may_keep else []
         if mends.fill and all(name in fillable for name in missing):
-            ways.append(f"fill it: {mends.fill}")
+            ways.append(f"fill it: {mends.fill.format(columns=list(missing))}")
         text = "; or ".join(ways or ["fill it, or drop those rows"])
         texts.append(f"Input X contains NaN: {_counted(missing)}. {text[0].upper()}{text[1:]}.")
     infinite, huge = _with_any(names, n_inf), _with_any(names, n_huge)
@@ -126,10 +128,10 @@ def check_values(
         )
     if infinite or huge:
         columns = list(dict.fromkeys([*infinite, *huge]))
-        how = mends.clip.format(columns=repr(columns))
+        how = mends.clip.format(columns=columns)
         texts.append(f"Clip them: {how}." if how else "Clip them, or drop those rows.")
         if holder in FRAMES:
-            texts.append(f"Or drop the columns: X = X.drop(columns={columns!r}).")
+            texts.append(f"Or drop the columns: {drop_of(columns, holder)}.")
     if texts:
         raise InputError(" ".join(texts))
 
@@ -141,6 +143,10 @@ class _Mends(NamedTuple):
     clip: str
 
 
+_FILL_OBJECTS = (
+    "X = pd.DataFrame(X).infer_objects().pipe(lambda X: X.fillna(X.mean(numeric_only=True)))"
+    ".to_numpy()"
+)
 _OF_FRAMES = _Mends(
     fill="X = X.fillna(X.mean(numeric_only=True))",
     clip="X[{columns}] = X[{columns}].clip(-1e30, 1e30)",
@@ -162,12 +168,26 @@ _MENDS = {
         clip="X = X.map_blocks(lambda b: type(b)((np.clip(b.data, -1e30, 1e30), b.indices, "
         "b.indptr), b.shape), meta=X._meta)",
     ),
-    # of objects numpy has no such functions
-    "array of objects": _Mends(fill="", clip=""),
+    # of lists in a matrix, or of pairs, there is no line
+    "sparse of objects": _Mends(fill="", clip=""),
+    "numbers as objects": _Mends(
+        fill=_FILL_OBJECTS, clip="X = np.clip(np.asarray(X, dtype=float), -1e30, 1e30)"
+    ),
+    "array of objects": _Mends(fill=_FILL_OBJECTS, clip=""),
+    "polars": _Mends(
+        fill="X = X.with_columns(pl.col({columns}).fill_nan(None).fill_null(strategy='mean'))",
+        clip="X = X.with_columns(pl.col({columns}).clip(-1e30, 1e30))",
+    ),
     "pandas": _OF_FRAMES,
     "dask frame": _OF_FRAMES,
 }
-FRAMES = ("pandas", "dask frame")
+FRAMES = ("pandas", "dask frame", "polars")
+
+
+def drop_of(names: Sequence[Any], holder: str) -> str:
+    """A line that drops columns of a frame."""
+    columns = f"{names!r}" if holder == "polars" else f"columns={names!r}"
+    return f"X = X.drop({columns})"
 
 
 def _with_any(names: Sequence[Any], counts: Sequence[int]) -> dict[Any, int]:

@@ -17,6 +17,7 @@ from dask_kmsmote import KMeansSMOTE, plots
 from dask_kmsmote.errors import InputError
 from dask_kmsmote.graph import census
 from dask_kmsmote.kernels.rows import categories
+from statements import run, statements_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 N = 240
@@ -169,6 +170,27 @@ def test_a_partition_with_categories_that_its_frame_does_not_know():
         # one for all, in the order of the values, as the files have several
         assert len(types) == 1
         assert X_res.compute()["c"].cat.categories.tolist() == list("wxyz")
+
+
+@pytest.mark.parametrize("layout", ["append", "interleave"])
+def test_the_same_of_a_column_that_rides_along(layout):
+    X, y = from_parts(two_dictionaries()), on_dask(pd.Series(Y), 2)
+    sampler = sampler_of(passthrough=["c"], layout=layout)
+    with pytest.raises(InputError, match=r"'c' that its frame does not know: \['w'\]") as caught:
+        sampler.fit(X, y)
+    (line,) = statements_of(str(caught.value))
+    found = sampler.fit_resample(run(line, X, y)[0], y)[0].compute()["c"]
+    originals = found.iloc[sampler.order_.positions(np.arange(N))]
+    assert originals.tolist() == [*TEXT[:120], *np.array(list("xw"))[CODES[120:] % 2]]
+
+
+def test_categories_without_rows_are_no_strange_ones():
+    parts = two_dictionaries()
+    parts[1]["c"] = pd.Categorical(TEXT[120:], categories=list("wxyz"))
+    y = on_dask(pd.Series(Y), 2)
+    for params in ({}, {"passthrough": ["c"]}):
+        found = sampler_of(**params).fit_resample(from_parts(parts), y)[0].compute()["c"]
+        assert found[:N].tolist() == TEXT.tolist()
 
 
 def test_nulls_in_a_partition_whose_type_has_none():

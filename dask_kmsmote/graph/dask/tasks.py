@@ -19,6 +19,7 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.utils import ensure_dict
 
 from ...planning.cuts import FAN_IN, cut
+from .held import held, with_held
 
 
 class Pending(Delayed):  # type: ignore[misc] # Dask has no types
@@ -79,7 +80,7 @@ class Tasks:
 
 def persist(*parts: Delayed) -> list[Delayed]:
     """The tasks, computed and kept in cluster memory."""
-    return list(dask.persist(*_in_one_layer(parts)))
+    return held(dask.persist(*_in_one_layer(parts)))
 
 
 def compute(*parts: Delayed) -> list[Any]:
@@ -119,7 +120,7 @@ def as_array(
     for block, part in enumerate(parts):
         graph[name, block, *rest] = Alias((name, block, *rest), part.key)
     layers = HighLevelGraph.from_collections(name, graph, over)
-    return da.Array(layers, name, chunks, meta=meta)
+    return da.Array(with_held(layers), name, chunks, meta=meta)
 
 
 class _Layer(dict[Any, Any]):

@@ -20,12 +20,13 @@ from uuid import uuid4
 
 from ...errors import DestinationError, InputError
 from ...graph.dask.tasks import Tasks, compute
+from ...kernels.rows.columns import is_whole_in_arrow
 from ...planning.cuts import bundle
 from ..columns import as_option
 from .destination import Draft
 from .location import Location
 from .manifest import PART
-from .schema import empty_frame, is_whole, to_arrow, to_pandas, widest
+from .schema import empty_frame, to_arrow, to_pandas, widest
 from .source import Source
 from .table import MOST_FILES, Table, from_parts, require_names_once
 
@@ -105,7 +106,9 @@ class ParquetFiles:
         import pyarrow as pa
 
         schema = pa.schema([(name, self._type_of(name)) for name in columns])
-        nullable = frozenset(f.name for f in schema if is_whole(f.type) and self._has_nulls(f.name))
+        nullable = frozenset(
+            f.name for f in schema if is_whole_in_arrow(f.type) and self._has_nulls(f.name)
+        )
         args, meta = (self.source.location, schema, nullable), empty_frame(schema, nullable)
         return Table(from_parts(_read, self._parts(schema), meta, args, self.source), schema)
 

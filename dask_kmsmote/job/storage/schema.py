@@ -12,8 +12,10 @@ pandas writes the smallest index that holds a file's categories.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
+
+from ...kernels.rows.columns import exact_type, type_without_nulls
 
 
 def widest(types: Sequence[Any]) -> Any:
@@ -90,13 +92,6 @@ def _kind_of(arrow_type: Any) -> Any:
     return arrow_type.id, getattr(arrow_type, "tz", None), getattr(arrow_type, "ordered", None)
 
 
-def is_whole(arrow_type: Any) -> bool:
-    """Whether the type is of integers or booleans."""
-    import pyarrow.types as of
-
-    return bool(of.is_integer(arrow_type) or of.is_boolean(arrow_type))
-
-
 def to_pandas(table: Any, nullable: Collection[str]) -> Any:
     """An Arrow table as a frame, in types that hold all values.
 
@@ -104,41 +99,16 @@ def to_pandas(table: Any, nullable: Collection[str]) -> Any:
     integers and booleans that need another, some values of which are missing in the whole table.
     """
     wide = [name for name in table.column_names if name in nullable]
-    frame = table.drop_columns(wide).to_pandas(types_mapper=_type_without_nulls, **_AS_IT_IS)
+    frame = table.drop_columns(wide).to_pandas(types_mapper=type_without_nulls, **_AS_IT_IS)
     if not wide:
         return frame
-    others = table.select(wide).to_pandas(types_mapper=_exact_type, **_AS_IT_IS)
+    others = table.select(wide).to_pandas(types_mapper=exact_type, **_AS_IT_IS)
     return frame.join(others)[table.column_names]
 
 
 _PARTS_OF_MAP = "key_type", "item_type"
 # what pandas noted in a file of its own types, and of the index
 _AS_IT_IS = {"ignore_metadata": True}
-
-
-def _type_without_nulls(arrow_type: Any) -> Any:
-    return None if is_whole(arrow_type) else _exact_type(arrow_type)
-
-
-def _exact_type(arrow_type: Any) -> Any:
-    """The pandas type that holds all values of an Arrow type; None where that is the usual one."""
-    import pandas as pd
-    import pyarrow.types as of
-
-    if _is_text(arrow_type):
-        return pd.StringDtype("pyarrow")
-    if of.is_boolean(arrow_type):
-        return pd.BooleanDtype()
-    if is_whole(arrow_type):
-        kind = "UInt" if of.is_unsigned_integer(arrow_type) else "Int"
-        return pd.api.types.pandas_dtype(f"{kind}{arrow_type.bit_width}")
-    return None if any(test(arrow_type) for test in _has_usual()) else pd.ArrowDtype(arrow_type)
-
-
-def _has_usual() -> tuple[Callable[[Any], bool], ...]:
-    import pyarrow.types as of
-
-    return of.is_dictionary, of.is_floating, of.is_timestamp, of.is_duration
 
 
 def empty_frame(schema: Any, nullable: Collection[str]) -> Any:

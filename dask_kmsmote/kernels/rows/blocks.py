@@ -163,9 +163,22 @@ def require_rows(block: Any, n_features: int) -> Any:
         raise InputError(
             f"A chunk of X is a {type(block).__name__} of shape {shape} and dtype {dtype}; it "
             f"must be a numpy array or a csr or csc matrix of numbers, with {n_features} columns: "
-            "convert it where X is made, e.g. X = X.map_blocks(scipy.sparse.csr_matrix)."
+            f"{_mend_of(block)}."
         )
     return block
+
+
+def _mend_of(block: Any) -> str:
+    """What makes a block of rows of a chunk, where it has rows of numbers."""
+    if len(np.shape(block)) != 2:
+        return "convert it where X is made"
+    if is_sparse(block):
+        return "X = X.map_blocks(scipy.sparse.csr_matrix)"
+    if hasattr(block, "todense"):  # of the package sparse
+        return "X = X.map_blocks(lambda b: b.todense(), dtype=X.dtype)"
+    if getattr(getattr(block, "dtype", None), "kind", "f") not in "biufO":
+        return "convert it where X is made"
+    return "X = X.map_blocks(lambda b: np.asarray(b, dtype=float), dtype=float)"
 
 
 def frame_values(frame: Any, dtype: np.dtype[Any]) -> NDArray[Any]:

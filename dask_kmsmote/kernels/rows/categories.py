@@ -73,8 +73,8 @@ def count_categories(part: Any, table: Table, schema: Schema) -> tuple[Categorie
     return tuple(found)
 
 
-def _check_known(counts: Mapping[Any, int], known: pd.CategoricalDtype, name: Any) -> None:
-    strange = sorted(map(str, set(counts).difference(known.categories)))
+def _check_known(values: Iterable[Any], known: pd.CategoricalDtype, name: Any) -> None:
+    strange = sorted(map(str, set(values).difference(known.categories)))
     if strange:
         raise InputError(
             f"A partition of X has categories of {name!r} that its frame does not know: "
@@ -83,12 +83,20 @@ def _check_known(counts: Mapping[Any, int], known: pd.CategoricalDtype, name: An
 
 
 def kept_types(part: Any, schema: Schema) -> dict[int, pd.CategoricalDtype]:
-    """The categorical types of the columns that are only taken along."""
-    return {
-        place: part.dtypes.iloc[place]
-        for place in schema.passthrough
-        if isinstance(part.dtypes.iloc[place], pd.CategoricalDtype)
-    }
+    """The categorical types of the columns that are only taken along.
+
+    Raises
+    ------
+    InputError
+        As `count_categories`.
+    """
+    dtypes = {place: part.dtypes.iloc[place] for place in schema.passthrough}
+    found = {place: own for place, own in dtypes.items() if isinstance(own, pd.CategoricalDtype)}
+    for place in found.keys() & schema.known.keys():
+        if not set(found[place].categories) <= set(schema.known[place].categories):
+            values = part.iloc[:, place].dropna().unique()
+            _check_known(values, schema.known[place], schema.columns[place])
+    return found
 
 
 def merge_types(

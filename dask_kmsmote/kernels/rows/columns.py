@@ -133,3 +133,35 @@ def with_nulls(dtype: Any) -> Any:
         return dtype
     name = "boolean" if dtype.kind == "b" else str(dtype).replace("i", "I").replace("u", "U")
     return pd.api.types.pandas_dtype(name)
+
+
+def is_whole_in_arrow(arrow_type: Any) -> bool:
+    """Whether the type is of integers or booleans."""
+    import pyarrow.types as of
+
+    return bool(of.is_integer(arrow_type) or of.is_boolean(arrow_type))
+
+
+def type_without_nulls(arrow_type: Any) -> Any:
+    """As `exact_type`, where no integer and no boolean is missing."""
+    return None if is_whole_in_arrow(arrow_type) else exact_type(arrow_type)
+
+
+def exact_type(arrow_type: Any) -> Any:
+    """The pandas type that holds all values of an Arrow type; None where that is the usual one."""
+    import pyarrow.types as of
+
+    if of.is_string(arrow_type) or of.is_large_string(arrow_type):
+        return pd.StringDtype("pyarrow")
+    if of.is_boolean(arrow_type):
+        return pd.BooleanDtype()
+    if of.is_integer(arrow_type):
+        kind = "UInt" if of.is_unsigned_integer(arrow_type) else "Int"
+        return types.pandas_dtype(f"{kind}{arrow_type.bit_width}")
+    return None if any(test(arrow_type) for test in _has_usual()) else pd.ArrowDtype(arrow_type)
+
+
+def _has_usual() -> tuple[Callable[[Any], bool], ...]:
+    import pyarrow.types as of
+
+    return of.is_dictionary, of.is_floating, of.is_timestamp, of.is_duration

@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
 from ...errors import InputError, ParameterError
+from ...planning.checks import drop_of
 from .columns import (
     UNKNOWN_CATEGORIES,
     Exact,
@@ -48,7 +50,9 @@ class Schema:
     Attributes
     ----------
     holder
-        What holds the rows: "numpy", "sparse", "pandas", "dask array" or "dask frame".
+        What holds the rows: "pandas", "polars", "dask frame", "numpy", "numbers as objects",
+        "array of objects" (text among them), "sparse", "sparse of objects", "dask array" or "dask
+        array of sparse blocks".
     columns
         Names of all columns, in their order; their numbers in an array.
     numbers, categories, passthrough
@@ -65,7 +69,7 @@ class Schema:
     nullless
         Places of numbers whose numpy type has no nulls: integers and booleans.
     fillable
-        Places of numbers that a mean can be filled into: numpy's floats.
+        Places of numbers that a mean can be filled into: dense floats.
     known
         By place, the type of categories that a Dask frame knows before it is computed.
     takes_tables
@@ -132,7 +136,7 @@ def schema_of_frame(frame: Any, wanted: Wanted, holder: str) -> Schema:
     ParameterError
         The parameters name columns that are not there, or one in two parts.
     """
-    _check_names(frame)
+    _check_names(frame, holder)
     columns = frame.columns.tolist()
     passthrough = _passthrough_in(columns, wanted.passthrough)
     named = _named_in(columns, wanted.categorical_features)
@@ -158,9 +162,8 @@ def schema_of_frame(frame: Any, wanted: Wanted, holder: str) -> Schema:
         offered = named if wanted.takes_tables else None
         raise InputError(_refusal(frame, wrong, offered, passthrough, holder))
     numbers = [place for place in kinds if place not in chosen]
-    # of no rows, objects may be anything: the census tells
-    guessed = [p for p in chosen if named is None and is_object(frame.iloc[:, p])]
     keeps_missing = wanted.missing == "keep"
+    exact = {place: exact_of(frame.iloc[:, place]) for place in numbers}
     return Schema(
         holder=holder,
         columns=tuple(columns),
@@ -169,31 +172,33 @@ def schema_of_frame(frame: Any, wanted: Wanted, holder: str) -> Schema:
         passthrough=tuple(passthrough),
         dtype=_row_dtype(frame.iloc[:, numbers], keeps_missing, bool(chosen)),
         keeps_missing=keeps_missing,
-        guessed=tuple(guessed),
-        exact={
-            place: exact
-            for place in numbers
-            if (exact := exact_of(frame.iloc[:, place])) is not None
-        },
-        nullless=tuple(
-            p
-            for p in numbers
-            if getattr(frame.dtypes.iloc[p], "kind", "") in "biu"
-            and isinstance(frame.dtypes.iloc[p], np.dtype)
-        ),
-        fillable=tuple(
-            p
-            for p in numbers
-            if isinstance(frame.dtypes.iloc[p], np.dtype) and frame.dtypes.iloc[p].kind == "f"
-        ),
-        known={
-            place: frame.dtypes.iloc[place]
-            for place in chosen
-            if isinstance(frame.dtypes.iloc[place], pd.CategoricalDtype)
-            and UNKNOWN_CATEGORIES not in frame.dtypes.iloc[place].categories
-        },
+        # of no rows, objects may be anything: the census tells
+        guessed=tuple(p for p in chosen if named is None and is_object(frame.iloc[:, p])),
+        exact={place: own for place, own in exact.items() if own is not None},
+        nullless=_without_nulls(frame, numbers),
+        fillable=tuple(p for p in numbers if _has_mean(frame.dtypes.iloc[p])),
+        known=_known_categories(frame, [*chosen, *passthrough]),
         takes_tables=wanted.takes_tables,
     )
+
+
+def _has_mean(dtype: Any) -> bool:
+    # filled, sparse columns would have another type in each partition
+    return bool(types.is_float_dtype(dtype)) and not isinstance(dtype, pd.SparseDtype)
+
+
+def _without_nulls(frame: Any, places: list[int]) -> tuple[int, ...]:
+    dtypes = {place: frame.dtypes.iloc[place] for place in places}
+    return tuple(p for p, own in dtypes.items() if isinstance(own, np.dtype) and own.kind in "biu")
+
+
+def _known_categories(frame: Any, places: list[int]) -> dict[int, pd.CategoricalDtype]:
+    dtypes = {place: frame.dtypes.iloc[place] for place in places}
+    return {
+        place: own
+        for place, own in dtypes.items()
+        if isinstance(own, pd.CategoricalDtype) and UNKNOWN_CATEGORIES not in own.categories
+    }
 
 
 def schema_of_array(n_columns: int, dtype: np.dtype[Any], wanted: Wanted, holder: str) -> Schema:
@@ -206,11 +211,7 @@ def schema_of_array(n_columns: int, dtype: np.dtype[Any], wanted: Wanted, holder
     ParameterError
         The parameters name columns that are not there, or names.
     """
-    if len(wanted.passthrough):
-        raise ParameterError(
-            f"passthrough={list(wanted.passthrough)!r} names columns of a frame, and X is an array "
-            "of one type: take them out of X, or pass a frame."
-        )
+    require_names(wanted)
     named = _named_in(list(range(n_columns)), wanted.categorical_features) or []
     if named and "sparse" in holder:
         raise sparse_categories(holder)
@@ -234,6 +235,15 @@ def schema_of_array(n_columns: int, dtype: np.dtype[Any], wanted: Wanted, holder
     )
 
 
+def require_names(wanted: Wanted) -> None:
+    """Raise `ParameterError` where columns are wanted by a name, which an array does not have."""
+    if len(wanted.passthrough):
+        raise ParameterError(
+            f"passthrough={list(wanted.passthrough)!r} names columns of a frame, and X is an array "
+            "of one type: take them out of X, or pass a frame."
+        )
+
+
 def sparse_categories(holder: str) -> InputError:
     """The error for categories among sparse rows."""
     line = "X = X.toarray()" if holder == "sparse" else "X = X.map_blocks(lambda b: b.toarray())"
@@ -244,19 +254,22 @@ def sparse_categories(holder: str) -> InputError:
     )
 
 
-def _check_names(frame: Any) -> None:
+def _check_names(frame: Any, holder: str) -> None:
     if frame.shape[1] == 0:
         raise InputError("X has no columns: at least one feature is needed.")
     if any(pd.api.types.is_scalar(name) and pd.isna(name) for name in frame.columns):
         raise InputError(
             "X has a column without a name (None or NaN): rename it, e.g. "
-            "X.columns = [str(name) for name in X.columns]."
+            "X = X.rename(columns=str)."
         )
     twice = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
     if twice:
+        first = "X.loc[:, ~X.columns.duplicated()]"
+        if holder == "dask frame":
+            first = f"X.map_partitions(lambda X: {first})"
         raise InputError(
-            f"X has duplicate column names: {twice}. Rename or drop them, "
-            "e.g. X = X.loc[:, ~X.columns.duplicated()]."
+            f"X has duplicate column names: {twice}. Rename them; or keep the first of each, "
+            f"X = {first}."
         )
 
 
@@ -348,17 +361,22 @@ def _refusal(
         by_name = all(isinstance(name, str) for name in own)
         told = [own[place] for place in places] if by_name else places
         text += f" Take them as categories: categorical_features={told!r}."
-    if holder == "numpy":
+    if holder == "array of objects":
         anew = ", and name categorical_features anew" if named else ""
         return f"{text} Drop them: X = np.delete(X, {names!r}, axis=1){anew}."
     kept = [*(own[place] for place in passthrough), *names]
     text += f" Take them along, null in new rows: passthrough={kept!r}. Or drop them: "
-    text += f"X = X.drop(columns={names!r})."
+    text += f"{drop_of(names, holder)}."
     dates = [own[place] for place in wrong if is_datetime(frame.dtypes.iloc[place])]
-    if dates:
-        where = f"X[{dates[0]!r}]"
-        text += f" Dates can be numbers: {where} = ({where} - {where}.min()).dt.total_seconds()."
-    return text
+    return text + (f" Dates can be numbers: {_seconds_of(dates[0], holder)}." if dates else "")
+
+
+def _seconds_of(name: Any, holder: str) -> str:
+    """A line that makes seconds of dates."""
+    if holder == "polars":
+        dates = f"pl.col({name!r})"
+        return f"X = X.with_columns(({dates} - {dates}.min()).dt.total_seconds())"
+    return f"X[{name!r}] = (X[{name!r}] - X[{name!r}].min()).dt.total_seconds()"
 
 
 def _row_dtype(numbers: Any, keeps_missing: bool, has_codes: bool) -> np.dtype[Any]:

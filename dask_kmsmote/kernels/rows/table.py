@@ -160,8 +160,10 @@ def _coded(column: Any) -> Coded | None:
     return Coded(codes, label_values(labels))
 
 
-def factorized(part: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """The partition with its categories as numbers and values, which later reads need not find."""
+def factorized(part: Any, schema: Schema) -> Any:
+    """A frame with its categories as numbers and values, which later reads need not find."""
+    if not isinstance(part, pd.DataFrame):
+        return part
     found = part.copy(deep=False)
     for place in schema.categories:
         column = part.iloc[:, place]

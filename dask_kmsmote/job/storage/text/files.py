@@ -14,10 +14,11 @@ from ....errors import InputError
 from ....events import Callback
 from ....graph.dask.tasks import Tasks, compute
 from ....graph.dask.watch import stage
+from ....kernels.rows.columns import is_whole_in_arrow
 from ....planning.cuts import bundle
 from ...columns import as_option
 from ..location import Location
-from ..schema import empty_frame, is_whole, to_pandas
+from ..schema import empty_frame, to_pandas
 from ..source import Source
 from ..table import MOST_FILES, Table, from_parts, require_names_once
 from .quotes import Quotes, quotes_in
@@ -97,7 +98,9 @@ class TextFiles:
         kinds = {name: "string" if name in as_text else evidence[name].kind for name in columns}
         schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in kinds.items()])
         nullable = frozenset(
-            own.name for own in schema if is_whole(own.type) and evidence[own.name].has_missing
+            own.name
+            for own in schema
+            if is_whole_in_arrow(own.type) and evidence[own.name].has_missing
         )
         args = self.source.location, self.form, self.names, schema, nullable
         meta = empty_frame(schema, nullable)
