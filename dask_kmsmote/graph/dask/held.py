@@ -33,22 +33,28 @@ class Held(TaskRef):  # type: ignore[misc] # Dask has no types
         LostRowsError
             It holds it no longer.
         """
-        if self._is_lost:
-            raise LostRowsError(
-                "A lazy result refers to rows in the memory of the cluster that was active when it "
-                "was made, and that was closed or restarted. Compute or write a result before its "
-                "cluster is closed; or make it anew, X_resampled, y_resampled = "
-                "sampler.fit_resample(X, y)."
-            )
+        if self.is_lost:
+            raise self.error
         return self.future.key
 
     @property
-    def _is_lost(self) -> bool:
+    def error(self) -> LostRowsError:
+        """What is said where it is lost."""
+        return LostRowsError(
+            "A lazy result refers to rows in the memory of the cluster that was active when it "
+            "was made, and that was closed or restarted. Compute or write a result before its "
+            "cluster is closed; or make it anew, X_resampled, y_resampled = "
+            "sampler.fit_resample(X, y)."
+        )
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether no cluster holds it."""
         return self.future is None or bool(self.future.cancelled())
 
     # where it is sent to, the future is not known; and an error here would be one of pickle
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Held, ()) if self._is_lost else (TaskRef, (self.key,))
+        return (Held, ()) if self.is_lost else (TaskRef, (self.key,))
 
 
 def held(parts: Sequence[Delayed]) -> list[Delayed]:
@@ -66,6 +72,14 @@ def with_held(graph: HighLevelGraph) -> HighLevelGraph:
         for name, layer in graph.layers.items()
     }
     return HighLevelGraph(layers, graph.dependencies)
+
+
+def require_held(graph: Mapping[Any, Any]) -> None:
+    """Raise `LostRowsError` where a graph refers to what no cluster holds any more."""
+    # here: on the scheduler of another cluster, it would be one error of many
+    lost = next((node for node in graph.values() if isinstance(node, Held) and node.is_lost), None)
+    if lost is not None:
+        raise lost.error
 
 
 def _referring(graph: Mapping[Any, Any]) -> dict[Any, Any]:

@@ -19,7 +19,7 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.utils import ensure_dict
 
 from ...planning.cuts import FAN_IN, cut
-from .held import held, with_held
+from .held import held, require_held, with_held
 
 
 class Pending(Delayed):  # type: ignore[misc] # Dask has no types
@@ -161,6 +161,7 @@ def _flat_graph(parts: Sequence[Delayed]) -> dict[Any, Any]:
         elif id(part.dask) not in merged:
             merged.add(id(part.dask))
             graph.update(ensure_dict(part.dask))
+    require_held(graph)
     return graph
 
 
