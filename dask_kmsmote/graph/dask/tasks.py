@@ -143,8 +143,9 @@ def as_frame(parts: Sequence[Delayed], meta: Any, divisions: tuple[Any, ...]) ->
 
 def _in_one_layer(parts: Sequence[Delayed]) -> list[Delayed]:
     # Dask culls a layer at a time, by the keys of all
-    name = "kmsmote-tasks"
-    graph = HighLevelGraph({name: _flat_graph(parts)}, {name: set()})
+    name, tasks = "kmsmote-tasks", _flat_graph(parts)
+    require_held(tasks)
+    graph = HighLevelGraph({name: tasks}, {name: set()})
     return [Delayed(part.key, graph, layer=name) for part in parts]
 
 
@@ -161,7 +162,6 @@ def _flat_graph(parts: Sequence[Delayed]) -> dict[Any, Any]:
         elif id(part.dask) not in merged:
             merged.add(id(part.dask))
             graph.update(ensure_dict(part.dask))
-    require_held(graph)
     return graph
 
 
