@@ -7,6 +7,7 @@ import decimal
 import shlex
 
 import dask
+import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -97,6 +98,12 @@ WIDEST = [
     ([pa.list_(pa.null()), pa.list_(pa.int8())], pa.list_(pa.int8())),
     ([pa.decimal128(5, 2), pa.decimal128(9, 3)], pa.decimal128(9, 3)),
     ([pa.null()], pa.null()),
+    ([pa.string_view()], pa.string()),
+    ([pa.string_view(), pa.large_string()], pa.large_string()),
+    ([pa.binary_view(), pa.binary()], pa.binary()),
+    ([pa.list_(pa.string_view())], pa.list_(pa.string())),
+    ([pa.struct([("a", pa.null())]), pa.struct([("a", pa.int8())])], pa.struct([("a", pa.int8())])),
+    ([pa.decimal128(5, 2), pa.decimal256(50, 3)], pa.decimal256(50, 3)),
     # none holds all values of both
     ([pa.int64(), pa.float64()], None),
     ([pa.int64(), pa.uint64()], None),
@@ -106,6 +113,9 @@ WIDEST = [
     ([pa.timestamp("us"), pa.timestamp("us", "UTC")], None),
     ([pa.date32(), pa.timestamp("us")], None),
     ([pa.list_(pa.int8()), pa.int8()], None),
+    ([pa.list_(pa.int64()), pa.list_(pa.float64())], None),
+    ([pa.struct([("a", pa.int64())]), pa.struct([("a", pa.uint64())])], None),
+    ([pa.map_(pa.string(), pa.int64()), pa.map_(pa.string(), pa.string())], None),
     (
         [pa.dictionary(pa.int8(), pa.string(), True), pa.dictionary(pa.int8(), pa.string())],
         None,
@@ -202,6 +212,26 @@ def test_what_folders_name(tmp_path, name):
     assert dict(zip(frame["x"], found, strict=True)) == wanted
 
 
+def test_names_of_folders_are_decoded(tmp_path):
+    write(tmp_path / "m%20x=a%2Fb", {"x": [1]})
+    write(tmp_path / "m%20x=-0", {"x": [2]})
+    frame, _ = read(tmp_path)
+    assert frame["m x"].tolist() == ["-0", "a/b"]
+
+
+def test_a_file_without_rows_has_no_types(tmp_path):
+    write(tmp_path, {"x": pa.array([], pa.string())}, {"x": [1, 2]}, {"y": pa.array([], pa.int8())})
+    frame, schema = read(tmp_path, ["x"])
+    assert (frame["x"].tolist(), str(schema.field("x").type)) == ([1, 2], "int64")
+
+
+def test_a_value_that_the_widest_type_does_not_hold(tmp_path):
+    far = pa.array([dt.datetime(9999, 1, 1)], pa.timestamp("us"))  # noqa: DTZ001 - a table's own
+    place = write(tmp_path / "s", {"t": pa.array([NOON], pa.timestamp("ns"))}, {"t": far})
+    with pytest.raises(InputError, match=r"The column 't' of '1\.parquet' can't be read as timest"):
+        read(place)
+
+
 def test_a_folder_that_is_not_there_for_all(tmp_path):
     write(tmp_path / "source" / "", {"x": [1]})
     write(tmp_path / "source" / "f=1", {"x": [1]})
@@ -261,6 +291,39 @@ def test_indices(tmp_path, scheduler, name):
     np.testing.assert_array_equal(originals[["x0", "x1"]], given[["x0", "x1"]])
     for column in columns:
         assert originals[column].tolist() == given.reset_index()[column].tolist()
+
+
+BIG = 2**53 + 1
+NESTED = {
+    "list": (pa.list_(pa.int64()), [BIG, None]),
+    "list of uint64": (pa.list_(pa.uint64()), [2**64 - 1, None]),
+    "struct": (pa.struct([("a", pa.int64()), ("b", pa.bool_())]), {"a": BIG, "b": None}),
+    "list of structs": (pa.list_(pa.struct([("a", pa.int64())])), [{"a": BIG}, {"a": None}]),
+    "map": (pa.map_(pa.string(), pa.int64()), [("k", BIG), ("l", None)]),
+    "fixed": (pa.binary(4), b"abcd"),
+    "uuid": (pa.uuid(), b"0123456789abcdef"),
+    "text": (pa.string_view(), "a"),
+}
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("layout", ["append", "interleave"])
+def test_kept_values_that_pandas_has_no_type_for(tmp_path, scheduler, layout):
+    kept = {name: pa.array([value, None] * (N // 2), own) for name, (own, value) in NESTED.items()}
+    table = pa.Table.from_pandas(frame_of(), preserve_index=False)
+    for name, values in kept.items():
+        table = table.append_column(name, values)
+    pq.write_table(table, tmp_path / "in.parquet")
+    options = ["--keep", ",".join(kept), "--layout", layout, "--mark-synthetic", "made"]
+    done = resample(scheduler, tmp_path / "in.parquet", tmp_path / "out", *options)
+    assert done.exit_code == 0, done.output
+    result = pq.read_table(tmp_path / "out")
+    made = result["made"].to_numpy()
+    for name, values in kept.items():
+        assert result[name].filter(pa.array(~made)).to_pylist() == values.to_pylist(), name
+        assert result[name].filter(pa.array(made)).null_count == made.sum(), name
+    assert len(pd.read_parquet(tmp_path / "out")) == len(result)
+    assert len(dd.read_parquet(tmp_path / "out").compute()) == len(result)
 
 
 @pytest.mark.cluster

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
+import shlex
+import zipfile
 
 import dask
 import numpy as np
@@ -13,14 +17,16 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from distributed import LocalCluster
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dask_kmsmote.cli import cli
 from dask_kmsmote.errors import InputError
+from dask_kmsmote.job.columns import as_option
 from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.source import open_source
 from dask_kmsmote.job.storage.text.files import open_text
+from dask_kmsmote.job.storage.text.quotes import quotes_in
 from dask_kmsmote.job.storage.text.spans import TextFormat
 
 N = 600
@@ -117,6 +123,141 @@ def test_decimals_keep_every_bit(tmp_path_factory, values, size):
     np.testing.assert_array_equal(frame["x"].to_numpy(dtype=float), wanted)
 
 
+def written(rows):
+    """Rows as text; values are in quotes only where they must be."""
+
+    def quoted(value):
+        must = value.startswith('"') or any(sign in value for sign in ",\r\n") or not value
+        return '"' + value.replace('"', '""') + '"' if must else value
+
+    return "".join(",".join(map(quoted, row)) + "\n" for row in rows)
+
+
+quotes = st.text(st.sampled_from('"a,\n5 '), max_size=8)
+
+
+@given(rows=st.lists(st.tuples(quotes, quotes), min_size=1, max_size=40), size=st.integers(1, 99))
+@settings(max_examples=100, deadline=None)
+def test_quotes_within_values_in_any_cuts(tmp_path_factory, rows, size):
+    place = tmp_path_factory.mktemp("text") / "x.csv"
+    place.write_text("a,b\n" + written(rows))
+    frame, _ = read(place, as_text=["a", "b"], n_bytes=size)
+    assert frame.fillna("").to_numpy().tolist() == [list(row) for row in rows]
+
+
+@given(text=st.text(st.sampled_from('"a,\n\r'), max_size=30), cut=st.integers(0, 30))
+def test_quotes_are_counted_as_they_are_read(text, cut):
+    whole, (first, last) = quotes_in(text.encode(), ","), (text[:cut], text[cut:])
+    # a cut comes after the end of a line
+    assume(not first or first.endswith("\n"))
+    parts = [quotes_in(part.encode(), ",").ends_within for part in (first, last)]
+    for start in (False, True):
+        assert parts[1][parts[0][start]] == whole.ends_within[start]
+
+
+@pytest.mark.parametrize("columns", [["x", "y"], ["x"]])
+@pytest.mark.parametrize("n_bytes", [2**20, 64])
+def test_a_quote_that_is_never_closed(tmp_path, columns, n_bytes):
+    lines = [f"{n},0,fine" for n in range(50)] + ['50,0,"oops'] + [f"{n},0,fine" for n in range(50)]
+    (tmp_path / "x.csv").write_text("x,y,k\n" + "\n".join(lines))
+    with pytest.raises(InputError, match=r"never closed, before '\"oops"):
+        read(tmp_path / "x.csv", columns, n_bytes=n_bytes)
+
+
+COMPRESSED = {
+    "x.csv.gz": gzip.compress,
+    "x.csv.GZ": gzip.compress,
+    "x.csv.bz2": bz2.compress,
+    "x.csv.xz": lzma.compress,
+}
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_compressed_files_are_read_as_a_whole(tmp_path, name):
+    text = "x,y\n" + "".join(f"{n},{n % 2}\n" for n in range(5000))
+    (tmp_path / name).write_bytes(COMPRESSED[name](text.encode()))
+    for place in (tmp_path / name, tmp_path):
+        frame, _ = read(place, n_bytes=500)
+        assert frame["x"].tolist() == list(range(5000))
+
+
+def test_a_zip(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.csv.zip", "w") as file:
+        file.writestr("x.csv", "x,y\n" + "1,0\n" * 500)
+    assert len(read(tmp_path / "x.csv.zip", n_bytes=100)[0]) == 500
+
+
+AROUND = {
+    "blank lines before": "\n\r\n  \nx,y\n1,0\n2,1\n",
+    "a mark and blank lines": "\ufeff\n\nx,y\n1,0\n2,1\n",
+    "no last end": "x,y\n1,0\n2,1",
+    "spaces behind": "x,y\n1,0\n2,1\n   ",
+    "Ctrl-Z behind": "x,y\n1,0\n2,1\n\x1a",
+    "blank lines behind": "x,y\n1,0\n2,1\n\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", AROUND)
+@pytest.mark.parametrize("n_bytes", [2**20, 8])
+def test_what_stands_around_the_rows(tmp_path, name, n_bytes):
+    (tmp_path / "0.csv").write_bytes(AROUND[name].encode())
+    (tmp_path / "1.csv").write_text("x,y")  # without an end of its only line
+    frame, _ = read(tmp_path, n_bytes=n_bytes)
+    assert frame.to_numpy().tolist() == [[1, 0], [2, 1]]
+
+
+@pytest.mark.parametrize("encoding", ["shift_jis", "gb18030", "utf-16", "utf-8"])
+@pytest.mark.parametrize("pad", [0, 1])
+def test_headers_that_are_long_and_files_that_are_cut_within_a_sign(tmp_path, encoding, pad):
+    names = [f"{'列' * 60}{n}" for n in range(3000)]
+    text = "x" * pad + ",".join(names) + "\n" + ",".join(["ア"] * 3000) + "\n"
+    (tmp_path / "x.csv").write_bytes(text.encode(encoding))
+    frame, _ = read(tmp_path / "x.csv", [names[-1]], encoding=encoding)
+    assert frame[names[-1]].tolist() == ["ア"]
+
+
+def test_a_point_is_no_decimal_where_the_comma_is(tmp_path):
+    # of thousands: in any cuts the same
+    (tmp_path / "x.csv").write_text("x;y\n" + "1.234;0\n" * 40 + "999,5;1\n" * 4)
+    for n_bytes in (2**20, 60):
+        form = {"separator": ";", "decimal": ","}
+        assert read(tmp_path / "x.csv", n_bytes=n_bytes, **form)[0]["x"][0] == "1.234"
+        with pytest.raises(InputError, match=r"such as '1\.234'"):
+            read(tmp_path / "x.csv", judged=["x"], n_bytes=n_bytes, **form)
+
+
+@pytest.mark.parametrize("odd", ["2,5", "5,", "info", "1,234.5", "n/k", "1,200,300", "#"])
+def test_numbers_but_for_a_value_are_in_doubt(tmp_path, odd):
+    rows = [["1.5", "0"]] * 99 + [[odd, "1"]]
+    (tmp_path / "x.csv").write_text("x,y\n" + written(rows))
+    with pytest.raises(InputError, match="--categorical") as caught:
+        read(tmp_path / "x.csv", judged=["x"])
+    assert repr(odd) in str(caught.value)
+    # somebody has said what it is
+    assert read(tmp_path / "x.csv")[0]["x"].tolist() == [row[0] for row in rows]
+
+
+CLEAR = [
+    ["007", "123"], ["1.2.3", "1.2.4"], ["a", "b", "1"], ["2026-01-01", "2026-01-02"],
+    ["12345678901234567890123", "1"], ["E10", "E11"], ["10.0.0.1", "10.0.0.2"], ["1a", "2b"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("values", CLEAR)
+def test_codes_are_clear(tmp_path, values):
+    (tmp_path / "x.csv").write_text("x,y\n" + "".join(f"{v},0\n" for v in values * 50))
+    frame, _ = read(tmp_path / "x.csv", judged=["x"])
+    assert frame["x"].tolist() == values * 50
+
+
+def test_folders_that_name_a_column_are_of_parquet(tmp_path):
+    (tmp_path / "m=1").mkdir()
+    (tmp_path / "m=1" / "x.csv").write_text("x,y\n1,0\n")
+    with pytest.raises(InputError, match="'m=1', which is read of Parquet alone"):
+        read(tmp_path)
+    assert len(read(tmp_path / "m=1")[0]) == 1
+
+
 def test_what_is_not_used_is_not_looked_at(tmp_path):
     lines = [f"{n},{'15' if n < 500 else 'x1.5'},ä,{n % 2}" for n in range(N)]
     (tmp_path / "x.csv").write_text("x,odd,odder,y\n" + "\n".join(lines))
@@ -166,7 +307,11 @@ def test_encodings(tmp_path, encoding):
 
 REFUSED = {
     "UTF-16": ("x,y\n1,2\n".encode("utf-16"), {}, "--encoding utf-16"),
-    "UTF-16 without a mark": ("x,y\n1,2\n".encode("utf-16-le"), {}, "--encoding utf-16"),
+    "UTF-16 without a mark": ("x,y\n1,2\n".encode("utf-16-le"), {}, "--encoding utf-16-le"),
+    "the other": ("x,y\n1,2\n".encode("utf-16-be"), {}, "--encoding utf-16-be"),
+    "no mark": ("x,y\n1,2\n".encode("utf-16-le"), {"encoding": "utf-16"}, "--encoding utf-16-le"),
+    "UTF-32": ("x,y\n1,2\n".encode("utf-32"), {}, "--encoding utf-32"),
+    "a byte 0": (b"x,y\n1,2\n3,\0\n4,5\n", {}, "has the byte 0 at 10"),
     "latin-1 header": ("é,y\n1,2\n".encode("latin-1"), {}, "--encoding latin-1"),
     "latin-1 value": ("x,y\né,2\n".encode("latin-1"), {}, "--encoding latin-1"),
     "no latin-1": (b"x,y\n\x8f,2\n", {"encoding": "cp1252"}, "--encoding utf-8"),
@@ -227,6 +372,32 @@ def test_a_job_on_ids_and_codes(tmp_path, scheduler):
     assert "unused" not in result.column_names
     assert "Left out, as no option names them: unused" in done.stderr
     assert json.loads(done.stdout)["columns"]["left_out"] == ["unused"]
+
+
+@pytest.mark.cluster
+def test_names_that_options_can_hardly_hold(tmp_path, scheduler):
+    header = 'Unnamed: 0,," b","price, EUR","it\'s","say ""x""",label\n'
+    rows = "".join(
+        f"{n},{n},{n % 9},{n % 7}.5,{n % 5},{n % 4},{int(n % 10 == 0)}\n" for n in range(N)
+    )
+    (tmp_path / "in.csv").write_text(header + rows)
+
+    def resample(*options):
+        arguments = ["resample", str(tmp_path / "in.csv"), str(tmp_path / "out"), "--overwrite"]
+        arguments += ["--target", "label", "--threshold", "0", "--scheduler", scheduler, *options]
+        return CliRunner().invoke(cli, arguments)
+
+    refused = resample()
+    assert refused.exit_code == 3, refused.output
+    # as a shell takes it
+    index = shlex.split(refused.stderr.split("--drop ")[1])[0].rstrip(",")
+    for names in (["b"], ["price, EUR"], ["it's"], ['say "x"'], ["b", "price, EUR", "it's"]):
+        listed = shlex.split(as_option(names))[0]
+        done = resample("--drop", index, "--keep", listed)
+        assert done.exit_code == 0, done.output
+        result = pd.read_parquet(tmp_path / "out")
+        wanted = [" b" if name == "b" else name for name in names]
+        assert [name for name in result if result[name].isna().any()] == wanted
 
 
 @pytest.mark.cluster

@@ -88,7 +88,9 @@ def start_job(folder, *options):
     job = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
     seen = ""
     while "clustering" not in seen:
-        seen += job.stderr.read(1)
+        sign = job.stderr.read(1)
+        assert sign, seen  # it has ended
+        seen += sign
     return job
 
 

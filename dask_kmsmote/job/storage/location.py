@@ -39,8 +39,8 @@ class Location:
         return f"Location({self.shown!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        # workers open a file system of their own
-        return {"url": self.url, "options": self.options}
+        # workers open a file system of their own, in a folder of their own
+        return {"url": self.path if self.is_local else self.url, "options": self.options}
 
     @property
     def shown(self) -> str:

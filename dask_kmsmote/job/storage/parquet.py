@@ -156,6 +156,7 @@ class ParquetFiles:
             Piece(path, group, own.num_rows, self._folders[path], _n_bytes(own, schema))
             for path, footer in self.footers.items()
             for group, own in enumerate(map(footer.row_group, range(footer.num_row_groups)))
+            if own.num_rows
         ]
         # the order of categories is that of a file: the engine joins those of several
         if any(getattr(field.type, "ordered", False) for field in schema):

@@ -195,7 +195,7 @@ def lines_of(span: Span, location: Location, form: TextFormat) -> bytes:
 def _ended(data: bytes) -> bytes:
     """The same with an end of its last line, and without signs that some editors put behind it."""
     bare = data.rstrip(b" \x1a")
-    data = bare if bare.endswith((b"\n", b"\r")) else data
+    data = bare if not bare or bare.endswith((b"\n", b"\r")) else data
     return data if not data or data.endswith((b"\n", b"\r")) else data + b"\n"
 
 

@@ -1,4 +1,4 @@
-"""Folders that are more than Parquet: tables whose log says which rows of the files count."""
+"""Which files of a folder are a table, and folders whose log says which of their rows count."""
 
 from __future__ import annotations
 
@@ -105,9 +105,46 @@ def test_the_line_that_reads_it_runs(tmp_path):
 def test_what_only_looks_like_a_log(tmp_path):
     (tmp_path / "metadata").mkdir()
     (tmp_path / "metadata" / "notes.json").write_text("{}")
+    (tmp_path / "metadata" / "other.metadata.json").write_text('{"format": 2}')
+    (tmp_path / "metadata" / "broken.metadata.json").write_text("{")
     (tmp_path / "my_delta_log").mkdir()
     pq.write_table(table(), tmp_path / "my_delta_log" / "part.parquet")
     assert list(open_source(Location(str(tmp_path))).files) == ["my_delta_log/part.parquet"]
+
+
+def test_the_newest_metadata_are_named(tmp_path):
+    place = iceberg(tmp_path / "table")
+    for version in (1, 9, 13):
+        (place / "metadata" / f"v{version}.metadata.json").write_text(ICEBERG)
+    with pytest.raises(InputError, match=r"v13\.metadata\.json"):
+        open_source(Location(str(place)))
+
+
+def test_text_within_such_a_table_is_none_of_it(tmp_path):
+    place = delta(tmp_path / "table")
+    (place / "notes.csv").write_text("x,y\n1,0\n")
+    assert open_source(Location(str(place / "notes.csv"))).format == "csv"
+
+
+FOLDERS = {  # files, the format that is given, those that are read, and those that are told of
+    "endings of either case": (["a.csv", "b.CSV"], None, ["a.csv", "b.CSV"], []),
+    "kinds of text": (["a.tsv", "b.txt.gz"], None, ["a.tsv", "b.txt.gz"], []),
+    "Parquet and text": (["a.parquet", "b.csv"], None, ["a.parquet"], ["b.csv"]),
+    "text and Parquet": (["a.parquet", "b.csv"], "csv", ["b.csv"], ["a.parquet"]),
+    "no endings": (["000000_0", "000001_0"], "parquet", ["000000_0", "000001_0"], []),
+    "Dask's": (["0.part", "1.part"], "csv", ["0.part", "1.part"], []),
+    "hidden": (["a.csv", "_b.csv", ".c.csv", "_SUCCESS"], None, ["a.csv"], []),
+    "notes": (["a.parquet", "README.md"], None, ["a.parquet"], ["README.md"]),
+}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_which_files_are_read(tmp_path, name):
+    files, given, wanted, told = FOLDERS[name]
+    for file in files:
+        (tmp_path / file).write_text("x,y\n1,0\n")
+    source = open_source(Location(str(tmp_path)), given)
+    assert (list(source.files), list(source.ignored)) == (wanted, told)
 
 
 @pytest.mark.skipif(not shutil.which("weed"), reason="needs the store of the extra test")
