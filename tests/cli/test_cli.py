@@ -228,7 +228,7 @@ def test_what_nobody_thought_of(table, tmp_path, monkeypatch):
 def test_sources_that_are_no_tables(table, tmp_path):
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and then nothing")
     table[1].set_index("a").to_parquet(tmp_path / "indexed.parquet")
-    for source, word in (("broken", "Parquet"), ("indexed", "--drop 'a'")):
+    for source, word in (("broken", "Parquet"), ("indexed", "--drop a")):
         done = invoke(tmp_path / f"{source}.parquet", tmp_path / "out", "--target", "label")
         assert (done.exit_code, word in done.stderr) == (3, True), (done.output, done.exception)
 
