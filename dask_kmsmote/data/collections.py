@@ -203,7 +203,10 @@ def _cut_like(X: Any, y: Any, lengths: tuple[float, ...]) -> da.Array:
     # as scikit-learn takes one column of labels
     values = values.ravel() if values.shape[1:] == (1,) else values
     if any(math.isnan(n) for n in lengths):
-        cut = "y = da.from_array(np.asarray(y), chunks=(tuple(X.map_partitions(len).compute()),))"
+        cut = (
+            "y = da.from_array(np.asarray(y), chunks=(tuple(X.map_partitions(len).compute()), "
+            "*np.shape(y)[1:]))"
+        )
         mend = cut if is_dask_frame(X) else "X = X.compute_chunk_sizes()"
         raise InputError(
             f"y is {called(y)} beside a Dask X that does not know the lengths of its partitions, "

@@ -37,7 +37,7 @@ from ..kernels.making.partitions import (
 )
 from ..kernels.rows.blocks import between, is_sparse, require_sound, stack, unmasked
 from ..kernels.rows.encoding import Encoding
-from ..kernels.rows.labels import count_labels
+from ..kernels.rows.labels import count_labels, label_values
 from ..kernels.rows.schema import (
     Schema,
     Wanted,
@@ -232,6 +232,8 @@ class _Checked(NamedTuple):
 
 def _checked(sampler: BaseEstimator, X: Any, y: Any, wanted: Wanted) -> _Checked:
     X, y = unmasked(X, "X"), as_pandas(unmasked(y, "y"))
+    # of which numpy makes objects or floats
+    y = label_values(pd.Series(y)) if isinstance(y, pd.api.extensions.ExtensionArray) else y
     require_sound(X, "X")
     if getattr(X, "ndim", 0) > 2:
         checks.check_dimensions(X.shape)

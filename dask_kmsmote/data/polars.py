@@ -55,13 +55,14 @@ def with_rows(frame: Any, n: int | None, made: pd.DataFrame, passthrough: Sequen
     """
     import polars as pl
 
+    # by name, as polars gives one of its own to a list's series without
     rows = pl.DataFrame(
-        [
-            pl.Series(name, [], dtype).extend_constant(None, len(made))
+        {
+            name: pl.Series(name, [], dtype).extend_constant(None, len(made))
             if name in passthrough
             else _like(made[name], name, dtype)
             for name, dtype in frame.schema.items()
-        ]
+        }
     )
     return pl.concat([frame[:n], rows])
 

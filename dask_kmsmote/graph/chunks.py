@@ -250,8 +250,8 @@ def misaligned(n_matrix: int, n_target: int) -> InputError:
     """The error for chunks that do not pair up."""
     return InputError(
         f"X has {n_matrix} partitions of rows, y has {n_target}, and not all their lengths are "
-        "known, so they can't be aligned. Take both from the same frame, or call "
-        "compute_chunk_sizes() on the arrays first."
+        "known, so they can't be aligned. Take both from the same frame; of arrays, count them: "
+        "X = X.compute_chunk_sizes(); y = y.compute_chunk_sizes()."
     )
 
 

@@ -267,6 +267,8 @@ def _opened(source: Source, job: Job, callback: Callback) -> tuple[Files | None,
         callback(
             Noted(f"Not read, as they are no {source.format}: {len(source.ignored)} files, {some}")
         )
+    if files.unread:
+        callback(Noted(f"Left out, as the index of a frame: {', '.join(files.unread)}"))
     if columns.left_out:
         callback(Noted(f"Left out, as no option names them: {', '.join(columns.left_out)}"))
     return files, columns

@@ -114,7 +114,7 @@ HEADERS = {
     ),
     "fewer": ([TEXT, frame_of()[["x0", "label"]].to_csv(index=False).encode()], "'1.csv'"),
     "nameless": ([frame_of().to_csv().encode()], "--drop 'Unnamed: 0'"),
-    "latin": ([TEXT + "1,é,0\n".encode("latin1")], "--encoding latin-1"),
+    "latin": ([TEXT + "1,é,0\n".encode("latin1")], "--encoding cp1252"),
     "late word": ([TEXT + b"1,oops,0\n"], "such as 'oops'"),
     "late nothing": ([TEXT + b"1,1,\n"], "1 labels are missing"),
 }

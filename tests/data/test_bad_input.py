@@ -16,7 +16,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE
-from dask_kmsmote.errors import FewNeighborsWarning
+from dask_kmsmote.errors import FewNeighborsWarning, InputError
 from refusals import (
     ARRAYS,
     EVERY,
@@ -366,3 +366,13 @@ def test_continuous_labels(data, kind, dtype):
 def test_continuous_labels_of_nullable_types(data, kind, dtype):
     y = pd.Series(data[1] + np.linspace(0, 0.5, N)).astype(dtype)
     refuse(make_X(kind, data[0]), y if kind == "pandas" else as_frame(y, cuts_of(N)), "continuous")
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_infinities_are_not_values_beyond_a_bound(dtype):
+    X, y = make_imbalanced(90, 3, 0.25, seed=1)
+    X = X.astype(dtype)
+    X[3, 1] = np.inf
+    with pytest.raises(InputError, match="infinity: column 1 has 1") as caught:
+        KMeansSMOTE(kmeans_estimator=2).fit(X, y)
+    assert "beyond 1e150" not in str(caught.value)

@@ -13,6 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from conftest import make_imbalanced
+from dask_kmsmote import KMeansSMOTE
+from dask_kmsmote.errors import InputError
 from kinds import (
     CUTS,
     N_FEATURES,
@@ -237,3 +240,20 @@ def test_one_vs_all(three_classes, kind, dtype):
     expected_X, expected_y = make_sampler().fit_resample(X, y)
     assert same_bytes(X_res, expected_X)
     assert Y_res.argmax(axis=1).tolist() == expected_y.tolist()
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "Int8", "boolean", "int64[pyarrow]", "UInt16"])
+def test_arrays_of_labels_that_may_be_missing(dtype):
+    X, y = make_imbalanced(90, 3, 0.25, seed=1)
+    labels = pd.array(y, dtype="Int64").astype(dtype)
+    sampler = KMeansSMOTE(kmeans_estimator=2, random_state=0, cluster_balance_threshold=0.0)
+    _, found = sampler.fit_resample(X, labels)
+    assert found.dtype.kind == ("b" if dtype == "boolean" else "u" if dtype == "UInt16" else "i")
+    assert found[:90].tolist() == labels.tolist()
+
+
+def test_labels_that_are_lists_of_arrow():
+    X, y = make_imbalanced(90, 3, 0.25, seed=1)
+    labels = pd.Series([[int(n)] for n in y], dtype=pd.ArrowDtype(pa.list_(pa.int64())))
+    with pytest.raises(InputError, match="can't be told apart"):
+        KMeansSMOTE(kmeans_estimator=2).fit(X, labels)

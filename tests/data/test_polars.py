@@ -233,3 +233,9 @@ def test_it_is_not_imported_for_others():
         "assert 'polars' not in sys.modules"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
+@pytest.mark.parametrize("layout", ["append", "interleave"])
+@pytest.mark.parametrize("passthrough", [[], [""]])
+def test_a_column_without_a_name(layout, passthrough):
+    resample(NUMBERS.rename({"a": ""}), layout=layout, passthrough=passthrough)

@@ -270,6 +270,11 @@ INDICES = {
 }
 
 
+def is_default(index):
+    """Numbers of rows without a name, which say nothing."""
+    return isinstance(index, pd.RangeIndex) and index.name is None
+
+
 @pytest.mark.cluster
 @pytest.mark.parametrize("name", INDICES)
 def test_indices(tmp_path, scheduler, name):
@@ -285,6 +290,9 @@ def test_indices(tmp_path, scheduler, name):
         assert options[1].split(",") == columns
     done = resample(scheduler, tmp_path / "in.parquet", tmp_path / "out", *options)
     assert done.exit_code == 0, done.output
+    # what is not read is told
+    unread = given.index.nlevels > len(columns) and not is_default(given.index)
+    assert ("Left out, as the index of a frame" in done.stderr) == unread
     result = pd.read_parquet(tmp_path / "out")
     assert sorted(result.columns) == sorted(["x0", "x1", "label", *columns])
     originals = result.iloc[:N]

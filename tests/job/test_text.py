@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import lzma
+import re
 import shlex
 import zipfile
 
@@ -237,6 +238,15 @@ def test_numbers_but_for_a_value_are_in_doubt(tmp_path, odd):
     assert read(tmp_path / "x.csv")[0]["x"].tolist() == [row[0] for row in rows]
 
 
+@pytest.mark.parametrize("odd", ["1.5", "1.23457E+18", "inf"])
+def test_ids_that_would_lose_digits_are_in_doubt(tmp_path, odd):
+    ids = [str(10**18 + 7919 * n) for n in range(99)]
+    (tmp_path / "x.csv").write_text("x,y\n" + "".join(f"{v},0\n" for v in [*ids, odd]))
+    with pytest.raises(InputError, match=re.escape(repr(odd))):
+        read(tmp_path / "x.csv", judged=["x"])
+    assert read(tmp_path / "x.csv", as_text=["x"])[0]["x"].tolist() == [*ids, odd]
+
+
 CLEAR = [
     ["007", "123"], ["1.2.3", "1.2.4"], ["a", "b", "1"], ["2026-01-01", "2026-01-02"],
     ["12345678901234567890123", "1"], ["E10", "E11"], ["10.0.0.1", "10.0.0.2"], ["1a", "2b"],
@@ -312,8 +322,8 @@ REFUSED = {
     "no mark": ("x,y\n1,2\n".encode("utf-16-le"), {"encoding": "utf-16"}, "--encoding utf-16-le"),
     "UTF-32": ("x,y\n1,2\n".encode("utf-32"), {}, "--encoding utf-32"),
     "a byte 0": (b"x,y\n1,2\n3,\0\n4,5\n", {}, "has the byte 0 at 10"),
-    "latin-1 header": ("é,y\n1,2\n".encode("latin-1"), {}, "--encoding latin-1"),
-    "latin-1 value": ("x,y\né,2\n".encode("latin-1"), {}, "--encoding latin-1"),
+    "latin-1 header": ("é,y\n1,2\n".encode("latin-1"), {}, "--encoding cp1252"),
+    "latin-1 value": ("x,y\né,2\n".encode("latin-1"), {}, "--encoding cp1252"),
     "no latin-1": (b"x,y\n\x8f,2\n", {"encoding": "cp1252"}, "--encoding utf-8"),
     "semicolons": (b"x;y\n1;2\n", {}, "--separator ';'"),
     "tabs": (b"x\ty\n1\t2\n", {}, "--separator tab"),
@@ -321,6 +331,7 @@ REFUSED = {
     "a value too many": (b"x,y\n1,2\n1,2,3\n", {}, "1,2,3"),
     "a value too few": (b"x,y\n1,2\n1\n", {}, "Expected 2 columns"),
     "nothing": (b"", {}, "no line of column names"),
+    "a line for Excel": (b"sep=;\nx;y\n1;2\n", {"separator": ";"}, "line for Excel"),
     "a header alone": (b"x,y\n", {}, "has no rows"),
     "decimal commas": (b'x,y\n"1,5",2\n"2,5",3\n', {}, "--decimal ','"),
     "a stray word": (b"x,y\n" + b"1,2\n" * 50 + b"n/k,3\n", {}, "such as 'n/k'"),

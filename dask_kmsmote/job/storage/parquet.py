@@ -91,6 +91,15 @@ class ParquetFiles:
         named = {name for note in notes for name in _index_of(note)}
         return [name for name in self.names if name in named]
 
+    @cached_property
+    def unread(self) -> list[str]:
+        """What was an index of row numbers, or one without a name: it is left out."""
+        notes = {(schema.metadata or {}).get(b"pandas", b"") for schema in self._schemas.values()}
+        ranges = [own for note in notes for own in _ranges_of(note)]
+        stored = [name for schema in self._schemas.values() for name in schema.names]
+        nameless = [name for name in stored if _NAMELESS_INDEX.fullmatch(name)]
+        return sorted({*ranges, *nameless})
+
     def declared(self, columns: Sequence[str]) -> Any:
         """An empty frame of some columns in their types."""
         return self.typed(columns).frame._meta
@@ -128,7 +137,8 @@ class ParquetFiles:
             )
             raise InputError(
                 f"The files of {self.source.location.shown!r} differ: the column {column!r} is "
-                f"{listed}. Name it in no option but --drop {as_option([column])}, or write them "
+                f"{listed}. A column that is no target can be "
+                f"left out: name it in no option but --drop {as_option([column])}. Or write them "
                 "anew with one schema."
             )
         return found
@@ -213,9 +223,19 @@ def _folders_of(path: str) -> list[tuple[str, str | None]]:
 
 def _index_of(note: bytes) -> list[str]:
     """The columns of an index, as pandas notes them."""
-    noted = json.loads(note)["index_columns"] if note else []
     # a range has no column, whether it has a name or not
-    return [name for name in noted if isinstance(name, str)]
+    return [name for name in _noted(note) if isinstance(name, str)]
+
+
+def _ranges_of(note: bytes) -> list[str]:
+    """The names of an index that is a range."""
+    ranges = [own for own in _noted(note) if isinstance(own, dict)]
+    return [str(own["name"]) for own in ranges if own.get("name") is not None]
+
+
+def _noted(note: bytes) -> list[Any]:
+    found: list[Any] = json.loads(note)["index_columns"] if note else []
+    return found
 
 
 def _n_nulls(footer: Any, name: str) -> int | None:

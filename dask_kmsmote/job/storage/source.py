@@ -92,7 +92,9 @@ def open_source(location: Location, given: str | None = None) -> Source:
         elsewhere.
     """
     if not location.exists():
-        raise InputError(f"The source {location.shown!r} does not exist: check its path.")
+        is_pattern = location.reads_as_pattern()
+        hint = "name the folder, as patterns are not read" if is_pattern else "check its path"
+        raise InputError(f"The source {location.shown!r} does not exist: {hint}.")
     manifest, files = read_manifest(location), location.files()
     kind = _kind_of(location, files, given)
     ignored: tuple[str, ...] = ()

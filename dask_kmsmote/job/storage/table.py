@@ -45,6 +45,10 @@ class Files(Protocol):
     def index(self) -> Sequence[str]:
         """Those that were the index of a frame, or have no name."""
 
+    @property
+    def unread(self) -> Sequence[str]:
+        """What was an index of row numbers, or one without a name, and is left out."""
+
     def declared(self, columns: Sequence[str]) -> Any:
         """An empty frame of some columns in their types; None where all rows have to be seen."""
 

@@ -124,7 +124,8 @@ def unmasked(block: Any, name: str) -> Any:
     if n:
         raise InputError(
             f"{name} is a masked array with {n} masked values (in this chunk, where it has "
-            f"chunks): fill them first, e.g. {name} = {name}.filled(0), or drop those rows."
+            f"chunks): fill them first, e.g. {name} = {name}.filled(0), of a Dask array {name} = "
+            f"da.ma.filled({name}, 0), or drop those rows."
         )
     return block.data
 

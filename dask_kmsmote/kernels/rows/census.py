@@ -92,7 +92,9 @@ def _noted(rows: Rows, own: Fingerprint, target: Any) -> Summary:
         n_nan = _by_column(np.isnan(values), columns, n_features)
         n_inf = _by_column(np.isinf(values), columns, n_features)
         with np.errstate(over="ignore"):
-            n_huge = _by_column(np.abs(values) > _HUGE, columns, n_features) - n_inf
+            # of float32 nothing finite is, and 1e150 is infinite
+            is_huge = (np.abs(values) > _HUGE) & np.isfinite(values)
+        n_huge = _by_column(is_huge, columns, n_features)
     return Summary(
         rows=(own,),
         labels=(count_labels(unmasked(target, "y")),),

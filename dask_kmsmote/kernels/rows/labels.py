@@ -139,7 +139,7 @@ def code(block: Any) -> Coded:
     try:
         # an extension type as it is: 1,000,000 categories take 2 ms, as objects 64
         codes, labels = pd.factorize(values)
-    except TypeError as error:
+    except (TypeError, NotImplementedError) as error:  # Arrow's is of the second
         kinds = sorted({type(label).__name__ for label in values})
         raise InputError(
             f"y has labels of the types {kinds}, some of which can't be told apart ({error}): "

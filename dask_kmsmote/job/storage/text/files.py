@@ -76,6 +76,11 @@ class TextFiles:
         """Columns without a name, as pandas writes the index, and what it calls them."""
         return [name for name in self.names if _NAMELESS.fullmatch(name)]
 
+    @property
+    def unread(self) -> list[str]:
+        """Nothing: of text, an index is a column."""
+        return []
+
     def declared(self, columns: Sequence[str]) -> None:
         """Nothing: text says no types."""
 

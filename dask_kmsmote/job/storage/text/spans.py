@@ -128,6 +128,11 @@ def header_of(location: Location, name: str, form: TextFormat) -> list[str]:
         if is_all or next(rows, None) is not None:
             break
         size *= 8
+    if header is not None and len("".join(header)) < 6 and header[0].lower().startswith("sep="):
+        raise InputError(
+            f"{path!r} begins with a line for Excel, 'sep=', which is no header: leave it out of "
+            "the file, and name the sign with --separator."
+        )
     if header is None:
         raise InputError(f"{path!r} has no line of column names: write one, or leave it out.")
     return header
@@ -158,7 +163,8 @@ def _require_encoding(path: str, head: bytes, form: TextFormat) -> None:
 
 def undecodable(form: TextFormat, error: object) -> str:
     """What is said of bytes that are none of an encoding."""
-    other = "latin-1" if form.is_utf_8 else "utf-8"
+    # which has the signs of latin-1, and where that has none of its own a euro sign, or none
+    other = "cp1252" if form.is_utf_8 else "utf-8"
     if form.encoding.lower().startswith("utf-16"):
         other = "utf-16-le"
     return (

@@ -31,6 +31,7 @@ _LIKE_NUMBERS = (
 _WIDE, _COMMA = "wide", "comma"  # whole numbers of any length; numbers with a decimal comma
 _TYPES = "bool", "int64", "uint64"  # from the narrowest; then float64, then text
 _ALL = frozenset({*_TYPES, "float64", _WIDE, _COMMA})
+_DIGITS = 15  # that a float64 holds
 _MOST = 0.9  # share of values like numbers, from which on a column looks like numbers
 
 
@@ -43,8 +44,10 @@ class Evidence(NamedTuple):
         The types that all of them fit.
     n_values, n_like, n_digits
         Those that are there; those of them that look like numbers; and those of digits alone.
+    n_long
+        Whole numbers of more digits than a float64 holds.
     odd
-        One of them that is no number as numbers are written.
+        One of them that is no number as numbers are written; beside long ones, no whole number.
     has_missing
         Some are missing.
     """
@@ -53,6 +56,7 @@ class Evidence(NamedTuple):
     n_values: int = 0
     n_like: int = 0
     n_digits: int = 0
+    n_long: int = 0
     odd: str | None = None
     has_missing: bool = False
 
@@ -72,7 +76,12 @@ class Evidence(NamedTuple):
 
     @property
     def is_doubtful(self) -> bool:
-        """Nearly all values look like numbers, and are no codes of digits alone."""
+        """Nearly all values look like numbers, and are no codes of digits alone.
+
+        So are ids among which one is 1,23E+18: as numbers they would lose their last digits.
+        """
+        if self.kind == "float64" and self.n_long:
+            return True
         is_code = self.n_digits == self.n_values
         looks = self.n_like >= _MOST * self.n_values
         return self.kind == "string" and looks and not (is_code or self.has_commas)
@@ -85,6 +94,7 @@ def added(parts: Sequence[Evidence]) -> Evidence:
         n_values=sum(part.n_values for part in parts),
         n_like=sum(part.n_like for part in parts),
         n_digits=sum(part.n_digits for part in parts),
+        n_long=sum(part.n_long for part in parts),
         odd=next((part.odd for part in parts if part.odd is not None), None),
         has_missing=any(part.has_missing for part in parts),
     )
@@ -102,8 +112,9 @@ def evidence_of(column: Any, decimal: str) -> Evidence:
     # of words a few values tell
     for some in (values[:100], values):
         fits = _types_of(some, decimal) if fits and len(some) else fits
+    is_whole = pc.match_substring_regex(values, _WHOLE)
     if "float64" in fits:
-        n_like, odd = len(values), values[:0]
+        n_like, odd = len(values), values.filter(pc.invert(is_whole))
     else:
         like = pc.match_substring_regex(values, _LIKE_NUMBERS, ignore_case=True)
         n_like, odd = pc.sum(like).as_py() or 0, _odd_among(values, decimal)
@@ -112,6 +123,7 @@ def evidence_of(column: Any, decimal: str) -> Evidence:
         n_values=len(values),
         n_like=n_like,
         n_digits=pc.sum(pc.match_substring_regex(values, "^[+-]?[0-9]+$")).as_py() or 0,
+        n_long=pc.sum(pc.and_(is_whole, pc.greater(pc.utf8_length(values), _DIGITS))).as_py() or 0,
         odd=odd[0].as_py() if len(odd) else None,
         has_missing=len(values) < len(column),
     )
