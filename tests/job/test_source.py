@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+import object_store
 from conftest import make_imbalanced
 from dask_kmsmote.errors import InputError
 from dask_kmsmote.job.storage.location import Location
@@ -147,11 +147,9 @@ def test_which_files_are_read(tmp_path, name):
     assert (list(source.files), list(source.ignored)) == (wanted, told)
 
 
-@pytest.mark.skipif(not shutil.which("weed"), reason="needs the store of the extra test")
+@pytest.mark.skipif(not object_store.program(), reason="needs the store of the extra test")
 def test_on_a_store(tmp_path, monkeypatch):
     import s3fs
-
-    import object_store
 
     (tmp_path / "s3").mkdir()
     with object_store.serve(tmp_path / "s3") as address:
