@@ -3,6 +3,7 @@
 - `commands`: `resample` and `plan` make a `Job` of their options, and have it done; `report` reads
   what a run left.
 - `options`: what may be said, by a flag, in the environment (``DASK_KMSMOTE__…``) or in a file.
+- `values`: the kinds of values that they take.
 - `config`: such files, in TOML.
 - `log`: what is told on stderr meanwhile, as text or JSON.
 - `failures`: how an error ends a job: one line that says what mends it, and an exit code.

@@ -18,7 +18,6 @@ from ..job.storage.masking import masked, masked_url, secrets_of
 from .failures import USAGE, exit_code, failure_message
 from .log import Log, open_streams, say
 from .options import (
-    Json,
     argument,
     cluster_options,
     cluster_settings,
@@ -32,6 +31,7 @@ from .options import (
     storage_options,
 )
 from .stop import Stop
+from .values import Json
 
 if TYPE_CHECKING:
     from ..job.run import Job

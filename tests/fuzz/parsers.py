@@ -12,7 +12,7 @@ import numpy as np
 from click.testing import CliRunner
 
 from dask_kmsmote import KMeansSMOTE
-from dask_kmsmote.cli import cli, config, options
+from dask_kmsmote.cli import cli, config, values
 from dask_kmsmote.errors import InputError, ParameterError
 from dask_kmsmote.job.storage.manifest import PART
 from dask_kmsmote.planning.strategy import nearest_to_ratio, resolve_strategy
@@ -21,12 +21,12 @@ from manifests import put_manifest
 FLAGS = ["quiet", "json"]
 COUNTS = {0: 90, 1: 10, "a": 5, 2.5: 7}
 TYPES = {
-    "strategy": options.Strategy(),
-    "names": options.Names(),
-    "json": options.Json(),
-    "bytes": options.Bytes(1, "auto"),
-    "number": options.NumberOr(float, "auto"),
-    "whole": options.Whole(1),
+    "strategy": values.Strategy(),
+    "names": values.Names(),
+    "json": values.Json(),
+    "bytes": values.Bytes(1, "auto"),
+    "number": values.NumberOr(float, "auto"),
+    "whole": values.Whole(1),
 }
 
 

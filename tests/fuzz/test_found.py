@@ -14,7 +14,7 @@ import pytest
 from scipy import sparse
 
 from dask_kmsmote import KMeansSMOTE
-from dask_kmsmote.cli import options
+from dask_kmsmote.cli import values
 from dask_kmsmote.errors import InputError, ParameterError, TooFewRowsError
 from dask_kmsmote.planning.strategy import nearest_to_ratio, resolve_strategy
 
@@ -94,10 +94,10 @@ def test_counts_beyond_any_float(data):
 @pytest.mark.parametrize("value", [[], [1], {}, 1.0, True])
 def test_whole_numbers_of_a_configuration_that_are_none(value):
     with pytest.raises(click.BadParameter, match="is no whole number"):
-        options.Whole(1).convert(value, None, None)
+        values.Whole(1).convert(value, None, None)
 
 
-@pytest.mark.parametrize("kind", [options.Strategy, options.Json])
+@pytest.mark.parametrize("kind", [values.Strategy, values.Json])
 def test_numbers_of_more_digits_than_python_reads(kind):
     try:
         found = kind().convert("9" * 5000, None, None)

@@ -39,7 +39,7 @@ def _require_plain_codecs(source: Source, name: str) -> None:
         if path not in source.files:
             continue
         try:
-            names = set(_names(json.loads(location.fs.cat_file(f"{location.path}/{path}"))))
+            names = set(_names(json.loads(location.fs.cat_file(location.path_of(path)))))
         except (ValueError, RecursionError) as error:
             raise InputError(f"{path!r} of {location.shown!r} is not JSON: {error}") from error
         if any("pickle" in name for name in names):

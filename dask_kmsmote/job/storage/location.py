@@ -94,6 +94,10 @@ class Location:
         """The path within the file system, without a slash at its end."""
         return self._resolved[1].rstrip("/")
 
+    def path_of(self, name: str) -> str:
+        """The path of a file there; of the place itself, where it has the path ""."""
+        return f"{self.path}/{name}".rstrip("/")
+
     @property
     def is_local(self) -> bool:
         """Whether it is on a local disk, where a rename is atomic."""

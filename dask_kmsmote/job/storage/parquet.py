@@ -26,7 +26,7 @@ from ..columns import as_option
 from .destination import Draft
 from .location import Location
 from .manifest import PART
-from .schema import empty_frame, to_arrow, to_pandas, widest
+from .schema import empty_frame, selected, to_arrow, to_pandas, widest
 from .source import Source
 from .table import MOST_FILES, Table, from_parts, require_names_once
 
@@ -69,40 +69,46 @@ class ParquetFiles:
         return {path: footer.schema.to_arrow_schema() for path, footer in self.footers.items()}
 
     @cached_property
+    def _stored(self) -> dict[str, None]:
+        """Columns of all files, in their order."""
+        return dict.fromkeys(name for schema in self._schemas.values() for name in schema.names)
+
+    @cached_property
     def _folders(self) -> dict[str, dict[str, str | None]]:
         """What folders say by file, of columns that no file has."""
-        in_files = {name for schema in self._schemas.values() for name in schema.names}
         return {
-            path: {name: value for name, value in _folders_of(path) if name not in in_files}
+            path: {name: value for name, value in _folders_of(path) if name not in self._stored}
             for path in self.footers
         }
 
     @cached_property
     def names(self) -> list[str]:
         """Columns of all files and of their folders, in the order in which they come."""
-        found = [name for schema in self._schemas.values() for name in schema.names]
-        found += [name for folders in self._folders.values() for name in folders]
-        return [name for name in dict.fromkeys(found) if not _NAMELESS_INDEX.fullmatch(name)]
+        folders = [name for folders in self._folders.values() for name in folders]
+        found = dict.fromkeys([*self._stored, *folders])
+        return [name for name in found if not _NAMELESS_INDEX.fullmatch(name)]
 
     @cached_property
+    def _noted_index(self) -> list[Any]:
+        """The index as pandas notes it: names of columns, and ranges, which have none."""
+        notes = {(schema.metadata or {}).get(b"pandas") for schema in self._schemas.values()}
+        return [own for note in notes if note for own in json.loads(note)["index_columns"]]
+
+    @property
     def index(self) -> list[str]:
         """Columns that were the index of a pandas frame."""
-        notes = {(schema.metadata or {}).get(b"pandas", b"") for schema in self._schemas.values()}
-        named = {name for note in notes for name in _index_of(note)}
-        return [name for name in self.names if name in named]
+        return [name for name in self.names if name in self._noted_index]
 
-    @cached_property
+    @property
     def unread(self) -> list[str]:
         """What was an index of row numbers, or one without a name: it is left out."""
-        notes = {(schema.metadata or {}).get(b"pandas", b"") for schema in self._schemas.values()}
-        ranges = [own for note in notes for own in _ranges_of(note)]
-        stored = [name for schema in self._schemas.values() for name in schema.names]
-        nameless = [name for name in stored if _NAMELESS_INDEX.fullmatch(name)]
-        return sorted({*ranges, *nameless})
+        ranges = [own["name"] for own in self._noted_index if isinstance(own, dict)]
+        nameless = [name for name in self._stored if _NAMELESS_INDEX.fullmatch(name)]
+        return sorted({*nameless, *(str(name) for name in ranges if name is not None)})
 
     def declared(self, columns: Sequence[str]) -> Any:
-        """An empty frame of some columns in their types."""
-        return self.typed(columns).frame._meta
+        """An empty frame of some columns in their types, as if nothing were missing in them."""
+        return empty_frame(self._schema_of(columns), ())
 
     def typed(self, columns: Sequence[str], *_: Sequence[str]) -> Table:
         """Some columns; reads nothing.
@@ -112,14 +118,17 @@ class ParquetFiles:
         InputError
             A column is absent in a file, or of types without one that holds all their values.
         """
-        import pyarrow as pa
-
-        schema = pa.schema([(name, self._type_of(name)) for name in columns])
+        schema = self._schema_of(columns)
         nullable = frozenset(
             f.name for f in schema if is_whole_in_arrow(f.type) and self._has_nulls(f.name)
         )
         args, meta = (self.source.location, schema, nullable), empty_frame(schema, nullable)
         return Table(from_parts(_read, self._parts(schema), meta, args, self.source), schema)
+
+    def _schema_of(self, columns: Sequence[str]) -> Any:
+        import pyarrow as pa
+
+        return pa.schema([(name, self._type_of(name)) for name in columns])
 
     def _type_of(self, column: str) -> Any:
         types: dict[Any, str] = {}
@@ -203,7 +212,7 @@ def read_footers(location: Location, names: Sequence[str]) -> list[Any]:
     import pyarrow.parquet as pq
 
     def read(name: str) -> Any:
-        path = f"{location.path}/{name}".rstrip("/")
+        path = location.path_of(name)
         try:
             with location.fs.open(path) as file:
                 return pq.read_metadata(file)
@@ -219,23 +228,6 @@ def _folders_of(path: str) -> list[tuple[str, str | None]]:
     named = [part.split("=", 1) for part in path.split("/")[:-1] if "=" in part]
     values = [(name, None if value == _NO_VALUE else unquote(value)) for name, value in named]
     return [(unquote(name), value) for name, value in values]
-
-
-def _index_of(note: bytes) -> list[str]:
-    """The columns of an index, as pandas notes them."""
-    # a range has no column, whether it has a name or not
-    return [name for name in _noted(note) if isinstance(name, str)]
-
-
-def _ranges_of(note: bytes) -> list[str]:
-    """The names of an index that is a range."""
-    ranges = [own for own in _noted(note) if isinstance(own, dict)]
-    return [str(own["name"]) for own in ranges if own.get("name") is not None]
-
-
-def _noted(note: bytes) -> list[Any]:
-    found: list[Any] = json.loads(note)["index_columns"] if note else []
-    return found
 
 
 def _n_nulls(footer: Any, name: str) -> int | None:
@@ -273,7 +265,7 @@ def _read(
     """A part of a table as a frame."""
     import pyarrow as pa
 
-    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    wanted = selected(schema, columns)
     by_file = groupby(part, key=lambda piece: piece.path)
     tables = [_read_file(list(pieces), location, wanted) for _, pieces in by_file]
     return to_pandas(pa.concat_tables(tables).unify_dictionaries(), nullable)
@@ -287,7 +279,7 @@ def _read_file(pieces: Sequence[Piece], location: Location, schema: Any) -> Any:
     in_file = [own.name for own in schema if own.name not in folders]
     groups = [piece.row_group for piece in pieces]
     # not a fragment of a dataset, which forgets the order of its row groups
-    with location.fs.open(f"{location.path}/{path}".rstrip("/")) as file:
+    with location.fs.open(location.path_of(path)) as file:
         opened = pq.ParquetFile(file, pre_buffer=True)
         # with one thread, as a worker has others
         read = opened.read_row_groups(groups, in_file, use_threads=False)
@@ -354,7 +346,7 @@ def _write(part: Any, location: Location, name: str, schema: Any) -> dict[str, A
     import pyarrow.parquet as pq
 
     table = to_arrow(part, schema)
-    with location.fs.open(f"{location.path}/{name}", "wb") as file:
+    with location.fs.open(location.path_of(name), "wb") as file:
         pq.write_table(table, file)
         n_bytes = file.tell()
     return {"path": name, "rows": table.num_rows, "bytes": n_bytes}

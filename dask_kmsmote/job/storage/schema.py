@@ -92,6 +92,13 @@ def _kind_of(arrow_type: Any) -> Any:
     return arrow_type.id, getattr(arrow_type, "tz", None), getattr(arrow_type, "ordered", None)
 
 
+def selected(schema: Any, columns: Sequence[str] | None) -> Any:
+    """Some columns of a schema; all for None."""
+    import pyarrow as pa
+
+    return schema if columns is None else pa.schema([schema.field(name) for name in columns])
+
+
 def to_pandas(table: Any, nullable: Collection[str]) -> Any:
     """An Arrow table as a frame, in types that hold all values.
 

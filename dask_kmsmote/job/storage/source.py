@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -116,12 +116,9 @@ def open_source(location: Location, given: str | None = None) -> Source:
                 f"The source {location.shown!r} is the destination of a run that has not finished: "
                 "wait for it, or run it again."
             )
-        data = [name for name in files if _is_visible(name, kind)]
-        named = [name for name in data if not name or kind == "zarr" or _ends_as(name, kind)]
-        if given is not None and not named:
-            # what the user calls so may end otherwise: 0.part, 000000_0
-            named = [name for name in data if not any(_ends_as(name, own) for own in FORMATS)]
-        ignored = tuple(name for name in data if name not in set(named))
+        visible = [name for name in files if _is_visible(name, kind)]
+        named = _of_format(visible, kind, is_given=given is not None)
+        ignored = tuple(name for name in visible if name not in set(named))
         files = {name: files[name] for name in named}
     if not files:
         raise InputError(
@@ -145,6 +142,14 @@ def _kind_of(location: Location, files: Collection[str], given: str | None) -> s
     # a folder of text alone
     is_text = any(_is_visible(name, "csv") and _ends_as(name, "csv") for name in files)
     return "csv" if is_text else kind
+
+
+def _of_format(names: Sequence[str], kind: str, *, is_given: bool) -> list[str]:
+    named = [name for name in names if not name or kind == "zarr" or _ends_as(name, kind)]
+    if named or not is_given:
+        return named
+    # what the user calls so may end otherwise: 0.part, 000000_0
+    return [name for name in names if not any(_ends_as(name, own) for own in FORMATS)]
 
 
 def _require_no_log(location: Location, files: Collection[str], kind: str) -> None:
@@ -176,7 +181,7 @@ def _require_none_among(source: Location, place: Location, files: Collection[str
 
 def _is_of_iceberg(place: Location, name: str) -> bool:
     try:
-        content = json.loads(place.fs.cat_file(f"{place.path}/{name}"))
+        content = json.loads(place.fs.cat_file(place.path_of(name)))
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(content, dict) and "format-version" in content

@@ -18,7 +18,7 @@ from ....kernels.rows.columns import is_whole_in_arrow
 from ....planning.cuts import bundle
 from ...columns import as_option
 from ..location import Location
-from ..schema import empty_frame, to_pandas
+from ..schema import empty_frame, selected, to_pandas
 from ..source import Source
 from ..table import MOST_FILES, Table, from_parts, require_names_once
 from .quotes import Quotes, quotes_in
@@ -290,7 +290,7 @@ def _read(
     """A part of a table as a frame."""
     import pyarrow as pa
 
-    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    wanted = selected(schema, columns)
     tables = []
     for span in part:
         try:

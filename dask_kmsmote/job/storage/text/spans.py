@@ -110,7 +110,7 @@ def header_of(location: Location, name: str, form: TextFormat) -> list[str]:
     InputError
         There is none, or it is of another encoding.
     """
-    path, size = f"{location.path}/{name}".rstrip("/"), _HEADER_BYTES
+    path, size = location.path_of(name), _HEADER_BYTES
     while True:
         with _open(path, location, block_size=_HEADER_BYTES) as file:
             head = file.read(size)
@@ -182,8 +182,7 @@ def lines_of(span: Span, location: Location, form: TextFormat) -> bytes:
     """
     from fsspec.utils import read_block
 
-    path = f"{location.path}/{span.path}".rstrip("/")
-    with _open(path, location) as file:
+    with _open(location.path_of(span.path), location) as file:
         data: bytes = (
             file.read()
             if span.stop is None

@@ -23,6 +23,7 @@ _MISSING = (
 )  # fmt: skip
 _TRUE, _FALSE = ("True", "TRUE", "true"), ("False", "FALSE", "false")
 _WHOLE, _CODE = "^-?[0-9]+$", "^[+-]?0[0-9]+$"
+_ALONE = "^[+-]?[0-9]+$"  # digits
 # also with a mark between thousands, and of either decimal mark
 _LIKE_NUMBERS = (
     r"^[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+|[0-9]{1,3}([.,][0-9]{3})+([.,][0-9]+)?)(e[+-]?[0-9]+)?$"
@@ -117,16 +118,22 @@ def evidence_of(column: Any, decimal: str) -> Evidence:
         n_like, odd = len(values), values.filter(pc.invert(is_whole))
     else:
         like = pc.match_substring_regex(values, _LIKE_NUMBERS, ignore_case=True)
-        n_like, odd = pc.sum(like).as_py() or 0, _odd_among(values, decimal)
+        n_like, odd = _count(like), _odd_among(values, decimal)
     return Evidence(
         fits=fits,
         n_values=len(values),
         n_like=n_like,
-        n_digits=pc.sum(pc.match_substring_regex(values, "^[+-]?[0-9]+$")).as_py() or 0,
-        n_long=pc.sum(pc.and_(is_whole, pc.greater(pc.utf8_length(values), _DIGITS))).as_py() or 0,
+        n_digits=_count(pc.match_substring_regex(values, _ALONE)),
+        n_long=_count(pc.and_(is_whole, pc.greater(pc.utf8_length(values), _DIGITS))),
         odd=odd[0].as_py() if len(odd) else None,
         has_missing=len(values) < len(column),
     )
+
+
+def _count(flags: Any) -> int:
+    import pyarrow.compute as pc
+
+    return pc.sum(flags).as_py() or 0
 
 
 def _odd_among(values: Any, decimal: str) -> Any:
