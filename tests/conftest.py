@@ -139,11 +139,13 @@ def store(tmp_path_factory):
             s3fs.S3FileSystem().mkdir("tests")
             yield "s3://tests"
         s3fs.S3FileSystem.clear_instance_cache()
+        object_store.collect_sessions()
 
 
 @pytest.fixture
 def bucket(store):
-    return f"{store}/{random.getrandbits(40):010x}"
+    yield f"{store}/{random.getrandbits(40):010x}"
+    object_store.collect_sessions()
 
 
 @pytest.fixture(params=["local", "s3"])

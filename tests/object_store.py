@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import socket
@@ -10,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +32,13 @@ def environment(address):
         "AWS_ENDPOINT_URL": address,
         "AWS_DEFAULT_REGION": "us-east-1",
     }
+
+
+def collect_sessions():
+    """Collect what s3fs leaves open, here: elsewhere it would be the fault of some other test."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def free_ports(n):

@@ -230,6 +230,7 @@ def test_jobs_on_a_store(tmp_path, monkeypatch):
         written = [Location(out, options) for out in list(outcomes)[:2]]
         told += [manifest_text(location).decode() for location in written]
         fs.clear_instance_cache()
+        object_store.collect_sessions()
         with Client(scheduler_file=str(file)) as client:
             told += told_by(client, file)
     logs = [(tmp_path / f"{name}.log").read_text() for name in ("scheduler", "worker")]
