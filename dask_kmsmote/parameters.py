@@ -108,7 +108,7 @@ def settings_of(sampler: Parameters, y: Any) -> Settings:
         )
     return Settings(
         recipe=recipe,
-        strategy=sampler.sampling_strategy,
+        strategy=_once(sampler.sampling_strategy),
         target=y,
         clusterer=resolve_clusterer(sampler.kmeans_estimator, recipe, seed, learning_rows),
         search=_search(sampler, recipe),
@@ -124,6 +124,20 @@ def settings_of(sampler: Parameters, y: Any) -> Settings:
         # made here, so that a missing tqdm is told before any stage
         callbacks=(*callbacks, *([ProgressBar()] if sampler.progress else [])),
     )
+
+
+def _once(strategy: Strategy) -> Strategy:
+    """A function of y as one that is called once, however often it is asked: y may be large."""
+    if not callable(strategy):
+        return strategy
+    found: list[Any] = []
+
+    def called(y: Any) -> Any:
+        if not found:
+            found.append(strategy(y))
+        return found[0]
+
+    return called
 
 
 def wanted_of(sampler: Parameters) -> Wanted:

@@ -5,19 +5,25 @@
 Each stage is one call, and gives one frozen result to those after it. All but `choose` and
 `allocate`, which are arithmetic on small tables, are graphs; all but `synthesis`, which is lazy,
 are computed here. What is large stays in cluster memory: the results hold tasks.
+
+A run is two halves. `explore` reads the data and measures the groups; `decide` is arithmetic on
+what that found, so that any number of plans that differ in who gets how many rows share it.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 from dask.delayed import Delayed
 
+from .errors import InputError, NoClusterError, ParameterError
 from .events import Warned, emit
-from .graph.census import Census, take_census
+from .graph.census import Census, amounts_of, take_census
 from .graph.chunks import Source
 from .graph.clustering.clusterer import require_numbers
 from .graph.clustering.learn import Clustering, learn_clusters
@@ -26,7 +32,7 @@ from .graph.dask.watch import stage
 from .graph.density.measure import Densities, measure_densities
 from .graph.gather import gather
 from .graph.settings import Search, Settings
-from .graph.survey import take_survey
+from .graph.survey import Survey, take_survey
 from .graph.synthesis import Synthesis, synthesize
 from .kernels.rows.fingerprint import ChunkFingerprints
 from .kernels.rows.metric import Metric
@@ -34,6 +40,7 @@ from .kernels.rows.schema import Schema
 from .planning.allocate import allocate
 from .planning.choose import Choice, choose
 from .planning.cuts import block_rows
+from .planning.groups import GroupKey
 from .planning.plan import SamplingPlan
 from .planning.strategy import Label
 from .process import levels_to_caller
@@ -42,6 +49,8 @@ from .recipes import Recipe
 # both shape results: a large group's cells follow from its blocks, streams from blocks of output
 GROUP_BYTES = 64 * 2**20  # of a block of a group's rows, and of a piece
 OUTPUT_BYTES = 16 * 2**20  # of a block of synthetic rows
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,27 @@ class Run:
         return self.tasks("synthesis-schema", same, self.schema)
 
 
+@dataclass(frozen=True)
+class Exploration:
+    """What reading the data found, for any plan that differs in who gets how many rows.
+
+    Attributes
+    ----------
+    tasks
+        Makes further tasks.
+    census, clustering, survey
+        What the stages found.
+    densities
+        Of the groups that some plan keeps.
+    """
+
+    tasks: Tasks
+    census: Census
+    clustering: Clustering
+    survey: Survey
+    densities: Densities
+
+
 def run(tasks: Tasks, source: Source, settings: Settings) -> Run:
     """Run the stages.
 
@@ -97,38 +127,67 @@ def run(tasks: Tasks, source: Source, settings: Settings) -> Run:
     InputError, ParameterError, NoClusterError, ClusterError
         As the messages say.
     """
-    recipe, callbacks = settings.recipe, settings.callbacks
+    found = decide(explore(tasks, source, [settings]), settings)
+    # before a row is made: a callback that raises stops the run here, and so does a warning that
+    # is an error
+    for warning in found.plan.advice:
+        emit(settings.callbacks, Warned(warning.message))
+        warnings.warn(warning.category(warning.message), stacklevel=levels_to_caller())
+    return found
+
+
+def explore(tasks: Tasks, source: Source, alternatives: Sequence[Settings]) -> Exploration:
+    """Read the data, once for all alternatives; computes.
+
+    Parameters
+    ----------
+    tasks, source
+        The run and its input.
+    alternatives
+        One and more, that differ in `Settings.PLANNED` alone. What is wrong with one of several is
+        left to `decide`.
+
+    Raises
+    ------
+    InputError, ParameterError, NoClusterError, ClusterError
+        As the messages say.
+    """
+    settings = alternatives[0]
+    callbacks = settings.callbacks
     require_numbers(settings.clusterer, len(source.schema.categories))
     with stage("census", callbacks):
-        census = take_census(tasks, source, settings, OUTPUT_BYTES)
+        census = take_census(tasks, source, settings)
+        wanted = _wanted(census, alternatives)
     with stage("clustering", callbacks):
         clustering = learn_clusters(tasks, census, settings)
     with stage("survey", callbacks):
-        survey = take_survey(tasks, census, clustering, GROUP_BYTES)
+        survey = take_survey(tasks, census, clustering, wanted, GROUP_BYTES)
     # before the gather, which so leaves the rows of clusters that are not kept where they are
-    choice = choose(
-        survey.table,
-        census.counts,
-        census.amounts,
-        settings.search.n_neighbors,
-        settings.threshold,
-        recipe.clusters,
-    )
+    keys = _kept(census, survey, alternatives)
     with stage("gather", callbacks):
-        gathering = gather(tasks, census, survey, choice, GROUP_BYTES)
+        groups = gather(tasks, census, survey, keys, GROUP_BYTES)
     with stage("density", callbacks):
-        densities = measure_densities(tasks, census, gathering, settings)
-    plan = _allocate(census, clustering, choice, densities, settings)
-    # before a row is made: a callback that raises stops the run here, and so does a warning that
-    # is an error
-    for warning in plan.advice:
-        emit(callbacks, Warned(warning.message))
-        warnings.warn(warning.category(warning.message), stacklevel=levels_to_caller())
+        densities = measure_densities(tasks, census, groups, settings)
+    return Exploration(tasks, census, clustering, survey, densities)
+
+
+def decide(explored: Exploration, settings: Settings) -> Run:
+    """The plan of one alternative, and its synthetic rows, lazy; computes nothing.
+
+    Raises
+    ------
+    InputError, ParameterError, NoClusterError
+        As the messages say.
+    """
+    census, clustering, tasks = explored.census, explored.clustering, explored.tasks
+    amounts, choice = _choose(census, explored.survey, settings)
+    plan = _allocate(explored, amounts, choice, settings)
+    dense = explored.densities.of(choice.kept_keys(census.classes))
     # no stage around it, as it computes nothing
-    synthesis = synthesize(tasks, densities, choice.kept, plan, recipe)
+    synthesis = synthesize(tasks, dense, choice.kept, plan, settings.recipe)
     return Run(
         tasks=tasks,
-        recipe=recipe,
+        recipe=settings.recipe,
         search=settings.search,
         lengths=census.chunks.lengths,
         fingerprints=census.fingerprints,
@@ -136,7 +195,7 @@ def run(tasks: Tasks, source: Source, settings: Settings) -> Run:
         encoding=census.encoding,
         metric=census.metric,
         classes=census.classes,
-        amounts=census.amounts,
+        amounts=amounts,
         thresholds=choice.thresholds,
         estimator=clustering.estimator,
         plan=plan,
@@ -144,21 +203,57 @@ def run(tasks: Tasks, source: Source, settings: Settings) -> Run:
     )
 
 
+def _wanted(census: Census, alternatives: Sequence[Settings]) -> list[Label]:
+    """Classes that some alternative generates."""
+    asked = _possible(partial(amounts_of, census, block_bytes=OUTPUT_BYTES), alternatives)
+    return [label for label in census.classes if any(own.get(label, 0) > 0 for own in asked)]
+
+
+def _kept(census: Census, survey: Survey, alternatives: Sequence[Settings]) -> list[GroupKey]:
+    """Groups that some alternative keeps, in order."""
+    choices = _possible(partial(_choose, census, survey), alternatives)
+    return sorted({key for _, own in choices for key in own.kept_keys(census.classes)})
+
+
+def _possible(judge: Callable[[Settings], T], alternatives: Sequence[Settings]) -> list[T]:
+    """What is found of each alternative that is without fault; where none is, the first fault."""
+    found, faults = [], []
+    for settings in alternatives:
+        try:
+            found.append(judge(settings))
+        except (InputError, ParameterError, NoClusterError) as fault:
+            faults.append(fault)
+    if not found:
+        raise faults[0]
+    return found
+
+
+def _choose(census: Census, survey: Survey, settings: Settings) -> tuple[dict[Label, int], Choice]:
+    """Rows to make of each class, and the clusters that are kept for it."""
+    amounts = amounts_of(census, settings, OUTPUT_BYTES)
+    choice = choose(
+        survey.table,
+        census.counts,
+        amounts,
+        settings.search.n_neighbors,
+        settings.threshold,
+        settings.recipe.clusters,
+    )
+    return amounts, choice
+
+
 def _allocate(
-    census: Census,
-    clustering: Clustering,
-    choice: Choice,
-    densities: Densities,
-    settings: Settings,
+    explored: Exploration, amounts: dict[Label, int], choice: Choice, settings: Settings
 ) -> SamplingPlan:
-    chunks = census.chunks
-    measured = densities.measured_groups(choice, settings, chunks.n_features)
+    census, chunks = explored.census, explored.census.chunks
+    keys = choice.kept_keys(census.classes)
+    measured = explored.densities.measured_groups(choice, keys, settings, chunks.n_features)
     return SamplingPlan(
         class_counts=tuple(census.counts.items()),
-        amounts=tuple(census.amounts.items()),
+        amounts=tuple(amounts.items()),
         groups=allocate(
             measured,
-            census.amounts,
+            amounts,
             settings.recipe.shares,
             settings.count_exponent,
             settings.max_ratio,
@@ -169,7 +264,7 @@ def _allocate(
         compat=settings.recipe.name,
         n_features=chunks.n_features,
         block_rows=block_rows(chunks.n_features, OUTPUT_BYTES),
-        clustering=clustering.summary,
+        clustering=explored.clustering.summary,
         row_bytes=np.dtype(chunks.dtype).itemsize * chunks.n_features,
         scale=settings.scale,
         count_exponent=settings.count_exponent,

@@ -55,8 +55,8 @@ class Census:
         The input, of known lengths.
     fingerprints
         Of each chunk of X and y.
-    counts, amounts
-        Rows of each class, and rows to generate of each targeted one, in label order.
+    counts
+        Rows of each class, in label order.
     by_chunk
         Labels of each chunk.
     sample, n_sampled
@@ -72,7 +72,6 @@ class Census:
     chunks: Chunks
     fingerprints: tuple[ChunkFingerprints, ...]
     counts: dict[Label, int]
-    amounts: dict[Label, int]
     by_chunk: tuple[LabelCounts, ...]
     sample: Delayed
     n_sampled: int
@@ -108,26 +107,19 @@ class Census:
         """Rows that some classes have together in each chunk."""
         return [sum(chunk.counts.get(label, 0) for label in labels) for chunk in self.by_chunk]
 
-    @property
-    def wanted(self) -> list[Label]:
-        """Classes to generate."""
-        return [label for label, amount in self.amounts.items() if amount > 0]
 
-
-def take_census(tasks: Tasks, source: Source, settings: Settings, block_bytes: int) -> Census:
+def take_census(tasks: Tasks, source: Source, settings: Settings) -> Census:
     """Note and judge all chunks, and keep the sampled rows in cluster memory; computes.
 
     Parameters
     ----------
     tasks, source, settings
         The run, its input, and what it is asked for.
-    block_bytes
-        Of a block of synthetic rows, at most.
 
     Raises
     ------
-    InputError, ParameterError
-        X or y can't be resampled, or not as the settings say.
+    InputError
+        X or y can't be resampled.
     """
     # the rows to sample are chosen by position, which needs the lengths of all chunks
     source = source.counted(tasks)
@@ -147,15 +139,12 @@ def take_census(tasks: Tasks, source: Source, settings: Settings, block_bytes: i
         tasks("census-indicators", indicate_noted, summary, encoding),
     )
     counts = _judge(found, source)
-    amounts = resolve_strategy(settings.strategy, counts, settings.target, settings.recipe.of_ratio)
-    _require_room(counts, amounts, settings, block_rows(source.n_features, block_bytes))
     fingerprints = found.fingerprints()
     metric = _metric(spread, indicators, settings, any(found.n_nan))
     return Census(
         chunks=source.chunks(tasks, encoding, fingerprints),
         fingerprints=fingerprints,
         counts=counts,
-        amounts=amounts,
         by_chunk=found.labels,
         sample=rows,
         n_sampled=len(sample),
@@ -163,6 +152,31 @@ def take_census(tasks: Tasks, source: Source, settings: Settings, block_bytes: i
         encoding=encoding,
         features=_features(found, spread, metric, source.schema),
     )
+
+
+def amounts_of(census: Census, settings: Settings, block_bytes: int) -> dict[Label, int]:
+    """Rows to generate of each targeted class, in label order.
+
+    Parameters
+    ----------
+    census, settings
+        What was found, and what is asked for.
+    block_bytes
+        Of a block of synthetic rows, at most.
+
+    Raises
+    ------
+    InputError, ParameterError
+        The classes can't be resampled as the settings say.
+    """
+    counts, recipe, clusterer = census.counts, settings.recipe, settings.clusterer
+    amounts = resolve_strategy(settings.strategy, counts, settings.target, recipe.of_ratio)
+    # a frozen clusterer has learned elsewhere
+    learning_rows = None if clusterer.kind == "frozen" else clusterer.learning_rows
+    least_rows = recipe.clusters.least_rows(settings.search.n_neighbors)
+    checks.check_sizes(counts, amounts, clusterer.n_clusters, learning_rows, least_rows)
+    checks.check_blocks(sum(amounts.values()), block_rows(census.chunks.n_features, block_bytes))
+    return amounts
 
 
 def _judge(summary: Summary, source: Source) -> dict[Label, int]:
@@ -249,17 +263,6 @@ def _features(summary: Summary, spread: Spread, metric: Metric, schema: Schema) 
         passthrough=tuple(str(schema.columns[place]) for place in schema.passthrough),
         spread=_spread(spread.deviations, names),
     )
-
-
-def _require_room(
-    counts: dict[Label, int], amounts: dict[Label, int], settings: Settings, output_rows: int
-) -> None:
-    clusterer = settings.clusterer
-    # a frozen clusterer has learned elsewhere
-    learning_rows = None if clusterer.kind == "frozen" else clusterer.learning_rows
-    least_rows = settings.recipe.clusters.least_rows(settings.search.n_neighbors)
-    checks.check_sizes(counts, amounts, clusterer.n_clusters, learning_rows, least_rows)
-    checks.check_blocks(sum(amounts.values()), output_rows)
 
 
 def _spread(deviations: Floats, names: Sequence[Any]) -> FeatureSpread | None:

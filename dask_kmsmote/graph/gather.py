@@ -21,8 +21,8 @@ from dask.delayed import Delayed
 from ..kernels.groups.picking import pick
 from ..kernels.groups.pieces import join_groups, merge_pieces, select_groups, slice_group
 from ..kernels.rows.blocks import Ints
-from ..planning.choose import Choice
 from ..planning.cuts import block_rows, bundle, cut
+from ..planning.groups import GroupKey
 from .census import Census
 from .dask.tasks import Tasks, persist
 from .survey import Survey
@@ -44,7 +44,7 @@ class Group:
         A task for each block.
     """
 
-    key: tuple[int, int]
+    key: GroupKey
     n_rows: int
     size: int
     n_features: int
@@ -63,45 +63,35 @@ class Group:
         ]
 
 
-@dataclass(frozen=True)
-class Gathering:
-    """The kept groups, in the order of the plan."""
-
-    groups: list[Group]
-
-
 def gather(
-    tasks: Tasks, census: Census, survey: Survey, choice: Choice, block_bytes: int
-) -> Gathering:
-    """Bring the rows of each kept group together, and keep them in cluster memory; computes.
+    tasks: Tasks, census: Census, survey: Survey, keys: Sequence[GroupKey], block_bytes: int
+) -> list[Group]:
+    """Bring the rows of some groups together, and keep them in cluster memory; computes.
 
     Parameters
     ----------
-    tasks, census, survey, choice
+    tasks, census, survey
         The run and what it found so far.
+    keys
+        Class and cluster of each group.
     block_bytes
         Of a block of a group, at most.
     """
     size = block_rows(census.chunks.n_features, block_bytes)
     n_rows = survey.group_counts.sum(axis=0).tolist()
-    blocks = gather_groups(tasks, survey.pieces, survey.group_counts, choice.kept, size)
+    numbers = [survey.number_of(key) for key in keys]
+    blocks = gather_groups(tasks, survey.pieces, survey.group_counts, numbers, size)
     held = iter(persist(*[block for own in blocks for block in own]))
-    # streams are keyed by numbers; by those among all classes, so that they do not change with
-    # the classes that are targeted
-    code_of = {label: code for code, label in enumerate(census.classes)}
-    groups = []
-    for number, own in zip(choice.kept, blocks, strict=True):
-        plan = choice.groups[number]
-        groups.append(
-            Group(
-                key=(code_of[plan.class_label], plan.cluster_id),
-                n_rows=n_rows[number],
-                size=size,
-                n_features=census.chunks.n_features,
-                blocks=[next(held) for _ in own],
-            )
+    return [
+        Group(
+            key=key,
+            n_rows=n_rows[number],
+            size=size,
+            n_features=census.chunks.n_features,
+            blocks=[next(held) for _ in own],
         )
-    return Gathering(groups)
+        for key, number, own in zip(keys, numbers, blocks, strict=True)
+    ]
 
 
 class Segment(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import clone
@@ -103,6 +103,11 @@ class Settings:
     callbacks
         Told about the stages.
     """
+
+    # what a plan alone depends on: exploring the data for it finds the same
+    PLANNED: ClassVar[frozenset[str]] = frozenset(
+        {"strategy", "target", "threshold", "exponent", "count_exponent", "max_ratio"}
+    )
 
     recipe: Recipe
     strategy: Strategy

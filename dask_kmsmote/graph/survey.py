@@ -6,6 +6,7 @@ are left and the tables that reach the client are small.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from dask.delayed import Delayed
 from ..kernels.groups.pieces import SurveyModel, merge_pieces, survey_chunk, tabulate
 from ..kernels.rows.blocks import Ints
 from ..planning.cuts import block_rows, bundle, offsets
+from ..planning.groups import GroupKey
+from ..planning.strategy import Label
 from .census import Census
 from .clustering.learn import Clustering
 from .dask.tasks import Tasks, compute, persist, same
@@ -27,6 +30,8 @@ class Survey:
     ----------
     pieces
         Wanted rows, sorted by group, in cluster memory.
+    wanted
+        Numbers of the classes whose rows are kept.
     table
         Rows by cluster and class, shape (n_clusters, n_classes).
     group_counts
@@ -36,22 +41,35 @@ class Survey:
     """
 
     pieces: list[Delayed]
+    wanted: tuple[int, ...]
     table: Ints
     group_counts: Ints
     inertia: float
 
+    def number_of(self, key: GroupKey) -> int:
+        """The column that a group has in `group_counts`."""
+        class_code, cluster = key
+        return self.wanted.index(class_code) * len(self.table) + cluster
 
-def take_survey(tasks: Tasks, census: Census, clustering: Clustering, piece_bytes: int) -> Survey:
+
+def take_survey(
+    tasks: Tasks,
+    census: Census,
+    clustering: Clustering,
+    wanted: Sequence[Label],
+    piece_bytes: int,
+) -> Survey:
     """Compute the tables and keep the pieces in cluster memory.
 
     Parameters
     ----------
     tasks, census, clustering
         The run, its input, and what finds clusters.
+    wanted
+        Classes to oversample.
     piece_bytes
         Pieces are merged up to so many.
     """
-    wanted = census.wanted
     model = SurveyModel(
         labeler=clustering.labeler,
         classes=census.classes,
@@ -64,6 +82,7 @@ def take_survey(tasks: Tasks, census: Census, clustering: Clustering, piece_byte
     tables = compute(*[tasks("survey-table", tabulate, piece) for piece in pieces])
     survey = Survey(
         pieces=pieces,
+        wanted=model.wanted,
         table=np.sum([table for table, _, _ in tables], axis=0),
         group_counts=np.array([counts for _, counts, _ in tables]),
         inertia=float(sum(inertia for _, _, inertia in tables)),

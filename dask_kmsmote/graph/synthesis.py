@@ -20,7 +20,7 @@ from ..planning.groups import neighbors_in
 from ..planning.plan import SamplingPlan
 from ..recipes import Recipe
 from .dask.tasks import Tasks
-from .density.measure import DenseGroup, Densities
+from .density.measure import DenseGroup
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Synthesis:
 
 def synthesize(
     tasks: Tasks,
-    densities: Densities,
+    groups: Sequence[DenseGroup],
     kept: Sequence[int],
     plan: SamplingPlan,
     recipe: Recipe,
@@ -63,7 +63,7 @@ def synthesize(
 
     Parameters
     ----------
-    tasks, densities
+    tasks, groups
         The run and its kept groups.
     kept
         Numbers of these in the plan.
@@ -74,7 +74,7 @@ def synthesize(
     for block in plan.blocks():
         sizes[block.group].append(block.n_rows)
     blocks: list[SyntheticBlock] = []
-    for number, dense in zip(kept, densities.groups, strict=True):
+    for number, dense in zip(kept, groups, strict=True):
         # all that a stream must know of the group: the neighbours are not here
         n_pairs = dense.group.n_rows * neighbors_in(dense.group.n_rows, plan.k_neighbors)
         streams = recipe.make_streams(plan.seed, dense.group.key, sizes[number], n_pairs)

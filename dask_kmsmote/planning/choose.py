@@ -9,7 +9,7 @@ answers, are the same for all.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NoClusterError, ParameterError
-from .groups import GroupPlan
+from .groups import GroupKey, GroupPlan
 from .strategy import Label
 
 _Counts = Mapping[Label, int]
@@ -89,6 +89,11 @@ class Choice:
     def kept(self) -> list[int]:
         """Numbers of the groups that are kept."""
         return [number for number, group in enumerate(self.groups) if group.kept]
+
+    def kept_keys(self, classes: Sequence[Label]) -> list[GroupKey]:
+        """Class and cluster of the groups that are kept, of all classes in order."""
+        code_of = {label: code for code, label in enumerate(classes)}
+        return [(code_of[own.class_label], own.cluster_id) for own in self.groups if own.kept]
 
 
 def choose(

@@ -9,6 +9,10 @@ from typing import Any
 
 from .strategy import Label
 
+# of a group: the number of its class among all, so that streams which are keyed by it do not change
+# with the classes that are targeted, and its cluster
+GroupKey = tuple[int, int]
+
 
 @dataclass(frozen=True, slots=True)
 class ClusteringSummary:

@@ -7,6 +7,7 @@ an approximate search.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from typing import NamedTuple
@@ -22,10 +23,10 @@ from ...kernels.seeding import PAIRS
 from ...planning.allocate import resolve_exponent
 from ...planning.choose import Choice
 from ...planning.cuts import FAN_IN, block_rows, cut
-from ...planning.groups import GroupPlan, neighbors_in
+from ...planning.groups import GroupKey, GroupPlan, neighbors_in
 from ..census import Census
 from ..dask.tasks import Tasks, compute, persist
-from ..gather import Gathering, Group
+from ..gather import Group
 from ..settings import Settings
 from .search import LargeGroup, search
 
@@ -73,12 +74,16 @@ class DenseGroup:
 
 @dataclass(frozen=True)
 class Densities:
-    """Densities of the kept groups, in the order of the plan."""
+    """Densities of groups, by class and cluster."""
 
-    groups: list[DenseGroup]
+    groups: dict[GroupKey, DenseGroup]
+
+    def of(self, keys: Sequence[GroupKey]) -> list[DenseGroup]:
+        """Those of some groups."""
+        return [self.groups[key] for key in keys]
 
     def measured_groups(
-        self, choice: Choice, settings: Settings, n_features: int
+        self, choice: Choice, keys: Sequence[GroupKey], settings: Settings, n_features: int
     ) -> list[GroupPlan]:
         """The groups of a choice with what was measured, and the exponents for it.
 
@@ -88,7 +93,7 @@ class Densities:
             A mean distance overflows.
         """
         measured = list(choice.groups)
-        for number, dense in zip(choice.kept, self.groups, strict=True):
+        for number, dense in zip(choice.kept, self.of(keys), strict=True):
             group, found = measured[number], dense.measure
             _judge(group, found)
             measured[number] = replace(
@@ -113,9 +118,9 @@ def _judge(group: GroupPlan, found: Measure) -> None:
 
 
 def measure_densities(
-    tasks: Tasks, census: Census, gathering: Gathering, settings: Settings
+    tasks: Tasks, census: Census, groups: Sequence[Group], settings: Settings
 ) -> Densities:
-    """Keep the densities of all groups in cluster memory, and bring the measures here; computes."""
+    """Keep the densities of groups in cluster memory, and bring the measures here; computes."""
     by, metric = settings.search, census.shared_metric(tasks)
     large = {
         group.key: LargeGroup(
@@ -125,25 +130,21 @@ def measure_densities(
             k=neighbors_in(group.n_rows, by.k),
             seed=settings.seed,
         )
-        for group in gathering.groups
+        for group in groups
         if by.exact_rows is not None and group.n_rows > by.exact_rows
     }
     if by.estimator is None:
         search(tasks, list(large.values()))
-    made = [
-        _density(tasks, group, metric, large.get(group.key), settings) for group in gathering.groups
-    ]
+    made = [_density(tasks, group, metric, large.get(group.key), settings) for group in groups]
     densities = persist(*made)
     means = compute(*[tasks("density-mean", kernel.mean_distance, own) for own in densities])
     return Densities(
-        [
-            DenseGroup(
+        {
+            group.key: DenseGroup(
                 group, density, Measure(mean, error, _recall(large.get(group.key), settings))
             )
-            for group, density, (mean, error) in zip(
-                gathering.groups, densities, means, strict=True
-            )
-        ]
+            for group, density, (mean, error) in zip(groups, densities, means, strict=True)
+        }
     )
 
 
