@@ -2,6 +2,7 @@
 
     cli          the command line
     job          a table in, the resampled table out, a manifest of what was done
+    selection    search: does over-sampling help, and with which settings?
     sampler      KMeansSMOTE: the estimator                        plots       pictures of it
     parameters   its parameters as the settings of one run         inspection  is a result right?
     data         X and y in, the result out, Dask and memory side by side
@@ -25,11 +26,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .planning.plan import SamplingPlan
     from .sampler import KMeansSMOTE
+    from .selection.search import search
 
 __version__ = "0.1.0"
-__all__ = ["KMeansSMOTE", "SamplingPlan", "__version__"]
+__all__ = ["KMeansSMOTE", "SamplingPlan", "__version__", "search"]
 
-_HOMES = {"KMeansSMOTE": "sampler", "SamplingPlan": "planning.plan"}
+_HOMES = {
+    "KMeansSMOTE": "sampler",
+    "SamplingPlan": "planning.plan",
+    "search": "selection.search",
+}
 
 
 def __getattr__(name: str) -> Any:

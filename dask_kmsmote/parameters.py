@@ -21,6 +21,17 @@ from .listeners import ProgressBar
 from .planning.strategy import Label, Strategy
 from .recipes import RECIPES, Recipe
 
+# of a plan alone: samplers that differ in no others share clusters and densities
+PLANNED = frozenset(
+    {
+        "sampling_strategy",
+        "cluster_balance_threshold",
+        "density_exponent",
+        "count_exponent",
+        "max_ratio",
+    }
+)
+
 _FINITE = Interval(numbers.Real, None, None, closed="neither")
 # types and ranges, as scikit-learn checks them
 CONSTRAINTS: dict[str, Any] = {

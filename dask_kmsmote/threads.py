@@ -56,6 +56,14 @@ def on_active_scheduler() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def in_this_thread() -> Iterator[None]:
+    """Compute in the calling thread alone: for one of many pieces of work."""
+    # OpenMP has a number of threads for each thread that calls it, BLAS one for all
+    with _ALONE, threadpool_limits(1, user_api="openmp"), np.errstate(**_NUMPY):
+        yield
+
+
 def _is_free(pool: Any) -> bool:
     return pool is None or pool in _POOLS.values()
 
@@ -64,6 +72,10 @@ _STATE = Lock()
 _POOLS: dict[int, ThreadPoolExecutor] = {}
 _BOUNDED: dict[int, ProcessSetting] = {}
 _LOCAL = ProcessSetting(partial(dask.config.set, scheduler="threads"))
+_ALONE = ProcessSetting(
+    partial(threadpool_limits, 1, user_api="blas"),
+    partial(dask.config.set, scheduler="synchronous"),
+)
 # tasks of arrays that are fused anew for each computation keep their keys with another content,
 # which a distributed scheduler warns of and may hang on (dask issue 9888)
 _UNFUSED = ProcessSetting(partial(dask.config.set, {"optimization.fuse.active": False}))

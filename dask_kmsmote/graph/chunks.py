@@ -51,6 +51,10 @@ class Source(Protocol):
     def lengths(self) -> tuple[int, ...]:
         """Rows of each chunk, where they are known."""
 
+    @property
+    def parts(self) -> list[Delayed]:
+        """A task for each chunk of X, as it came."""
+
     def counted(self, tasks: Tasks) -> Source:
         """The same with known lengths; where they are unknown, the labels are counted."""
 
@@ -112,6 +116,11 @@ class Chunks:
         """A task for each chunk's rows."""
         # an array's graph was optimized already, when it was copied under keys of the run's own
         return list(self.matrix.to_delayed(optimize_graph=False).ravel())
+
+    @property
+    def parts(self) -> list[Delayed]:
+        """The rows."""
+        return self.rows()
 
     def counted(self, tasks: Tasks) -> Chunks:
         """The same with known lengths; where they are unknown, the labels are counted."""

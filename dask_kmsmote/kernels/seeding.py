@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 # keys of streams: a new use goes behind the last, or every seed means other rows
-SAMPLE, START, SYNTHESIS, PAIRS, TREES, PROBES, INSPECTION = range(7)
+SAMPLE, START, SYNTHESIS, PAIRS, TREES, PROBES, INSPECTION, SELECTION = range(8)
 # of samples that are drawn from one another
 CENSUS_SAMPLE, START_SAMPLE, SMALL_START_SAMPLE, LEARNING_SAMPLE, INDICATED_SAMPLE = range(5)
 

@@ -27,11 +27,11 @@ _COLUMNS = (
     "new rows",
     "new rows per row",
 )
-_WIDTH = 100  # of a terminal
-_FRAME = "font-size:.9em;line-height:1.4;color:inherit"
-_SCROLL = "overflow-x:auto"  # a narrow page scrolls to the side; all rows are there
-_CELL = "text-align:right;padding:.1em .6em;border:0;background:none;white-space:nowrap"
-_LEFT = _CELL.replace("right", "left", 1)
+WIDTH = 100  # of a terminal
+FRAME = "font-size:.9em;line-height:1.4;color:inherit"
+SCROLL = "overflow-x:auto"  # a narrow page scrolls to the side; all rows are there
+CELL = "text-align:right;padding:.1em .6em;border:0;background:none;white-space:nowrap"
+LEFT = CELL.replace("right", "left", 1)
 _DIM = ";opacity:.6"
 _BAR = (
     "display:inline-block;height:.6em;background:currentColor;opacity:.45;"
@@ -39,7 +39,7 @@ _BAR = (
 )
 _BAR_EMS = 5.0
 _GIANT = 20.0  # times the median: beside it the others would be lines
-_HEAD = "border-bottom:1px solid currentColor;font-weight:600"
+HEAD = "border-bottom:1px solid currentColor;font-weight:600"
 _MOST_LINES = 50  # of a class; the report has them all
 
 
@@ -162,10 +162,10 @@ def _line(group: GroupPlan, bar: float, most: float) -> _ClusterLine:
 
 def as_text(display: Display) -> str:
     """Title, facts, a table for each class, warnings."""
-    parts = [display.title, fill(display.facts, _WIDTH)]
+    parts = [display.title, fill(display.facts, WIDTH)]
     for table in display.tables:
         parts += _text_table(table)
-    parts += [fill(f"Warning: {warning}", _WIDTH) for warning in display.warnings]
+    parts += [fill(f"Warning: {warning}", WIDTH) for warning in display.warnings]
     return "\n".join(parts)
 
 
@@ -178,7 +178,7 @@ def _text_table(table: _ClassTable) -> list[str]:
         for row, note in zip(rows, notes, strict=True)
     ]
     rest = [f"  {table.rest}"] if table.rest else []
-    return [fill(table.heading, _WIDTH), *(line.rstrip() for line in lines), *rest]
+    return [fill(table.heading, WIDTH), *(line.rstrip() for line in lines), *rest]
 
 
 def as_html(display: Display) -> str:
@@ -190,34 +190,34 @@ def as_html(display: Display) -> str:
     )
     tables = "".join(_html_table(table) for table in display.tables)
     return (
-        f'<div style="{_FRAME}"><b>{escape(display.title)}</b><div>{escape(display.facts)}</div>'
+        f'<div style="{FRAME}"><b>{escape(display.title)}</b><div>{escape(display.facts)}</div>'
         f"{warnings}{tables}</div>"
     )
 
 
 def _html_table(table: _ClassTable) -> str:
     head = "".join(
-        f'<th scope="col" style="{_CELL};{_HEAD}">{escape(name)}</th>' for name in _COLUMNS
+        f'<th scope="col" style="{CELL};{HEAD}">{escape(name)}</th>' for name in _COLUMNS
     )
-    head += f'<th scope="col" style="{_LEFT};{_HEAD}">{escape(table.bars)}</th>'
+    head += f'<th scope="col" style="{LEFT};{HEAD}">{escape(table.bars)}</th>'
     body = "".join(_html_row(line) for line in table.lines)
     rest = f"<div>{escape(table.rest)}</div>" if table.rest else ""
     return (
         # escaped, as labels are the user's: no markup in them reaches the page
         f'<details open style="margin:.4em 0"><summary>{escape(table.heading)}</summary>'
-        f'<div style="{_SCROLL}"><table style="border-collapse:collapse;margin:.2em 0">'
+        f'<div style="{SCROLL}"><table style="border-collapse:collapse;margin:.2em 0">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{rest}</details>"
     )
 
 
 def _html_row(line: _ClusterLine) -> str:
-    style = _CELL if line.kept else _CELL + _DIM
+    style = CELL if line.kept else CELL + _DIM
     # why none are made stands where the numbers would, so that the table stays narrow
     given = [cell for cell in line.cells if cell]
     cells = "".join(f'<td style="{style}">{escape(cell)}</td>' for cell in given)
     if not line.kept:
         span = len(line.cells) - len(given) + 1
-        reason = f'<td colspan="{span}" style="{_LEFT}{_DIM}">{escape(line.note)}</td>'
+        reason = f'<td colspan="{span}" style="{LEFT}{_DIM}">{escape(line.note)}</td>'
         return f"<tr>{cells}{reason}</tr>"
     bar = f'<span style="{_BAR.format(width=_BAR_EMS * line.bar)}"></span> '
-    return f'<tr>{cells}<td style="{_LEFT}">{bar}{escape(line.note)}</td></tr>'
+    return f'<tr>{cells}<td style="{LEFT}">{bar}{escape(line.note)}</td></tr>'

@@ -1,0 +1,222 @@
+"""The rows that trials see: all, or some chosen by position, so many of each class as it has share.
+
+Chosen are ranks within a class: of a class with 1,000 rows in all the data and 20 wanted, 20 of
+0 ... 999. So a sample is the same for any chunks; a chunk that holds the rows 300 ... 399 of the
+class gives those of them that were drawn, and no more leaves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+from dask.base import is_dask_collection
+from dask.dataframe.dispatch import concat
+from numpy.typing import NDArray
+
+from ..data.collections import from_dask
+from ..data.memory import from_memory
+from ..graph.census import take_census
+from ..graph.dask.tasks import Tasks, compute
+from ..graph.dask.watch import watched
+from ..kernels.rows.blocks import Ints, stack, take
+from ..kernels.rows.labels import code as coded
+from ..kernels.rows.labels import count_labels, keys, label_values, numbers_of
+from ..kernels.rows.schema import Schema
+from ..kernels.seeding import SELECTION, stream
+from ..parameters import settings_of, wanted_of
+from ..planning import checks
+from ..planning.strategy import Label
+from ..sampler import KMeansSMOTE
+from ..threads import on_active_scheduler
+
+_SAMPLE = 0  # of the streams of a selection
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The rows that trials see, in this process.
+
+    Attributes
+    ----------
+    X
+        Features alone: an array, a sparse matrix or a frame of pandas.
+    y
+        Labels, shape (n_rows,).
+    classes, codes
+        The different labels, sorted, and the number of each row's.
+    positions
+        Of the rows in the data.
+    n_all
+        Rows of the data.
+    schema
+        What the columns of the data are.
+    """
+
+    X: Any
+    y: NDArray[Any]
+    classes: NDArray[Any]
+    codes: Ints
+    positions: Ints
+    n_all: int
+    schema: Schema
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the sample."""
+        return len(self.y)
+
+    @property
+    def positive(self) -> int:
+        """Number of the smallest class."""
+        return int(np.bincount(self.codes).argmin())
+
+    def counts(self, rows: Ints | slice = slice(None)) -> dict[Label, int]:
+        """Rows of each class among some of the rows."""
+        numbers = np.bincount(self.codes[rows], minlength=len(self.classes))
+        return dict(zip(keys(self.classes), numbers.tolist(), strict=True))
+
+    @property
+    def categories(self) -> list[int]:
+        """Places in X of the features that are categories."""
+        kept = [p for p in range(len(self.schema.columns)) if p not in self.schema.passthrough]
+        return [kept.index(place) for place in self.schema.categories]
+
+
+class _Drawn(NamedTuple):
+    """Rows that were drawn: X, y, and their positions in the data; and all rows of those."""
+
+    X: Any
+    y: NDArray[Any]
+    positions: Ints
+    n_all: int
+
+
+def take_sample(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int, seed: int) -> Sample:
+    """Bring the rows here, and check them as the sampler does; computes where they are of Dask.
+
+    Raises
+    ------
+    InputError, ParameterError
+        They can't be resampled, or the sampler has a parameter that is of no use.
+    """
+    on_dask = is_dask_collection(X) or is_dask_collection(y)
+    draw = _drawn_on_cluster if on_dask else _drawn_here
+    drawn = draw(sampler, X, y, n_rows, seed)
+    data = from_memory(sampler, drawn.X, drawn.y, None, wanted_of(sampler))
+    with data.computing():
+        take_census(data.tasks, data.source, settings_of(sampler, drawn.y))
+    classes, codes = np.unique(data.target, return_inverse=True)
+    schema = data.source.schema
+    rows = data.rows
+    if schema.passthrough:
+        rows = rows.drop(columns=[schema.columns[place] for place in schema.passthrough])
+    return Sample(
+        X=rows,
+        y=data.target,
+        classes=classes,
+        codes=codes.astype(np.int64),
+        positions=drawn.positions,
+        n_all=drawn.n_all,
+        schema=schema,
+    )
+
+
+def _drawn_here(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int, seed: int) -> _Drawn:
+    data = from_memory(sampler, X, y, None, wanted_of(sampler))
+    target, n = data.target, len(data.target)
+    if n <= n_rows:
+        return _Drawn(data.rows, target, np.arange(n), n)
+    counts = count_labels(target).counts
+    inside = inside_of(target, draw_ranks(counts, n_rows, seed))
+    return _Drawn(_taken(data.rows, inside), target[inside], inside, n)
+
+
+def _drawn_on_cluster(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int, seed: int) -> _Drawn:
+    with on_active_scheduler(), watched("sample"):
+        tasks = Tasks(uuid4().hex)
+        source = from_dask(tasks, X, y, wanted_of(sampler)).source
+        parts = source.parts
+        labels = compute(*[tasks("sample-labels", count_labels, own) for own in source.target])
+        checks.check_labels(
+            sum(own.n_missing for own in labels),
+            sum(own.n_continuous for own in labels),
+            sum(own.n_not_one_hot for own in labels),
+        )
+        counts = checks.sum_counts([own.counts for own in labels])
+        wanted = _by_chunk(draw_ranks(counts, n_rows, seed), [own.counts for own in labels])
+        chosen = [number for number, ranks in enumerate(wanted) if any(map(len, ranks.values()))]
+        args = [(parts[number], source.target[number], wanted[number]) for number in chosen]
+        found = compute(*[tasks("sample-rows", pick_ranks, *own) for own in args])
+    starts = np.cumsum([0, *(own.n_rows for own in labels)])
+    positions = [starts[number] + own[2] for number, own in zip(chosen, found, strict=True)]
+    return _Drawn(
+        _joined([own[0] for own in found]),
+        np.concatenate([own[1] for own in found]),
+        np.concatenate(positions),
+        int(starts[-1]),
+    )
+
+
+def draw_ranks(counts: Mapping[Label, int], n_rows: int, seed: int) -> dict[Label, Ints]:
+    """Ranks of the rows to take of each class, ascending; as many as its share of all.
+
+    Parameters
+    ----------
+    counts
+        Rows of each class.
+    n_rows
+        Most rows in all, but for rounding.
+    seed
+        Root seed.
+    """
+    n = sum(counts.values())
+    share = min(1.0, n_rows / n)
+    ranks = {}
+    for number, (label, n_class) in enumerate(counts.items()):
+        drawn = stream(seed, SELECTION, _SAMPLE, number)
+        size = round(share * n_class)
+        ranks[label] = np.sort(drawn.choice(n_class, size, replace=False, shuffle=False))
+    return ranks
+
+
+def _by_chunk(
+    ranks: Mapping[Label, Ints], counts: Sequence[Mapping[Label, int]]
+) -> list[dict[Label, Ints]]:
+    """The ranks within each chunk, from those within all."""
+    chunks: list[dict[Label, Ints]] = [{} for _ in counts]
+    for label, own in ranks.items():
+        # of chunks with 3, 0 and 4 rows of a class: edges 0 3 3 7
+        edges = np.cumsum([0, *(chunk.get(label, 0) for chunk in counts)])
+        places = np.searchsorted(own, edges)
+        for number, chunk in enumerate(chunks):
+            chunk[label] = own[places[number] : places[number + 1]] - edges[number]
+    return chunks
+
+
+def inside_of(target: Any, ranks: Mapping[Label, Ints]) -> Ints:
+    """Positions of the rows of some ranks within their classes, ascending."""
+    numbers = numbers_of(coded(target), list(ranks))
+    chosen = [np.flatnonzero(numbers == place)[own] for place, own in enumerate(ranks.values())]
+    return np.sort(np.concatenate(chosen)).astype(np.int64)
+
+
+def pick_ranks(rows: Any, target: Any, ranks: Mapping[Label, Ints]) -> tuple[Any, Any, Ints]:
+    """Rows, labels and positions in a chunk, of some ranks within its classes."""
+    inside = inside_of(target, ranks)
+    return _taken(rows, inside), label_values(target)[inside], inside
+
+
+def _taken(rows: Any, inside: Ints) -> Any:
+    return rows.iloc[inside] if isinstance(rows, pd.DataFrame) else take(rows, inside)
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    if isinstance(parts[0], pd.DataFrame):
+        # Dask's, which joins categories of partitions that know different ones
+        return concat(list(parts), ignore_index=True)
+    return stack(parts)

@@ -1,0 +1,240 @@
+"""What a trained classifier is judged by: the package's own scores, and any scorer of scikit-learn.
+
+The positive class of two is the smaller. Of more classes, AUPRC and F1 are means over classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ParameterError
+from ..kernels.rows.blocks import Floats, Ints
+
+
+class Predictions(NamedTuple):
+    """What a classifier says of test rows.
+
+    Attributes
+    ----------
+    codes, predicted
+        Numbers of the classes that rows have, and of those that `predict` gives them.
+    probabilities
+        Shape (n_rows, n_classes); None where the classifier has none.
+    scores
+        Of the positive class of two, larger for likelier rows; None for more classes.
+    positive
+        Number of the positive class.
+    """
+
+    codes: Ints
+    predicted: Ints
+    probabilities: Floats | None
+    scores: Floats | None
+    positive: int
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score by its name.
+
+    Attributes
+    ----------
+    name
+        As results have it.
+    measure
+        From predictions; None where `scorer` is asked.
+    scorer
+        Called with the fitted classifier, test rows and labels.
+    needs
+        Methods of a classifier of which it must have one.
+    is_loss
+        Less is better.
+    is_decision
+        It judges `predict`, so that it may be better for another threshold alone.
+    """
+
+    name: str
+    measure: Callable[[Predictions], float] | None = None
+    scorer: Callable[[Any, Any, Any], float] | None = None
+    needs: tuple[str, ...] = ()
+    is_loss: bool = False
+    is_decision: bool = False
+
+    @property
+    def sign(self) -> float:
+        """What a value is multiplied by so that more is better."""
+        return -1.0 if self.is_loss else 1.0
+
+
+def _average_precision(found: Predictions) -> float:
+    from sklearn.metrics import average_precision_score
+
+    if found.scores is not None:
+        return float(average_precision_score(found.codes == found.positive, found.scores))
+    columns: Any = found.probabilities
+    present = np.unique(found.codes)
+    parts = [average_precision_score(found.codes == c, columns[:, c]) for c in present]
+    return float(np.mean(parts))
+
+
+def _f1(found: Predictions) -> float:
+    from sklearn.metrics import f1_score
+
+    if found.scores is not None:
+        hit, said = found.codes == found.positive, found.predicted == found.positive
+        return float(f1_score(hit, said, zero_division=0))
+    return float(f1_score(found.codes, found.predicted, average="macro", zero_division=0))
+
+
+def _g_mean(found: Predictions) -> float:
+    from imblearn.metrics import geometric_mean_score
+
+    return float(geometric_mean_score(found.codes, found.predicted))
+
+
+def _log_loss(found: Predictions) -> float:
+    from sklearn.metrics import log_loss
+
+    columns: Any = found.probabilities
+    return float(log_loss(found.codes, columns, labels=np.arange(columns.shape[1])))
+
+
+def _brier(found: Predictions) -> float:
+    columns: Any = found.probabilities
+    if columns.shape[1] == 2:
+        hit = found.codes == found.positive
+        return float(np.mean((columns[:, found.positive] - hit) ** 2))
+    hits = found.codes[:, np.newaxis] == np.arange(columns.shape[1])
+    return float(np.mean(((columns - hits) ** 2).sum(axis=1)))
+
+
+_ANY_SCORES = ("predict_proba", "decision_function")
+SCORES = {
+    own.name: own
+    for own in (
+        Score("AUPRC", _average_precision, needs=_ANY_SCORES),
+        Score("F1", _f1, needs=("predict",), is_decision=True),
+        Score("G-mean", _g_mean, needs=("predict",), is_decision=True),
+        Score("log loss", _log_loss, needs=("predict_proba",), is_loss=True),
+        Score("Brier", _brier, needs=("predict_proba",), is_loss=True),
+    )
+}
+
+
+def scores_of(scoring: Any, estimator: Any, n_classes: int) -> tuple[Score, ...]:
+    """The scores that are asked for.
+
+    Parameters
+    ----------
+    scoring
+        Names of `SCORES` or of scikit-learn's scorers, or scorers by name.
+    estimator, n_classes
+        Must be able to give what they need.
+
+    Raises
+    ------
+    ParameterError
+        A name that is none, no name at all, or a classifier without what is needed.
+    """
+    given = [scoring] if isinstance(scoring, str) or callable(scoring) else scoring
+    pairs = given.items() if isinstance(given, Mapping) else [(own, own) for own in given]
+    scores = tuple(_score(name, own) for name, own in pairs)
+    if not scores:
+        raise ParameterError(f"scoring is empty: name a score, e.g. scoring={[*SCORES]}.")
+    _require_methods(scores, estimator, n_classes)
+    return scores
+
+
+def _score(name: Any, own: Any) -> Score:
+    from sklearn.metrics import get_scorer, get_scorer_names
+
+    if isinstance(own, str) and own in SCORES:
+        return SCORES[own]
+    if callable(own):
+        return Score(
+            str(getattr(own, "__name__", own)) if callable(name) else str(name), scorer=own
+        )
+    known = get_scorer_names()
+    if own not in known:
+        same = [score for score in SCORES if score.lower() == str(own).lower()]
+        near = same or get_close_matches(str(own), [*SCORES, *known], 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"it may be one of {[*SCORES]}."
+        raise ParameterError(f"scoring has {own!r}, which is no score: {hint}")
+    return Score(str(name), scorer=get_scorer(own))
+
+
+def _require_methods(scores: Sequence[Score], estimator: Any, n_classes: int) -> None:
+    def lacks(score: Score) -> bool:
+        # the scores of one column are of two classes
+        needs = score.needs[:1] if n_classes > 2 else score.needs
+        return bool(needs) and not any(hasattr(estimator, method) for method in needs)
+
+    lacking = [score.name for score in scores if lacks(score)]
+    if not lacking:
+        return
+    rest = [score.name for score in scores if score.name not in lacking]
+    without = f"pass scoring={rest}, or " if rest else ""
+    name = type(estimator).__name__
+    raise ParameterError(
+        f"{', '.join(lacking)} need probabilities, and the estimator, {name}, has no "
+        f"predict_proba: {without}estimator=sklearn.calibration.CalibratedClassifierCV(estimator)."
+    )
+
+
+def predictions_of(
+    classifier: Any, X: Any, codes: Ints, classes: NDArray[Any], positive: int
+) -> Predictions:
+    """What a fitted classifier says of rows of known classes (sorted labels)."""
+    places = np.searchsorted(classes, classifier.classes_)
+    probabilities = scores = None
+    if hasattr(classifier, "predict_proba"):
+        probabilities = np.zeros((len(codes), len(classes)))
+        probabilities[:, places] = classifier.predict_proba(X)
+        scores = probabilities[:, positive]
+    elif len(classes) == 2 and hasattr(classifier, "decision_function"):
+        # of the second class
+        scores = np.asarray(classifier.decision_function(X), dtype=np.float64)
+        scores = scores if positive == 1 else -scores
+    predicted = np.searchsorted(classes, np.asarray(classifier.predict(X)).ravel())
+    return Predictions(
+        codes=codes,
+        predicted=predicted,
+        probabilities=probabilities,
+        scores=scores if len(classes) == 2 else None,
+        positive=positive,
+    )
+
+
+class Ranking(NamedTuple):
+    """Test rows of two classes by their score: whether each is positive, and the score."""
+
+    hits: NDArray[np.bool_]
+    scores: NDArray[np.float32]
+
+
+def at_best_threshold(score: Score, own: Ranking, others: Sequence[Ranking]) -> float:
+    """A score of the decision on some rows, at the threshold that is best on others."""
+    hits = np.concatenate([part.hits for part in others])
+    scores = np.concatenate([part.scores for part in others])
+    # F1 and G-mean are best at the score of some positive row: below it, only others are added
+    thresholds = np.unique(scores[hits])
+    rates = _decisions(score, hits, scores, thresholds)
+    best = thresholds[int(np.argmax(rates))]
+    return float(_decisions(score, own.hits, own.scores, np.array([best]))[0])
+
+
+def _decisions(score: Score, hits: Any, scores: Any, thresholds: Any) -> Floats:
+    """F1 or G-mean of the decision at each threshold: ``score >= threshold``."""
+    positive, negative = np.sort(scores[hits]), np.sort(scores[~hits])
+    n_true = len(positive) - np.searchsorted(positive, thresholds)
+    n_false = len(negative) - np.searchsorted(negative, thresholds)
+    if score.name == "F1":
+        return np.asarray(2 * n_true / (n_true + n_false + len(positive)), dtype=np.float64)
+    shares = n_true / len(positive) * (1 - n_false / len(negative))
+    return np.asarray(np.sqrt(shares), dtype=np.float64)
