@@ -105,9 +105,17 @@ def default_classifier(sample: Sample) -> Any:
         encoded_missing_value=np.nan,
         max_categories=254,  # the trees tell no more apart
     )
-    columns = make_column_transformer((encoder, sample.categories), remainder="passthrough")
+    encoding = make_pipeline(FunctionTransformer(as_texts), encoder)
+    columns = make_column_transformer((encoding, sample.categories), remainder="passthrough")
     places = list(range(len(sample.categories)))
     return make_pipeline(columns, HistGradientBoostingClassifier(categorical_features=places))
+
+
+def as_texts(categories: Any) -> Any:
+    """Columns of categories as texts, and None, of whatever types they are in a frame."""
+    if not hasattr(categories, "iloc"):
+        return categories
+    return categories.astype(object).map(str).where(categories.notna(), None)
 
 
 def require_classifier(estimator: Any) -> None:
