@@ -10,24 +10,31 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ..dependencies import explained
 from ..errors import MissingPackageError, UnsoundPlanError
 from ..events import Callback, Event, Warned
 from ..job.storage.masking import masked, masked_url, secrets_of
+from . import config
+from .estimator import load_estimator
 from .failures import USAGE, exit_code, failure_message
 from .log import Log, open_streams, say
 from .options import (
+    OF_THE_TABLE,
     argument,
     cluster_options,
     cluster_settings,
     column_options,
     column_parts,
     combined,
+    grid_of,
     option,
+    options_of,
     run_options,
     sampler_options,
     sampler_parameters,
+    search_options,
     storage_options,
 )
 from .stop import Stop
@@ -126,6 +133,56 @@ def plan(source: str, **options: Any) -> None:
         say(f"A run would write {result['rows']} rows, about {result['bytes']} bytes.")
 
     sys.exit(_carry_out(work, show, {**options, "source": source}))
+
+
+@cli.command()
+@argument("source")
+@combined(sampler_options, search_options, column_options, storage_options)
+@combined(cluster_options, run_options)
+@click.pass_context
+def search(ctx: click.Context, /, source: str, **options: Any) -> None:
+    """Try whether over-sampling helps a classifier on SOURCE, and with which settings."""
+
+    def work(log: Callback) -> dict[str, Any]:
+        from ..job import run
+
+        found = run.search(
+            _job(source, None, options),
+            log,
+            estimator=load_estimator(options["estimator"]),
+            grid=grid_of(options["grid"]),
+            scoring=list(options["scoring"]),
+            cv=options["folds"],
+            n_repeats=options["repeats"],
+            n_rows=options["rows"],
+        )
+        if not found.is_complete:
+            # the document on stdout is of the failure then
+            say(str(found), err=options["json"])
+            raise KeyboardInterrupt
+        if options["out"]:
+            chosen = {**_given(ctx), **options_of(found.best_params)}
+            config.write(options["out"], {"source": source, **chosen}, found.advice)
+        texts.append(str(found))
+        return found.to_dict()
+
+    texts: list[str] = []
+
+    def show(_: dict[str, Any]) -> None:
+        say(texts[0])
+        if options["out"]:
+            say(f"dask-kmsmote resample --config {options['out']} takes what is best.")
+
+    sys.exit(_carry_out(work, show, {**options, "source": source}))
+
+
+def _given(ctx: click.Context) -> dict[str, Any]:
+    """Options that were given and say what a run does to the table, for a configuration."""
+    return {
+        name: value
+        for name, value in ctx.params.items()
+        if name in OF_THE_TABLE and ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
 
 
 @cli.command()

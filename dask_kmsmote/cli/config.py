@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from ..errors import ParameterError
@@ -13,6 +15,7 @@ from ..job.storage.masking import masked_url
 
 ENVIRONMENT = "DASK_KMSMOTE__"
 _MOST_BYTES = 2**20
+_WIDTH = 98  # of a remark
 
 
 def load(path: str, known: Iterable[str], flags: Iterable[str]) -> dict[str, Any]:
@@ -50,6 +53,33 @@ def load(path: str, known: Iterable[str], flags: Iterable[str]) -> dict[str, Any
         if not isinstance(settings[name], bool):
             raise ParameterError(f"{where} has {name} = {settings[name]!r}: it is true or false.")
     return settings
+
+
+def write(path: str, settings: dict[str, Any], remarks: Iterable[str]) -> None:
+    """Write settings that `load` reads, below some remarks.
+
+    Raises
+    ------
+    ParameterError
+        The file can't be written.
+    """
+    lines = [f"# {line}" for remark in remarks for line in wrap(remark, _WIDTH)]
+    lines += [f"{name.replace('_', '-')} = {_as_toml(own)}" for name, own in settings.items()]
+    try:
+        Path(path).write_text("\n".join([*lines, ""]), encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ParameterError(f"The configuration {path!r} can't be written: {reason}.") from error
+
+
+def _as_toml(value: Any) -> str:
+    if isinstance(value, dict):
+        pairs = [f"{_as_toml(str(key))} = {_as_toml(own)}" for key, own in value.items()]
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_as_toml(own) for own in value)}]"
+    # numbers, true and false, and text but for one sign are written as in JSON
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _read(path: str) -> str:

@@ -54,6 +54,9 @@ _OPTIONS = {  # of what messages name
     "passthrough": "--keep",
     "X.drop": "--drop",
     "memory_limit": "--memory-limit",
+    "scoring": "--scoring",
+    "cv": "--folds",
+    "n_rows": "--rows",
     "blocksize": "--partition-size",
     "kmsmote.worker-timeout": "--wait-for-workers",
 }

@@ -221,28 +221,87 @@ run_options = combined(
 )
 
 
+# of an option, the parameter of `KMeansSMOTE`
+PARAMETERS = {
+    "seed": "random_state",
+    "clusters": "kmeans_estimator",
+    "k_neighbors": "k_neighbors",
+    "strategy": "sampling_strategy",
+    "threshold": "cluster_balance_threshold",
+    "exponent": "density_exponent",
+    "compat": "compat",
+    "count_exponent": "count_exponent",
+    "max_ratio": "max_ratio",
+    "scale": "scale",
+    "missing": "missing",
+    "categorical_weight": "categorical_weight",
+    "exact_rows": "exact_rows",
+    "learning_rows": "learning_rows",
+}
+# options that say what a run does to a table, and not where, or with which secrets
+OF_THE_TABLE = {
+    *PARAMETERS,
+    *("target", "features", "categorical", "drop", "keep", "only_synthetic", "mark_synthetic"),
+    *("layout", "format", "separator", "decimal", "encoding", "partition_size"),
+}
+# options that say None by a word
+_MAY_BE_NONE = "max_ratio", "scale", "exact_rows"
+
+
 def sampler_parameters(options: dict[str, Any]) -> dict[str, Any]:
     """Parameters of `KMeansSMOTE`."""
     return {
-        "random_state": options["seed"],
-        "kmeans_estimator": options["clusters"],
-        "k_neighbors": options["k_neighbors"],
-        "sampling_strategy": options["strategy"],
-        "cluster_balance_threshold": options["threshold"],
-        "density_exponent": options["exponent"],
-        "compat": options["compat"],
-        "count_exponent": options["count_exponent"],
-        "max_ratio": _or_none(options["max_ratio"]),
-        "scale": _or_none(options["scale"]),
-        "missing": options["missing"],
-        "categorical_weight": options["categorical_weight"],
-        "exact_rows": _or_none(options["exact_rows"]),
-        "learning_rows": options["learning_rows"],
+        parameter: None if option in _MAY_BE_NONE and value == "none" else value
+        for option, parameter in PARAMETERS.items()
+        for value in [options[option]]
     }
 
 
-def _or_none(value: Any) -> Any:
-    return None if value == "none" else value
+def options_of(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Options that mean the parameters of `KMeansSMOTE`; what no option has is left out."""
+    return {
+        option: "none" if parameters[parameter] is None else parameters[parameter]
+        for option, parameter in PARAMETERS.items()
+        if parameter in parameters
+    }
+
+
+def grid_of(grid: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A grid by parameter of `KMeansSMOTE`, from one by option."""
+    if grid is None:
+        return None
+    names = {name: name.lstrip("-").replace("-", "_") for name in grid}
+    return {
+        PARAMETERS.get(option, name): [None if own == "none" else own for own in grid[name]]
+        if option in _MAY_BE_NONE and isinstance(grid[name], list)
+        else grid[name]
+        for name, option in names.items()
+    }
+
+
+search_options = combined(
+    option(
+        "--estimator",
+        metavar="MODULE:NAME",
+        help="The classifier, or a function that makes it (boosting of trees).",
+    ),
+    option("--rows", type=_POSITIVE, default=200_000, **_SHOWN, help="Most rows to try on."),
+    option(
+        "--grid",
+        type=Json(),
+        help="Values to try by option, e.g. '{\"clusters\": [8, 32]}'.",
+    ),
+    option(
+        "--scoring",
+        type=Names(),
+        default="AUPRC,F1,G-mean,log loss,Brier",
+        **_SHOWN,
+        help="Scores; the first decides.",
+    ),
+    option("--folds", type=Whole(2), default=5, **_SHOWN, help="Parts that are tested on in turn."),
+    option("--repeats", type=_POSITIVE, default=2, **_SHOWN, help="Times that rows are split."),
+    option("--out", metavar="FILE", help="Write the settings that are best, for --config."),
+)
 
 
 def column_parts(options: dict[str, Any]) -> Columns:

@@ -40,6 +40,7 @@ from .storage.text.spans import TextFormat
 
 if TYPE_CHECKING:
     from ..sampler import KMeansSMOTE
+    from ..selection.result import SearchResult
 
 _PACKAGES = ("dask-kmsmote", "dask", "distributed", "dask-ml", "numpy", "pandas", "scikit-learn")
 _SHOWN = 5  # files in a message
@@ -114,6 +115,34 @@ def project(job: Job, callback: Callback) -> Projection:
     _require_sound(plan, job)
     n_rows = plan.n_synthetic + (0 if job.columns.only_synthetic else plan.n_rows)
     return Projection(plan, n_rows, source.n_bytes * n_rows // max(1, plan.n_rows))
+
+
+def search(job: Job, callback: Callback, **asked: Any) -> SearchResult:
+    """Try settings around those of a job on a sample of its source; write nothing.
+
+    Parameters
+    ----------
+    job, callback
+        What to try, and what is told of it.
+    **asked
+        Further arguments of `dask_kmsmote.search`.
+
+    Raises
+    ------
+    InputError, ParameterError, ClusterError
+        As the messages say.
+    """
+    from ..selection.search import search as try_settings
+
+    _require_shared(job.source)
+    source = open_source(job.source, job.format)
+    files, columns = _opened(source, job, callback)
+    sampler = _sampler(job, columns, callback)
+    _require_features(sampler, files, columns)
+    with cluster.connect(job.cluster), _TOLD:
+        X, y, _ = _read(source, files, columns)
+        seed = job.parameters.get("random_state")
+        return try_settings(X, y, sampler=sampler, random_state=seed, callbacks=[callback], **asked)
 
 
 def run(job: Job, callback: Callback) -> dict[str, Any]:

@@ -215,8 +215,17 @@ def _taken(rows: Any, inside: Ints) -> Any:
     return rows.iloc[inside] if isinstance(rows, pd.DataFrame) else take(rows, inside)
 
 
+def _as_pandas_reads(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with texts as objects, and None: Dask's own type of them is unknown to encoders."""
+    own = frame.copy(deep=False)
+    for name, dtype in frame.dtypes.items():
+        if isinstance(dtype, pd.StringDtype):
+            own[name] = frame[name].astype(object).where(frame[name].notna(), None)
+    return own
+
+
 def _joined(parts: Sequence[Any]) -> Any:
     if isinstance(parts[0], pd.DataFrame):
         # Dask's, which joins categories of partitions that know different ones
-        return concat(list(parts), ignore_index=True)
+        return _as_pandas_reads(concat(list(parts), ignore_index=True))
     return stack(parts)
