@@ -216,11 +216,12 @@ def _taken(rows: Any, inside: Ints) -> Any:
 
 
 def _as_pandas_reads(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with texts as objects, and None: Dask's own type of them is unknown to encoders."""
+    """The frame with texts of the type that pandas has for them: encoders know no NA of Arrow's."""
     own = frame.copy(deep=False)
     for name, dtype in frame.dtypes.items():
         if isinstance(dtype, pd.StringDtype):
-            own[name] = frame[name].astype(object).where(frame[name].notna(), None)
+            texts = frame[name].astype(object).where(frame[name].notna(), None)
+            own[name] = pd.Series(texts.tolist(), index=frame.index)
     return own
 
 

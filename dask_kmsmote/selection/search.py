@@ -131,11 +131,8 @@ def search(
     _require_settings(base, candidates, columns, sample)
     bench = Bench(sample, folds, candidates, scores, estimator, type(base), columns, seed)
     pieces = pieces_of(len(folds), candidates)
-    with stage("search", told):
-        trials = _trials(bench, pieces, n_jobs, told)
+    trials = _trials(bench, pieces, n_jobs, told)
     whole = _whole_folds(trials, pieces, len(folds))
-    if not whole:
-        raise KeyboardInterrupt
     facts = Facts(
         n_rows=sample.n_rows,
         n_all=sample.n_all,
@@ -182,9 +179,10 @@ def _trials(
     """All trials, or those that are done when a user interrupts."""
     trials: list[Trial] = []
     try:
-        for number, own in enumerate(done(work_on, bench, pieces, n_jobs), start=1):
-            trials += own
-            emit(told, StageProgressed("search", number, len(pieces)))
+        with stage("search", told):
+            for number, own in enumerate(done(work_on, bench, pieces, n_jobs), start=1):
+                trials += own
+                emit(told, StageProgressed("search", number, len(pieces)))
     except KeyboardInterrupt:
         whole = _whole_folds(trials, pieces, len(bench.folds))
         if not whole:
