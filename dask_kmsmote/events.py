@@ -20,7 +20,10 @@ STAGES = (
 
 @dataclass(frozen=True, slots=True)
 class StageStarted:
-    """A stage that computes, one of `STAGES`, begins; a job adds "types" and "write"."""
+    """A stage that computes, one of `STAGES`, begins; a job adds "types" and "write".
+
+    A search is one stage, "search".
+    """
 
     stage: str
 
