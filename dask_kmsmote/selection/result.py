@@ -90,7 +90,7 @@ class Facts:
     passthrough: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class SearchResult:
     """Candidates compared, see `dask_kmsmote.search`.
 
