@@ -19,7 +19,7 @@ import numpy as np
 from dask.base import get_scheduler
 from dask.system import CPU_COUNT
 
-from .libraries import ONE_BLAS_THREAD, on_one_thread, one_thread_of
+from .libraries import ONE_BLAS_THREAD, on_one_thread, one_openmp_thread
 from .process import ProcessSetting
 
 
@@ -32,7 +32,12 @@ def count_threads(n_jobs: int | None) -> int:
 
 def active_scheduler() -> Any:
     """What computes now; None means Dask's choice, which are threads."""
-    return dask.get if _ALONE.get() else get_scheduler()
+    return dask.get if _FEW.get() else get_scheduler()
+
+
+def are_few() -> bool:
+    """Whether this thread computes so few rows that it does so alone."""
+    return _FEW.get()
 
 
 @contextmanager
@@ -54,7 +59,7 @@ def in_this_process(n_jobs: int | None, *, few: bool = False) -> Iterator[None]:
         stack.enter_context(_UNFUSED)
         if active is dask.get or (few and active is not dask.threaded.get):
             stack.enter_context(on_one_thread())
-            stack.enter_context(_alone())
+            stack.enter_context(_noted(few=few))
         else:
             stack.enter_context(ONE_BLAS_THREAD)
             stack.enter_context(_bounded(count_threads(n_jobs)))
@@ -64,12 +69,12 @@ def in_this_process(n_jobs: int | None, *, few: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    token = _ALONE.set(True)
+def _noted(*, few: bool) -> Iterator[None]:
+    token = _FEW.set(few)
     try:
         yield
     finally:
-        _ALONE.reset(token)
+        _FEW.reset(token)
 
 
 @contextmanager
@@ -89,7 +94,7 @@ def _is_free(pool: Any) -> bool:
 
 
 # of a thread, as others that compute at the same time may have many rows
-_ALONE = ContextVar("_ALONE", default=False)
+_FEW = ContextVar("_FEW", default=False)
 _STATE = Lock()
 _POOLS: dict[int, ThreadPoolExecutor] = {}
 _BOUNDED: dict[int, ProcessSetting] = {}
@@ -108,8 +113,7 @@ def _bounded(n_threads: int) -> ProcessSetting:
             pool = _POOLS[n_threads] = ThreadPoolExecutor(
                 n_threads,
                 thread_name_prefix="kmsmote",
-                initializer=one_thread_of,
-                initargs=("openmp",),
+                initializer=one_openmp_thread,
             )
             _BOUNDED[n_threads] = ProcessSetting(partial(dask.config.set, pool=pool))
         return _BOUNDED[n_threads]
