@@ -54,7 +54,7 @@ from .polars import as_pandas, with_labels, with_rows
 from .result import Arrangement, Output
 
 CHUNK_BYTES = 32 * 2**20
-FEW = 2**16  # values of X: to start tasks in threads takes as long as 5,000 x 10 do
+FEW = 2**16  # values of X, as 5,000 x 10 are fewer
 # classes are judged by our errors; sparse columns of a frame stay what they are
 _QUIET = ProcessSetting(
     partial(muted, "The number of unique classes|pandas.DataFrame with sparse columns")

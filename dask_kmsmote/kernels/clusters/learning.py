@@ -29,7 +29,8 @@ _REFINING_PASSES = 10
 # of the best start on the smaller sample: scikit-learn's; and where coordinates are many, as
 # indicators take twice the passes to a rest, for 0.01 % of the inertia
 _PASSES, _INDICATOR_PASSES = 300, 60
-# the best of 12 starts after 7 passes comes to the inertia of the best of 8 at rest
+# the best of 12 starts after 7 passes comes within 0.1 % of the inertia of the best of 8 at rest,
+# as a mean over nine sets of data (0.22 % in the worst)
 _TRIAL_PASSES = 7
 # rows that differ by less than KMeans' own rounding; the clusters without any stay empty
 _QUIET = ProcessSetting(partial(muted, "Number of distinct clusters"))
