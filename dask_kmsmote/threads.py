@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -17,8 +18,8 @@ import dask
 import numpy as np
 from dask.base import get_scheduler
 from dask.system import CPU_COUNT
-from threadpoolctl import threadpool_limits
 
+from .libraries import ONE_BLAS_THREAD, on_one_thread, one_openmp_thread
 from .process import ProcessSetting
 
 
@@ -29,20 +30,51 @@ def count_threads(n_jobs: int | None) -> int:
     return n_jobs if n_jobs > 0 else max(1, CPU_COUNT + 1 + n_jobs)
 
 
+def active_scheduler() -> Any:
+    """What computes now; None means Dask's choice, which are threads."""
+    return dask.get if _FEW.get() else get_scheduler()
+
+
+def are_few() -> bool:
+    """Whether this thread computes so few rows that it does so alone."""
+    return _FEW.get()
+
+
 @contextmanager
-def in_this_process(n_jobs: int | None) -> Iterator[None]:
+def in_this_process(n_jobs: int | None, *, few: bool = False) -> Iterator[None]:
     """Compute in this process, whatever cluster is active: for data that are here already.
 
     A synchronous scheduler stays in force.
+
+    Parameters
+    ----------
+    n_jobs
+        Threads.
+    few
+        So few rows that this thread computes them before others have begun: it does, but where
+        threads were asked for.
     """
     active = get_scheduler()
     with ExitStack() as stack, np.errstate(**_NUMPY):
         stack.enter_context(_UNFUSED)
-        if active is not dask.get:
+        if active is dask.get or (few and active is not dask.threaded.get):
+            stack.enter_context(on_one_thread())
+            stack.enter_context(_noted(few=few))
+        else:
+            stack.enter_context(ONE_BLAS_THREAD)
             stack.enter_context(_bounded(count_threads(n_jobs)))
-        if active not in (None, dask.get, dask.threaded.get):
-            stack.enter_context(_LOCAL)
+            if active not in (None, dask.threaded.get):
+                stack.enter_context(_LOCAL)
         yield
+
+
+@contextmanager
+def _noted(*, few: bool) -> Iterator[None]:
+    token = _FEW.set(few)
+    try:
+        yield
+    finally:
+        _FEW.reset(token)
 
 
 @contextmanager
@@ -52,6 +84,7 @@ def on_active_scheduler() -> Iterator[None]:
     with ExitStack() as stack, np.errstate(**_NUMPY):
         stack.enter_context(_UNFUSED)
         if threaded and _is_free(dask.config.get("pool", None)):
+            stack.enter_context(ONE_BLAS_THREAD)
             stack.enter_context(_bounded(count_threads(None)))
         yield
 
@@ -68,6 +101,8 @@ def _is_free(pool: Any) -> bool:
     return pool is None or pool in _POOLS.values()
 
 
+# of a thread, as others that compute at the same time may have many rows
+_FEW = ContextVar("_FEW", default=False)
 _STATE = Lock()
 _POOLS: dict[int, ThreadPoolExecutor] = {}
 _BOUNDED: dict[int, ProcessSetting] = {}
@@ -88,15 +123,9 @@ def _bounded(n_threads: int) -> ProcessSetting:
         if n_threads not in _BOUNDED:
             # the pool lives on: other threads may find it in the configuration and use it
             pool = _POOLS[n_threads] = ThreadPoolExecutor(
-                n_threads, thread_name_prefix="kmsmote", initializer=_one_openmp_thread
+                n_threads,
+                thread_name_prefix="kmsmote",
+                initializer=one_openmp_thread,
             )
-            # BLAS has one number of threads for all of ours, OpenMP one for each of them
-            _BOUNDED[n_threads] = ProcessSetting(
-                partial(threadpool_limits, 1, user_api="blas"),
-                partial(dask.config.set, pool=pool),
-            )
+            _BOUNDED[n_threads] = ProcessSetting(partial(dask.config.set, pool=pool))
         return _BOUNDED[n_threads]
-
-
-def _one_openmp_thread() -> None:
-    threadpool_limits(1, user_api="openmp")

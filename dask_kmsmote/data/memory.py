@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-import dask
 import dask.array as da
 import numpy as np
 import pandas as pd
@@ -26,7 +25,7 @@ from sklearn.utils.validation import _check_feature_names, validate_data
 
 from ..errors import InputError, InputTypeError
 from ..graph.chunks import Chunks, Source, Table
-from ..graph.dask.tasks import Tasks, persist
+from ..graph.dask.tasks import Tasks, compute, persist
 from ..kernels.making.partitions import (
     array_of,
     frame_of,
@@ -55,6 +54,7 @@ from .polars import as_pandas, with_labels, with_rows
 from .result import Arrangement, Output
 
 CHUNK_BYTES = 32 * 2**20
+FEW = 2**16  # values of X, as 5,000 x 10 are fewer
 # classes are judged by our errors; sparse columns of a frame stay what they are
 _QUIET = ProcessSetting(
     partial(muted, "The number of unique classes|pandas.DataFrame with sparse columns")
@@ -82,6 +82,8 @@ class MemoryInput:
         Whether y has a column for each class.
     n_jobs
         Threads.
+    is_few
+        So few rows that one thread computes them.
     """
 
     tasks: Tasks
@@ -93,16 +95,17 @@ class MemoryInput:
     target: NDArray[Any]
     one_vs_all: bool
     n_jobs: int | None
+    is_few: bool
 
     def computing(self) -> AbstractContextManager[None]:
         """Where its stages compute: here."""
-        return in_this_process(self.n_jobs)
+        return in_this_process(self.n_jobs, few=self.is_few)
 
     def resampled(self, wanted: Arrangement) -> tuple[Any, Any]:
         """X and y of the kinds that came in; computes."""
         blocks = wanted.blocks
         with self.computing():
-            encoding, *made = dask.compute(wanted.run.encoding, *[block.rows for block in blocks])
+            encoding, *made = compute(wanted.run.encoding, *[block.rows for block in blocks])
         counts = [(block.n_rows, label) for block, label in zip(blocks, wanted.labels, strict=True)]
         n = 0 if wanted.output is Output.SYNTHETIC else None
         rows = self._resampled_rows(made, wanted, encoding, n)
@@ -182,12 +185,13 @@ def from_memory(
         They can't be resampled, or not as wanted; where scikit-learn says so, in its words.
     """
     frame, rows, target, one_vs_all, schema = _checked(sampler, X, y, wanted)
-    n_threads = count_threads(n_jobs)
+    is_few = rows.shape[0] * rows.shape[1] <= FEW
+    n_threads = 1 if is_few else count_threads(n_jobs)
     # a chunk for each thread, of what fits in its share of a cache or two
     size = min(block_rows(rows.shape[1], CHUNK_BYTES), max(1, -(-rows.shape[0] // n_threads)))
     # a new name for each run
     tasks = Tasks(uuid4().hex)
-    with in_this_process(n_jobs):
+    with in_this_process(n_jobs, few=is_few):
         source = source_in_memory(tasks, rows, target, size, schema)
     return MemoryInput(
         tasks=tasks,
@@ -199,6 +203,7 @@ def from_memory(
         target=target,
         one_vs_all=one_vs_all,
         n_jobs=n_jobs,
+        is_few=is_few,
     )
 
 

@@ -21,6 +21,7 @@ from ...kernels.clusters.assignment import Labeler, NearestCenter, Predictor
 from ...kernels.clusters.learning import (
     Extent,
     coordinates_of,
+    count_distinct,
     find_start,
     fit_clusterer,
     indicated_size,
@@ -41,16 +42,16 @@ from ...kernels.seeding import (
     sample_rows,
     small_seed,
 )
-from ...planning.cuts import offsets
+from ...planning.cuts import cut, offsets
 from ...planning.groups import ClusteringSummary
 from ..census import Census
-from ..dask.own_keys import copy_under_own_keys
 from ..dask.tasks import Tasks, compute, persist
 from ..settings import Clusterer, Settings
 from .clusterer import rows_to_sample, start_rows
-from .lloyd import lloyd, lloyd_blocks
+from .lloyd import lloyd
 
-_RUNS = 8  # of KMeans on the smaller sample, each a task
+_RUNS = 12  # of KMeans on the smaller sample
+_TOGETHER = 1_500_000  # coordinates of a sample times clusters, whose runs are one task
 
 
 @dataclass(frozen=True)
@@ -167,19 +168,17 @@ def _learn_by_passes(tasks: Tasks, census: Census, clusterer: Clusterer, seed: i
     seed = root_seed(seed if estimator.random_state is None else estimator.random_state)
     matrix, sample, n_sampled = _learning_rows(tasks, census, clusterer, seed)
     sample, n_sampled = _in_coordinates(tasks, census, clusterer, seed, sample, n_sampled)
-    extent, start = _find_start(tasks, sample, n_sampled, clusterer.n_clusters, seed, given)
-    # the scheduler fuses tasks of arrays, and those of other stages not: keys of its own
-    own = copy_under_own_keys(matrix, f"{tasks.token}-lloyd")
+    if given is None:
+        width = census.metric.width(census.chunks.n_features)
+        extent, start = _find_start(tasks, sample, n_sampled, clusterer.n_clusters, width, seed)
+    else:
+        (extent,), start = compute(tasks("clustering-extent", measure_extent, sample)), given
     # dask-ml's own is absolute: data times 1e-3 would stop after one pass
     tolerance = float(estimator.tol) * extent.variance
     centers, shifts = lloyd(
-        # from the mean on: distances of rows far from the origin lose their last digits
-        lloyd_blocks(tasks, own, metric, extent.mean),
-        start - extent.mean,
-        int(estimator.max_iter),
-        tolerance,
+        tasks, matrix, metric, extent.mean, start, int(estimator.max_iter), tolerance
     )
-    estimator.cluster_centers_ = centers + extent.mean
+    estimator.cluster_centers_ = centers
     estimator.n_iter_ = len(shifts)
     estimator.n_features_in_ = len(extent.mean)
     return Clustering(
@@ -251,17 +250,23 @@ def _learning_sample(
 
 
 def _find_start(
-    tasks: Tasks, sample: Delayed, n: int, k: int, seed: int, given: Floats | None
+    tasks: Tasks, sample: Delayed, n: int, k: int, width: int, seed: int
 ) -> tuple[Extent, Floats]:
     extent = tasks("clustering-extent", measure_extent, sample)
-    if given is not None:
-        return compute(extent)[0], given
     few = sample_rows(n, start_size(k), seed, SMALL_START_SAMPLE)
-    part = tasks("clustering-sample", take, sample, few) if len(few) < n else sample
-    seeds = [small_seed(seed, START, run) for run in range(_RUNS)]
-    runs = [tasks("clustering-start", find_start, part, k, own) for own in seeds]
-    found, start = compute(extent, tasks("clustering-start-best", refine_best, runs, sample))
-    return found, start
+    small, large = sample, None
+    if len(few) < n:
+        small, large = tasks("clustering-sample", take, sample, few), sample
+    n_distinct = tasks("clustering-distinct", count_distinct, small, k)
+    together = max(1, _TOGETHER // (len(few) * width * k))
+    starts = [
+        tasks("clustering-start", find_start, small, n_distinct, k, stop - start, own)
+        for start, stop in cut(_RUNS, together)
+        for own in [small_seed(seed, START, start)]
+    ]
+    best = tasks("clustering-start-best", refine_best, starts, small, large)
+    found, centers = compute(extent, best)
+    return found, centers
 
 
 def _summary_of_passes(

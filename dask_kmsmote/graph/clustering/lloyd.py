@@ -1,4 +1,4 @@
-"""Lloyd's passes over all rows, by dask-ml, one at a time.
+"""Lloyd's passes over all rows: by dask-ml, one at a time, or in one task where they are one block.
 
 They run on blocks whose size follows from the data's shape alone, so that the centres do not
 depend on how the input is chunked. What dask-ml leaves open is settled between passes: an empty
@@ -14,7 +14,7 @@ A block is written once, from slices of the chunks that it lies in (`da.rechunk`
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import dask.array as da
@@ -23,10 +23,11 @@ from dask.delayed import Delayed
 
 from ...dependencies import explained, require_parameters
 from ...kernels.clusters.learning import coordinate_dtype, shifted
+from ...kernels.clusters.passes import pass_over, pass_until
 from ...kernels.rows.blocks import Floats, between
 from ...planning.cuts import block_rows, cut, offsets
-from ..dask.own_keys import named_after
-from ..dask.tasks import Tasks, as_array, blocks_of
+from ..dask.own_keys import copy_under_own_keys, named_after
+from ..dask.tasks import Tasks, as_array, blocks_of, compute
 
 BLOCK_BYTES = 16 * 2**20, 32 * 2**20  # of a block, least and most
 _BLOCKS = 64  # wished for between those bounds
@@ -35,13 +36,7 @@ _BLOCKS = 64  # wished for between those bounds
 def lloyd_blocks(tasks: Tasks, matrix: da.Array, metric: Delayed, offset: Floats) -> da.Array:
     """Coordinates of the rows minus an offset, and a column of ones, in blocks for the passes."""
     lengths, width = matrix.chunks[0], len(offset)
-    n = sum(lengths)
-    has_indicators = width > matrix.shape[1]
-    # of indicators fewer rows: a block is several times the rows that it is made of
-    part = 2 / 3 if has_indicators else 1
-    low, high = (block_rows(width + 1, int(part * size)) for size in BLOCK_BYTES)
-    # 10,000,000 x 18 make 64 blocks of 156,250 rows, 1,000,000 x 18 make 10 of up to 110,376
-    size = min(max(low, -(-n // _BLOCKS)), high)
+    n, size = sum(lengths), _block_size(matrix, width)
     parts: list[list[Delayed]] = [[] for _ in cut(n, size)]
     rows, starts = blocks_of(matrix), offsets(lengths)
     edges = sorted({start for start, _ in cut(n, size)} | set(starts))
@@ -54,8 +49,16 @@ def lloyd_blocks(tasks: Tasks, matrix: da.Array, metric: Delayed, offset: Floats
         parts[start // size].append(part)
     blocks = [tasks("clustering-block", shifted, own, metric, offset) for own in parts]
     chunks = tuple(stop - start for start, stop in cut(n, size))
-    meta = np.empty((0, 0), coordinate_dtype(has_indicators))
+    meta = np.empty((0, 0), coordinate_dtype(width > matrix.shape[1]))
     return as_array(blocks, (chunks, (width + 1,)), meta, over=[matrix])
+
+
+def _block_size(matrix: da.Array, width: int) -> int:
+    # of indicators fewer rows: a block is several times the rows that it is made of
+    part = 2 / 3 if width > matrix.shape[1] else 1
+    low, high = (block_rows(width + 1, int(part * size)) for size in BLOCK_BYTES)
+    # 10,000,000 x 18 make 64 blocks of 156,250 rows, 1,000,000 x 18 make 10 of up to 110,376
+    return min(max(low, -(-int(matrix.shape[0]) // _BLOCKS)), high)
 
 
 def find_k_means() -> Any:
@@ -75,27 +78,50 @@ def find_k_means() -> Any:
 
 
 def lloyd(
-    blocks: da.Array, centers: Floats, max_iter: int, tolerance: float
+    tasks: Tasks,
+    matrix: da.Array,
+    metric: Delayed,
+    offset: Floats,
+    centers: Floats,
+    max_iter: int,
+    tolerance: float,
 ) -> tuple[Floats, list[float]]:
-    """Centres after some passes, and how far they moved in each, as a sum of squares.
+    """Centres after some passes, and how far they moved in each, as a sum of squares; computes.
 
     Parameters
     ----------
-    blocks
-        As `lloyd_blocks` makes them.
+    tasks, matrix, metric
+        The run, the rows in the units of X, and what distances are measured in.
+    offset
+        Where coordinates are passed over from: of rows far from the origin, distances would lose
+        their last digits.
     centers
-        To start from, minus the offset of the blocks.
+        To start from, in coordinates of the metric.
     max_iter, tolerance
         Most passes, and the movement at which to stop before.
     """
-    k_means, centers = find_k_means(), np.column_stack([centers, np.ones(len(centers))])
-    shifts: list[float] = []
-    while len(shifts) < max_iter and (not shifts or shifts[-1] > tolerance):
-        with named_after("clustering-lloyd", f"{blocks.name}-{len(shifts)}"):
+    how = centers - offset, max_iter, tolerance
+    if matrix.shape[0] <= _block_size(matrix, len(offset)):
+        # one task would do the work all the same: dask-ml's graph takes longer than a small pass
+        parts = list(matrix.to_delayed(optimize_graph=False).ravel())
+        block = tasks("clustering-block", shifted, parts, metric, offset)
+        ((found, shifts),) = compute(tasks("clustering-lloyd", pass_over, block, *how))
+    else:
+        # the scheduler fuses tasks of arrays, and those of other stages not: keys of its own
+        own = copy_under_own_keys(matrix, f"{tasks.token}-lloyd")
+        found, shifts = _by_dask_ml(lloyd_blocks(tasks, own, metric, offset), *how)
+    return found + offset, shifts
+
+
+def _by_dask_ml(
+    blocks: da.Array, centers: Floats, max_iter: int, tolerance: float
+) -> tuple[Floats, list[float]]:
+    k_means, numbers = find_k_means(), count()
+
+    def move(centers: Floats) -> Floats:
+        with named_after("clustering-lloyd", f"{blocks.name}-{next(numbers)}"):
             # one pass a call: dask-ml's own tolerance is absolute, and it moves empty clusters
             _, found, _ = k_means(blocks, len(centers), init=centers, max_iter=1, tol=0.0)
-        empty = found[:, -1] == 0
-        found = np.where(empty[:, np.newaxis], centers, found)
-        shifts.append(float(((found - centers) ** 2).sum()))
-        centers = found
-    return centers[:, :-1], shifts
+        return np.asarray(found, dtype=np.float64)
+
+    return pass_until(move, centers, max_iter, tolerance)

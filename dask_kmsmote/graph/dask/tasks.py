@@ -13,12 +13,15 @@ from typing import Any
 
 import dask
 import dask.array as da
-from dask._task_spec import Alias, List, Task, TaskRef
+from dask._task_spec import Alias, DataNode, List, Task, TaskRef, convert_legacy_graph
+from dask.callbacks import Callback
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
+from dask.optimization import cull
 from dask.utils import ensure_dict
 
 from ...planning.cuts import FAN_IN, cut
+from ...threads import active_scheduler, are_few
 from .held import held, require_held, with_held
 
 
@@ -80,12 +83,42 @@ class Tasks:
 
 def persist(*parts: Delayed) -> list[Delayed]:
     """The tasks, computed and kept in cluster memory."""
+    if active_scheduler() in _LOCAL:
+        return [
+            Delayed(part.key, {part.key: DataNode(part.key, value)})
+            for part, value in zip(parts, compute(*parts), strict=True)
+        ]
     return held(dask.persist(*_in_one_layer(parts)))
 
 
 def compute(*parts: Delayed) -> list[Any]:
     """The values of the tasks."""
-    return list(dask.compute(*_in_one_layer(parts)))
+    scheduler = active_scheduler()
+    if scheduler not in _LOCAL:
+        return list(dask.compute(*_in_one_layer(parts)))
+    keys, graph = [part.key for part in parts], _flat_graph(parts)
+    # a callback is told by a scheduler of Dask alone
+    if are_few() and not Callback.active:
+        return _in_turn(graph, keys)
+    graph, _ = cull(graph, keys)
+    require_held(graph)
+    return list((scheduler or dask.threaded.get)(graph, keys))
+
+
+def _in_turn(graph: dict[Any, Any], keys: Sequence[Any]) -> list[Any]:
+    # of few rows the tasks take less time than to order them, and to keep account of them
+    nodes, waiting = convert_legacy_graph(graph), list(keys)
+    values: dict[Any, Any] = {}
+    while waiting:
+        missing = [key for key in nodes[waiting[-1]].dependencies if key not in values]
+        if not missing:
+            key = waiting.pop()
+            values[key] = values[key] if key in values else nodes[key](values)
+        waiting += missing
+    return [values[key] for key in keys]
+
+
+_LOCAL = None, dask.get, dask.threaded.get
 
 
 def blocks_of(array: da.Array) -> list[TaskRef]:

@@ -11,11 +11,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import perf_counter
 from typing import Any
 
-from dask.base import get_scheduler
 from dask.callbacks import Callback as TaskCallback
 
 from ... import events
 from ...events import Callback, StageProgressed, emit
+from ...threads import active_scheduler
 from .stuck import INTERVAL, watching
 
 
@@ -60,7 +60,7 @@ def watched(name: str, report: Callable[[int, int], None] | None = None) -> Iter
 def active_client() -> Any:
     """The distributed client that would compute now; None where a local scheduler would."""
     # where a client is active, the scheduler is its bound method `get`
-    client = getattr(get_scheduler(), "__self__", None)
+    client = getattr(active_scheduler(), "__self__", None)
     return client if hasattr(client, "run_on_scheduler") else None
 
 

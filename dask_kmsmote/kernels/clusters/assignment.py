@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from ...errors import ParameterError
+from ...libraries import one_openmp_thread
 from ..compiled import compiled
 from ..rows.blocks import Floats, Ints, Rows, as_dense
 from ..rows.metric import Metric
@@ -130,7 +130,7 @@ class Predictor(NamedTuple):
         if rows.shape[0] == 0:
             return np.empty(0, dtype=np.int32), math.nan
         # OpenMP alone, which has a number for each thread; that of BLAS is the whole process's
-        with threadpool_limits(1, user_api="openmp"):
+        with one_openmp_thread():
             return np.asarray(self.estimator.predict(self.metric.coordinates(rows))), math.nan
 
 

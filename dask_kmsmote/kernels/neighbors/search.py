@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from threadpoolctl import threadpool_limits
 
 from ...errors import ParameterError
+from ...libraries import one_openmp_thread
 from ..rows.blocks import Ints, Rows
 
 
@@ -25,7 +25,7 @@ def search(estimator: Any, rows: Rows) -> Ints:
     ParameterError
         The object gives something else.
     """
-    with threadpool_limits(1, user_api="openmp"), np.errstate(over="ignore"):
+    with one_openmp_thread(), np.errstate(over="ignore"):
         fitted = clone(estimator, safe=False)
         # not by min: an object of the user's may have a number that can't be set
         if rows.shape[0] < fitted.n_neighbors:  # noqa: PLR1730
