@@ -92,8 +92,7 @@ def on_active_scheduler() -> Iterator[None]:
 @contextmanager
 def in_this_thread() -> Iterator[None]:
     """Compute in the calling thread alone: for one of many pieces of work."""
-    # OpenMP has a number of threads for each thread that calls it, BLAS one for all
-    with _ALONE, threadpool_limits(1, user_api="openmp"), np.errstate(**_NUMPY):
+    with _ALONE, on_one_thread(), np.errstate(**_NUMPY):
         yield
 
 
@@ -107,10 +106,7 @@ _STATE = Lock()
 _POOLS: dict[int, ThreadPoolExecutor] = {}
 _BOUNDED: dict[int, ProcessSetting] = {}
 _LOCAL = ProcessSetting(partial(dask.config.set, scheduler="threads"))
-_ALONE = ProcessSetting(
-    partial(threadpool_limits, 1, user_api="blas"),
-    partial(dask.config.set, scheduler="synchronous"),
-)
+_ALONE = ProcessSetting(partial(dask.config.set, scheduler="synchronous"))
 # tasks of arrays that are fused anew for each computation keep their keys with another content,
 # which a distributed scheduler warns of and may hang on (dask issue 9888)
 _UNFUSED = ProcessSetting(partial(dask.config.set, {"optimization.fuse.active": False}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, TypeVar
@@ -48,13 +49,16 @@ def _on_threads(
     work: Callable[[Any, Any], T], shared: Any, pieces: Sequence[Any], n_threads: int
 ) -> Iterator[T]:
     pool = ThreadPoolExecutor(n_threads, thread_name_prefix="kmsmote-search")
-    try:
-        futures = [pool.submit(work, shared, piece) for piece in pieces]
-        for future in as_completed(futures):
-            yield future.result()
-    finally:
-        # of one that is interrupted, what has begun is waited for: a thread can't be stopped
-        pool.shutdown(cancel_futures=True)
+    # the filters of warnings are of the process: threads that mute some at once, as classifiers
+    # do, may put back those of each other
+    with warnings.catch_warnings():
+        try:
+            futures = [pool.submit(work, shared, piece) for piece in pieces]
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            # of one that is interrupted, what has begun is waited for: a thread can't be stopped
+            pool.shutdown(cancel_futures=True)
 
 
 def _on_cluster(

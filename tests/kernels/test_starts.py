@@ -11,7 +11,12 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 
 from conftest import make_imbalanced
 from dask_kmsmote.graph.clustering.lloyd import _by_dask_ml
-from dask_kmsmote.kernels.clusters.learning import count_distinct, find_start, refine_best
+from dask_kmsmote.kernels.clusters.learning import (
+    count_distinct,
+    count_runs,
+    find_start,
+    refine_best,
+)
 from dask_kmsmote.kernels.clusters.passes import pass_over
 from dask_kmsmote.kernels.clusters.starts import spread_out
 from dask_kmsmote.libraries import on_one_thread
@@ -58,16 +63,18 @@ def test_more_clusters_than_distinct_rows(n_runs):
 
 
 @pytest.mark.parametrize("kind", ["clouds", "uniform"])
-def test_the_inertia_is_that_of_eight_runs_of_scikit_learn(kind):
+def test_the_inertia_is_near_that_of_eight_runs_of_scikit_learn(kind):
     rng = np.random.default_rng(1)
     rows = make_imbalanced()[0] if kind == "clouds" else rng.uniform(size=(800, 4))
     own = [
-        inertia(rows, refine_best([find_start(rows, 6, 6, 12, seed)], rows, None))
+        inertia(
+            rows, refine_best([find_start(rows, 6, 6, count_runs(len(rows)), seed)], rows, None)
+        )
         for seed in range(10)
     ]
     with on_one_thread():
         theirs = [KMeans(6, n_init=8, random_state=seed).fit(rows).inertia_ for seed in range(10)]
-    assert np.mean(own) <= 1.003 * np.mean(theirs)
+    assert np.mean(own) <= 1.006 * np.mean(theirs)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -22,6 +22,7 @@ from ...kernels.clusters.learning import (
     Extent,
     coordinates_of,
     count_distinct,
+    count_runs,
     find_start,
     fit_clusterer,
     indicated_size,
@@ -50,8 +51,7 @@ from ..settings import Clusterer, Settings
 from .clusterer import rows_to_sample, start_rows
 from .lloyd import lloyd
 
-_RUNS = 12  # of KMeans on the smaller sample
-_TOGETHER = 1_500_000  # coordinates of a sample times clusters, whose runs are one task
+_TOGETHER = 6_000_000  # coordinates of a sample times clusters, whose runs are one task
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ def _find_start(
     together = max(1, _TOGETHER // (len(few) * width * k))
     starts = [
         tasks("clustering-start", find_start, small, n_distinct, k, stop - start, own)
-        for start, stop in cut(_RUNS, together)
+        for start, stop in cut(count_runs(len(few)), together)
         for own in [small_seed(seed, START, start)]
     ]
     best = tasks("clustering-start-best", refine_best, starts, small, large)

@@ -26,12 +26,12 @@ _START_ROWS_PER_CLUSTER = 100
 _REFINING_FACTOR = 10
 _BYTES, _INDICATOR_BYTES = 64 * 2**20, 16 * 2**20  # of the sample to refine on
 _REFINING_PASSES = 10
-# of the best start on the smaller sample: scikit-learn's; and where coordinates are many, as
-# indicators take twice the passes to a rest, for 0.01 % of the inertia
-_PASSES, _INDICATOR_PASSES = 300, 60
-# the best of 12 starts after 7 passes comes within 0.1 % of the inertia of the best of 8 at rest,
-# as a mean over nine sets of data (0.22 % in the worst)
-_TRIAL_PASSES = 7
+# of starts on the smaller sample, and of the best of them: of 20,000 rows, 3 starts come within
+# 0.6 % of the inertia of the best of 8 at rest, as a mean over ten sets, in a fifth of the time
+_RUNS = 3, 12
+_RUN_ROWS = 8_000  # of all runs together, but for the least: 1,000 rows have 8
+_TRIAL_PASSES = 5
+_PASSES = 20
 # rows that differ by less than KMeans' own rounding; the clusters without any stay empty
 _QUIET = ProcessSetting(partial(muted, "Number of distinct clusters"))
 
@@ -39,6 +39,12 @@ _QUIET = ProcessSetting(partial(muted, "Number of distinct clusters"))
 def start_size(n_clusters: int) -> int:
     """Rows of the sample that starting centres are found on."""
     return max(_START_ROWS, _START_ROWS_PER_CLUSTER * n_clusters)
+
+
+def count_runs(n_rows: int) -> int:
+    """Starts that are tried on a sample: more of a small one, which has as many local minima."""
+    least, most = _RUNS
+    return min(most, max(least, _RUN_ROWS // n_rows))
 
 
 def refining_size(n_clusters: int, width: int) -> int:
@@ -121,7 +127,7 @@ def refine_best(starts: Sequence[Start], small: Reals, large: Reals | None) -> F
     # KMeans would move the repeats, which no row is nearest to, to the farthest rows
     if len(np.unique(centers, axis=0)) < len(centers):
         return centers
-    centers = _refined(centers, small, _INDICATOR_PASSES if small.dtype == np.float32 else _PASSES)
+    centers = _refined(centers, small, _PASSES)
     return centers if large is None else _refined(centers, large, _REFINING_PASSES)
 
 
