@@ -41,7 +41,17 @@ def test_larger_than_memory(tmp_path):
     assert "classes [6143907, 614391]" in told
 
 
-@pytest.mark.parametrize("name", ["quickstart", "flights"])
+def test_does_it_help():
+    told = run("does_it_help.py")
+    leaky, originals, honest, truth, none = map(float, re.findall(r"^   (0\.\d{3})  ", told, re.M))
+    assert leaky > originals > 2 * truth
+    assert abs(honest - truth) < 0.05
+    assert truth < none
+    assert re.search(r"^AUPRC: .* better than none", told, re.MULTILINE), told
+    assert "KMeansSMOTE(**{" in told
+
+
+@pytest.mark.parametrize("name", ["quickstart", "flights", "does_it_help"])
 def test_notebooks_show_no_red_boxes_and_end_with_what_to_do(name):
     cells = json.loads((EXAMPLES / f"{name}.ipynb").read_text())["cells"]
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
