@@ -43,7 +43,8 @@ def test_larger_than_memory(tmp_path):
 
 def test_does_it_help():
     told = run("does_it_help.py")
-    leaky, originals, honest, truth, none = map(float, re.findall(r"^   (0\.\d{3})  ", told, re.M))
+    figures = re.findall(r"^   (0\.\d{3})  ", told, re.MULTILINE)
+    leaky, originals, honest, truth, none = map(float, figures)
     assert leaky > originals > 2 * truth
     assert abs(honest - truth) < 0.05
     assert truth < none
