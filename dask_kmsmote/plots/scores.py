@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import Any, Protocol
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pandas as pd
 from .style import COLORS, DARK, GREY, axes_of
 
 _MOST = 25  # candidates, so that their names can be read
-_MOST_SIGNS = 60  # of a name
+_LINE = 50  # signs of a name's line
 
 
 class Compared(Protocol):
@@ -55,7 +56,7 @@ def candidate_scores(result: Compared, metric: str | None = None, ax: Any = None
     table = result.table(metric).dropna(subset="mean")
     always = ~table["candidate"].str.startswith("KMeansSMOTE")
     chosen = always | (table["candidate"] == best)
-    chosen |= table.index.isin(table.index[~chosen][: _MOST - int(chosen.sum())])
+    chosen |= table.index.isin(table.index[~chosen][: max(0, _MOST - int(chosen.sum()))])
     shown = table[chosen].reset_index(drop=True)
     for place, line in shown.iterrows():
         color = COLORS[0] if line["candidate"] == best else GREY
@@ -65,14 +66,9 @@ def candidate_scores(result: Compared, metric: str | None = None, ax: Any = None
     none = table.loc[table["candidate"] == "none", "mean"]
     if len(none):
         ax.axvline(none.iloc[0], color=DARK, linestyle=":", linewidth=1)
-    names = [
-        own if len(own) <= _MOST_SIGNS else f"{own[: _MOST_SIGNS - 1]}…"
-        for own in shown["candidate"]
-    ]
-    ax.set_yticks(range(len(shown)), names, fontsize=7)
+    names = [fill(own, _LINE) for own in shown["candidate"]]
+    ax.set_yticks(range(len(shown)), names, fontsize=6)
     ax.invert_yaxis()
     ax.set_xlabel(f"{name}, mean ± standard error")
-    ax.set_title(
-        f"{name}: {best if len(best) <= _MOST_SIGNS else best[: _MOST_SIGNS - 1] + '…'}", loc="left"
-    )
+    ax.set_title(fill(f"{name}: {best}", _LINE), loc="left", fontsize=9)
     return ax

@@ -10,6 +10,6 @@
 
 A candidate sees the training part of a fold alone. Differences are paired by fold; their errors are
 widened for training parts that overlap (Nadeau and Bengio 2003). "none" is best unless a candidate
-beats it beyond one standard error, and so does the habit of taking the best: on each fold, what
-folds without its test rows chose. That is the estimate, too, as the score of a winner is too good.
+beats it beyond one standard error, and the habit of taking the best beyond chance: on each fold,
+what folds without its test rows chose. That is the estimate, too, as a winner's score is too good.
 """

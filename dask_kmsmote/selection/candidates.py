@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
 from ..errors import ParameterError
-from ..parameters import PLANNED
+from ..parameters import PLANNED, recipe_of
 from ..planning.strategy import Label
 from ..sampler import KMeansSMOTE
 
@@ -99,11 +99,11 @@ def candidates_of(
     for strategy in _distinct(strategies):
         own = {"sampling_strategy": strategy}
         found.append(Candidate(_named(RANDOM, own, base), RANDOM, own))
-        params = _params(base, {**_SMOTE, **own})
+        params = params_of(base, {**_SMOTE, **own})
         found.append(Candidate(_named(SMOTE, own, base), SMOTE, params))
     found += [
         Candidate(_named(KMEANS, own, base), KMEANS, own)
-        for own in _distinct([_params(base, settings) for settings in listed])
+        for own in _distinct([params_of(base, settings) for settings in listed])
     ]
     _require_distinct(found)
     return tuple(found)
@@ -128,9 +128,8 @@ def default_grid(base: KMeansSMOTE, counts: Mapping[Label, int]) -> dict[str, li
         "count_exponent": [1.0, -1.0],
         "sampling_strategy": [*(ratios if len(counts) == 2 else []), base.sampling_strategy],
     }
-    if base.compat is not None:
-        del grid["count_exponent"]  # it decides that itself
-    return grid
+    # a recipe may decide some itself
+    return {name: own for name, own in grid.items() if name not in recipe_of(base).fixed}
 
 
 def _require_names(grids: Sequence[Any], base: KMeansSMOTE) -> None:
@@ -170,7 +169,7 @@ def _listed(grids: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
     return [value for own in values for value in own]
 
 
-def _params(base: KMeansSMOTE, settings: Mapping[str, Any]) -> dict[str, Any]:
+def params_of(base: KMeansSMOTE, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What differs from the defaults, once the settings stand."""
     defaults = type(base)().get_params(deep=False)
     own = {**base.get_params(deep=False), **settings}

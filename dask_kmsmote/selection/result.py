@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from ..errors import ParameterError
 from ..kernels.rows.blocks import Floats
@@ -27,8 +28,8 @@ from .candidates import NONE, SMOTE, Candidate
 from .display import as_html, as_text, display_of
 from .scoring import Score
 
-# no row is to be made: what is best is no matter of the sampler
-_NOTHING: dict[str, Any] = {"sampling_strategy": {}}
+# how often labels that mean nothing may have something beat "none"
+_ALARMS = 0.1
 
 
 class Mean(NamedTuple):
@@ -77,8 +78,8 @@ class Facts:
         How often clusters were learned.
     seconds, seed
         Time in all, and the root seed.
-    passthrough
-        Of the sampler: columns that no trial saw.
+    alike
+        Parameters of the sampler that all candidates have: what it was given, and no row to make.
     """
 
     n_rows: int
@@ -87,7 +88,7 @@ class Facts:
     n_clusterings: int
     seconds: float
     seed: int
-    passthrough: tuple[Any, ...] = ()
+    alike: Mapping[str, Any]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -169,8 +170,8 @@ class SearchResult:
         """The candidate of the best mean, or "none" where nothing beats that.
 
         A candidate must be better than "none" by more than one standard error, by F1 and G-mean of
-        two classes also than "none" at its best threshold; and so must be what folds choose for one
-        another, see `estimate`.
+        two classes also than "none" at its best threshold; and what folds choose for one another
+        (`estimate`) by so many that chance does as well once in ten times: of 10 folds, by 1.38.
 
         Parameters
         ----------
@@ -182,7 +183,7 @@ class SearchResult:
         if not beating:
             return NONE
         found = self.estimate(self.scores[place].name)
-        if found is not None and not found.gain.value > found.gain.error:
+        if found is not None and not self._is_sure(found.gain):
             return NONE
         means = self.scores[place].sign * self.values[beating, :, place].mean(axis=1)
         return self.candidates[beating[int(np.argmax(means))]].name
@@ -191,15 +192,16 @@ class SearchResult:
     def best_params(self) -> dict[str, Any]:
         """What `KMeansSMOTE` is constructed with for what is best by the first score.
 
-        Where that is none of its own (none, class weights, random), it makes no row.
+        Where that is none of its own (none, class weights, random), it makes no row. What the
+        search's sampler was given is there as well.
         """
         return self.params(self.best())
 
     def params(self, candidate: str) -> dict[str, Any]:
         """What `KMeansSMOTE` is constructed with for a candidate."""
         own = self.candidates[self.number_of(candidate)]
-        params = dict(own.params) if own.is_sampler else dict(_NOTHING)
-        return params | ({"passthrough": self.facts.passthrough} if self.facts.passthrough else {})
+        params = dict(own.params) if own.is_sampler else {}
+        return {**self.facts.alike, **params}
 
     def estimate(self, metric: str | None = None) -> Estimate | None:
         """What to expect of taking the candidate of the best mean.
@@ -262,7 +264,7 @@ class SearchResult:
             "faults": [own._asdict() for own in self.faults],
             "folds": self.n_folds,
             "complete": self.is_complete,
-            "facts": _plain(vars(self.facts) | {"passthrough": list(self.facts.passthrough)}),
+            "facts": {name: _text(own) for name, own in vars(self.facts).items()},
         }
 
     def to_json(self, *, indent: int | None = None) -> str:
@@ -326,6 +328,9 @@ class SearchResult:
         moved = sign * self.moved[:, place]
         return moved if moved.mean() > plain.mean() else plain
 
+    def _is_sure(self, gain: Mean) -> bool:
+        return bool(gain.value > stats.t.ppf(1 - _ALARMS, self.n_folds - 1) * gain.error)
+
     def _beats(self, number: int, place: int) -> bool:
         own = self.scores[place].sign * self.values[number, :, place]
         plain = self.scores[place].sign * self.values[self.number_of(NONE), :, place]
@@ -352,6 +357,11 @@ class SearchResult:
                 f"{none:.4g} (sklearn.model_selection.TunedThresholdClassifierCV), and nothing "
                 "beats that by more than one standard error."
             )
+        if any(self._beats(number, place) for number in range(len(self.candidates))):
+            return (
+                f"{name}: none ({none:.4g}). Some are better by more than one standard error, and "
+                f"chance has the best of {len(self.candidates)} do so often:{self._apart(name)}"
+            )
         return f"{name}: none ({none:.4g}). Nothing beats it by more than one standard error."
 
     def _apart(self, name: str) -> str:
@@ -360,7 +370,7 @@ class SearchResult:
             return " No folds have test rows apart from it, so what to expect of it is not known."
         return (
             f" On folds that did not choose it, the best has {found.score.value:.4g}, "
-            f"{_better(found.gain)}."
+            f"{_better(found.gain)} than none."
         )
 
 

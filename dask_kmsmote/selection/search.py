@@ -18,7 +18,7 @@ from ..kernels.seeding import SELECTION, root_seed, small_seed
 from ..listeners import ProgressBar
 from ..parameters import settings_of
 from ..sampler import KMeansSMOTE
-from .candidates import NONE, Candidate, candidates_of
+from .candidates import NONE, Candidate, candidates_of, params_of
 from .folds import Fold, default_classifier, folds_of, require_classifier, weights_of
 from .result import Facts, Fault, SearchResult
 from .sample import Sample, take_sample
@@ -140,7 +140,7 @@ def search(
         n_clusterings=sum(candidates[own.candidates[0]].is_sampler for own in pieces),
         seconds=perf_counter() - start,
         seed=seed,
-        passthrough=tuple(base.passthrough),
+        alike=_alike(base),
     )
     return _result(bench, [own for own in trials if own.fold in whole], whole, facts)
 
@@ -150,6 +150,12 @@ def _require_numbers(**given: Any) -> None:
     if wrong:
         listed = ", ".join(f"{name}={n!r}" for name, n in wrong.items())
         raise ParameterError(f"{listed}: pass a whole number of at least 1.")
+
+
+def _alike(base: KMeansSMOTE) -> dict[str, Any]:
+    """What a sampler was given, but that it makes no row."""
+    taken = {"passthrough": base.passthrough} if len(base.passthrough) else {}
+    return {**params_of(base, {"sampling_strategy": {}}), **taken}
 
 
 def _columns(base: KMeansSMOTE, sample: Sample) -> dict[str, Any]:
