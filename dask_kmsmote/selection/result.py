@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -29,6 +28,7 @@ from .scoring import Score
 
 # no row is to be made: what is best is no matter of the sampler
 _NOTHING: dict[str, Any] = {"sampling_strategy": {}}
+_READING = "missing", "categorical_features", "compat"
 
 
 class Mean(NamedTuple):
@@ -197,8 +197,13 @@ class SearchResult:
 
     def params(self, candidate: str) -> dict[str, Any]:
         """What `KMeansSMOTE` is constructed with for a candidate."""
-        own = self.candidates[self.number_of(candidate)]
-        params = dict(own.params) if own.is_sampler else dict(_NOTHING)
+        number = self.number_of(candidate)
+        own = self.candidates[number]
+        params = dict(own.params)
+        if not own.is_sampler:
+            # as SMOTE reads the columns
+            smote = self.candidates[self._smote_of(number)].params
+            params = _NOTHING | {name: smote[name] for name in _READING if name in smote}
         return params | ({"passthrough": self.facts.passthrough} if self.facts.passthrough else {})
 
     def estimate(self, metric: str | None = None) -> Estimate | None:
@@ -296,12 +301,8 @@ class SearchResult:
     def _smote_of(self, number: int) -> int:
         """The SMOTE of a candidate's strategy; that of the sampler's own where there is none."""
         smotes = [n for n, own in enumerate(self.candidates) if own.kind == SMOTE]
-        strategy = joblib.hash(self.candidates[number].params.get("sampling_strategy", "auto"))
-        same = [
-            n
-            for n in smotes
-            if joblib.hash(self.candidates[n].params.get("sampling_strategy", "auto")) == strategy
-        ]
+        strategy = self.candidates[number].strategy
+        same = [n for n in smotes if self.candidates[n].strategy == strategy]
         return (same or smotes)[0]
 
     def _n_failed(self, number: int) -> int:
@@ -345,6 +346,8 @@ class SearchResult:
                 f"{name}: {best}, {_better(gain)} than {than} ({sign * rival.mean():.4g})."
                 f"{self._apart(name)}"
             )
+        if math.isnan(none):
+            return f"{name}: none failed, and nothing can be compared with it."
         moved = float(self.moved[:, place].mean())
         if moved > none:
             return (
