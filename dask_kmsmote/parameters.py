@@ -110,13 +110,7 @@ def settings_of(sampler: Parameters, y: Any) -> Settings:
     rows, seed = sampler.learning_rows, recipe.seed(sampler.random_state)
     learning_rows = None if rows == "auto" else int(rows)
     callbacks = tuple(sampler.callbacks or ())
-    # scikit-learn's constraints do not look inside of a sequence
-    not_callable = [each for each in callbacks if not callable(each)]
-    if not_callable:
-        raise ParameterError(
-            f"callbacks has {not_callable[0]!r}, which can't be called: each must be a function of "
-            "one event."
-        )
+    require_callables(callbacks)
     return Settings(
         recipe=recipe,
         strategy=_once(sampler.sampling_strategy),
@@ -135,6 +129,17 @@ def settings_of(sampler: Parameters, y: Any) -> Settings:
         # made here, so that a missing tqdm is told before any stage
         callbacks=(*callbacks, *([ProgressBar()] if sampler.progress else [])),
     )
+
+
+def require_callables(callbacks: Iterable[Any]) -> None:
+    """Raise `ParameterError` where a callback can't be called."""
+    # scikit-learn's constraints do not look inside of a sequence
+    not_callable = [each for each in callbacks if not callable(each)]
+    if not_callable:
+        raise ParameterError(
+            f"callbacks has {not_callable[0]!r}, which can't be called: each must be a function of "
+            "one event."
+        )
 
 
 def _once(strategy: Strategy) -> Strategy:

@@ -24,16 +24,21 @@ def check_dimensions(shape: Sequence[float]) -> None:
         )
 
 
+def unequal(chunk: int, n_rows: int, n_labels: int, in_all: str = "") -> InputError:
+    """What is said of a chunk with more or fewer labels than rows."""
+    return InputError(
+        f"X and y have inconsistent numbers of samples: chunk {chunk} has {n_rows} rows and "
+        f"{n_labels} labels{in_all}. Take both from the same frame, or select the same rows of "
+        "both."
+    )
+
+
 def check_lengths(n_rows: Sequence[int], n_labels: Sequence[int]) -> None:
     """Every chunk has as many labels as rows, and there are some."""
     # chunk by chunk: of 3 and 5 rows with 4 and 4 labels, the sums agree and the rows do not
     for chunk, (rows, labels) in enumerate(zip(n_rows, n_labels, strict=True)):
         if rows != labels:
-            raise InputError(
-                f"X and y have inconsistent numbers of samples: chunk {chunk} has {rows} rows and "
-                f"{labels} labels (in all {sum(n_rows)} and {sum(n_labels)}). Take both from the "
-                "same frame, or select the same rows of both."
-            )
+            raise unequal(chunk, rows, labels, f" (in all {sum(n_rows)} and {sum(n_labels)})")
     if sum(n_rows) == 0:
         raise InputError(
             "Found array with 0 sample(s) while a minimum of 1 is required: X has no rows. "

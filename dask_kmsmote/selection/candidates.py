@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from inspect import isfunction
 from typing import Any
 
 import joblib
@@ -54,8 +56,23 @@ class Candidate:
     @property
     def shared(self) -> str:
         """What candidates that share clusters have alike."""
-        own = {name: value for name, value in self.params.items() if name not in PLANNED}
-        return str(joblib.hash(own))
+        return alike({name: own for name, own in self.params.items() if name not in PLANNED})
+
+    @property
+    def strategy(self) -> str:
+        """What candidates that make as many rows of each class have alike."""
+        return alike(self.params.get("sampling_strategy", "auto"))
+
+
+def alike(value: Any) -> str:
+    """The same for values that are alike; of what can't be pickled, for the same object."""
+    if isinstance(value, Mapping):
+        return str(sorted((str(key), alike(own)) for key, own in value.items()))
+    try:
+        return str(joblib.hash(value))
+    # a function within another, or an object that has one
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return str(id(value))
 
 
 def candidates_of(
@@ -139,7 +156,7 @@ def _require_names(grids: Sequence[Any], base: KMeansSMOTE) -> None:
             f"grid has {wrong[0]!r}: it must be a dict of lists (or distributions) by parameter, "
             'e.g. grid={"kmeans_estimator": [8, 32]}, or a list of such dicts.'
         )
-    known = sorted(set(base.get_params()) - _NO_SETTINGS)
+    known = sorted(set(base.get_params(deep=False)) - _NO_SETTINGS)
     for name in dict.fromkeys(name for grid in grids for name in grid):
         if name in known:
             continue
@@ -150,12 +167,22 @@ def _require_names(grids: Sequence[Any], base: KMeansSMOTE) -> None:
         )
     for grid in grids:
         for name, values in grid.items():
-            is_list = isinstance(values, Iterable) and not isinstance(values, str | Mapping)
-            if not hasattr(values, "rvs") and not (is_list and list(values)):
-                raise ParameterError(
-                    f"grid has {name}={values!r}: give a list of values, "
-                    f'e.g. grid={{"{name}": [{values!r}]}}.'
-                )
+            if not hasattr(values, "rvs"):
+                _require_list(name, values)
+
+
+def _require_list(name: str, values: Any) -> None:
+    if isinstance(values, Sequence | np.ndarray) and not isinstance(values, str):
+        if isinstance(values, np.ndarray) and values.ndim > 1:
+            raise ParameterError(f"grid has {name} of {values.ndim} dimensions: give a list.")
+        if len(values) == 0:
+            raise ParameterError(f"grid has {name}={values!r}, which is empty: leave it out.")
+        return
+    is_other = isinstance(values, Iterable) and not isinstance(values, str | Mapping)
+    line = f"list({name})" if is_other else f"[{values!r}]"
+    raise ParameterError(
+        f"grid has {name}={values!r}: give a list of values, e.g. grid={{{name!r}: {line}}}."
+    )
 
 
 def _settings(grids: Sequence[Mapping[str, Any]], n_iter: int, seed: int) -> list[dict[str, Any]]:
@@ -190,7 +217,7 @@ def _is_same(value: Any, default: Any) -> bool:
 
 
 def _distinct(values: Sequence[Any]) -> list[Any]:
-    return list({joblib.hash(value): value for value in values}.values())
+    return list({alike(value): value for value in values}.values())
 
 
 def _named(kind: str, params: Mapping[str, Any], base: KMeansSMOTE) -> str:
@@ -207,7 +234,8 @@ def _named(kind: str, params: Mapping[str, Any], base: KMeansSMOTE) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value).replace("\n", " ")
+    # the repr of a function has its address
+    text = value.__name__ if isfunction(value) else repr(value).replace("\n", " ")
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -44,20 +44,49 @@ def folds_of(cv: Any, n_repeats: int, sample: Sample, groups: Any, seed: int) ->
     if isinstance(cv, numbers.Integral):
         if cv < 2 or n_repeats < 1:
             raise ParameterError(f"cv={cv}, n_repeats={n_repeats}: at least 2 folds, once.")
+        if groups is not None:
+            raise ParameterError(
+                f"cv={cv} tears groups apart: pass "
+                f"cv=sklearn.model_selection.StratifiedGroupKFold({cv}), or leave groups out."
+            )
         _require_rows(sample, int(cv))
         cv = RepeatedStratifiedKFold(n_splits=int(cv), n_repeats=n_repeats, random_state=seed)
-    own = None if groups is None else np.asarray(groups)[sample.positions]
+    own = None if groups is None else _groups_of(groups, sample)
+    every = np.arange(sample.n_rows)
     try:
-        folds = tuple(Fold(*pair) for pair in check_cv(cv).split(sample.X, sample.y, own))
-    except (TypeError, ValueError) as error:
+        pairs = list(check_cv(cv).split(sample.X, sample.y, own))
+        # positions, also from the end, or masks
+        folds = tuple(Fold(every[train], every[test]) for train, test in pairs)
+    except (TypeError, ValueError, IndexError) as error:
         raise ParameterError(f"cv={cv!r} can't split the rows: {error}") from error
     if len(folds) < 2:
         raise ParameterError(
             f"cv gives {len(folds)} fold, and an error needs two at least: pass cv=5, or a "
             "splitter that makes more."
         )
+    _require_apart(folds)
     _require_classes(folds, sample)
     return folds
+
+
+def _groups_of(groups: Any, sample: Sample) -> Any:
+    found = np.asarray(groups)
+    if len(found) != sample.n_all:
+        raise ParameterError(
+            f"groups has {len(found)} values, and the data have {sample.n_all} rows: pass one for "
+            "each row."
+        )
+    return found[sample.positions]
+
+
+def _require_apart(folds: tuple[Fold, ...]) -> None:
+    for number, fold in enumerate(folds):
+        n_shared = len(np.intersect1d(fold.train, fold.test))
+        if n_shared:
+            raise ParameterError(
+                f"Fold {number} of cv has {n_shared} row{'s' * (n_shared > 1)} in both its "
+                "training and its test part: leave them out of one."
+            )
 
 
 def _require_rows(sample: Sample, n_folds: int) -> None:
@@ -106,7 +135,8 @@ def default_classifier(sample: Sample) -> Any:
         max_categories=254,  # the trees tell no more apart
     )
     encoding = make_pipeline(FunctionTransformer(as_texts), encoder)
-    columns = make_column_transformer((encoding, sample.categories), remainder="passthrough")
+    numbers = FunctionTransformer(as_numbers)
+    columns = make_column_transformer((encoding, sample.categories), remainder=numbers)
     places = list(range(len(sample.categories)))
     return make_pipeline(columns, HistGradientBoostingClassifier(categorical_features=places))
 
@@ -116,6 +146,11 @@ def as_texts(categories: Any) -> Any:
     if not hasattr(categories, "iloc"):
         return categories
     return categories.astype(object).map(str).where(categories.notna(), None)
+
+
+def as_numbers(numbers: Any) -> Any:
+    """Columns of numbers in the type that has NaN, of whatever types they are in a frame."""
+    return numbers.astype(np.float64)
 
 
 def require_classifier(estimator: Any) -> None:
@@ -143,11 +178,19 @@ def weights_of(estimator: Any) -> list[str]:
 
 
 def seeded(estimator: Any, seed: int) -> Any:
-    """A clone in which what has no seed has one."""
+    """A clone in which what has no seed has one, and what would take all cores takes one."""
     own = clone(estimator)
-    names = [
-        name
-        for name, value in own.get_params(deep=True).items()
-        if name.rpartition("__")[2] == "random_state" and value is None
+    unset = {name for name, value in own.get_params(deep=True).items() if value is None}
+    threads = {f"{owner}n_jobs": 1 for owner in _greedy(own)}
+    seeds = {name: seed for name in unset if name.rpartition("__")[2] == "random_state"}
+    return own.set_params(**seeds, **{name: n for name, n in threads.items() if name in unset})
+
+
+def _greedy(estimator: Any) -> list[str]:
+    """Prefixes of parameters of classifiers with threads of their own, which nobody bounds."""
+    parts = {"": estimator, **estimator.get_params(deep=True)}
+    return [
+        f"{name}__" if name else ""
+        for name, part in parts.items()
+        if type(part).__module__.partition(".")[0] in ("lightgbm", "xgboost")
     ]
-    return own.set_params(**dict.fromkeys(names, seed))

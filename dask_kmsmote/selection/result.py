@@ -13,10 +13,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -28,6 +27,8 @@ from .candidates import NONE, SMOTE, Candidate
 from .display import as_html, as_text, display_of
 from .scoring import Score
 
+# of what is no matter of the sampler: no row is to be made
+_NOTHING: dict[str, Any] = {"sampling_strategy": {}}
 # how often labels that mean nothing may have something beat "none"
 _ALARMS = 0.1
 
@@ -78,8 +79,8 @@ class Facts:
         How often clusters were learned.
     seconds, seed
         Time in all, and the root seed.
-    alike
-        Parameters of the sampler that all candidates have: what it was given, and no row to make.
+    given
+        Parameters of the search's sampler that are not the defaults.
     """
 
     n_rows: int
@@ -88,7 +89,7 @@ class Facts:
     n_clusterings: int
     seconds: float
     seed: int
-    alike: Mapping[str, Any]
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -200,8 +201,10 @@ class SearchResult:
     def params(self, candidate: str) -> dict[str, Any]:
         """What `KMeansSMOTE` is constructed with for a candidate."""
         own = self.candidates[self.number_of(candidate)]
-        params = dict(own.params) if own.is_sampler else {}
-        return {**self.facts.alike, **params}
+        given = dict(self.facts.given)
+        if not own.is_sampler:
+            return given | _NOTHING
+        return dict(own.params) | {name: given[name] for name in ("passthrough",) if name in given}
 
     def estimate(self, metric: str | None = None) -> Estimate | None:
         """What to expect of taking the candidate of the best mean.
@@ -298,12 +301,8 @@ class SearchResult:
     def _smote_of(self, number: int) -> int:
         """The SMOTE of a candidate's strategy; that of the sampler's own where there is none."""
         smotes = [n for n, own in enumerate(self.candidates) if own.kind == SMOTE]
-        strategy = joblib.hash(self.candidates[number].params.get("sampling_strategy", "auto"))
-        same = [
-            n
-            for n in smotes
-            if joblib.hash(self.candidates[n].params.get("sampling_strategy", "auto")) == strategy
-        ]
+        strategy = self.candidates[number].strategy
+        same = [n for n in smotes if self.candidates[n].strategy == strategy]
         return (same or smotes)[0]
 
     def _n_failed(self, number: int) -> int:
@@ -350,6 +349,8 @@ class SearchResult:
                 f"{name}: {best}, {_better(gain)} than {than} ({sign * rival.mean():.4g})."
                 f"{self._apart(name)}"
             )
+        if math.isnan(none):
+            return f"{name}: none failed, and nothing can be compared with it."
         moved = float(self.moved[:, place].mean())
         if moved > none:
             return (

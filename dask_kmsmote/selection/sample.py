@@ -19,13 +19,15 @@ from dask.dataframe.dispatch import concat
 from numpy.typing import NDArray
 
 from ..data.collections import from_dask
+from ..data.kinds import require_kinds
 from ..data.memory import from_memory
+from ..errors import InputError
 from ..graph.census import take_census
 from ..graph.dask.tasks import Tasks, compute
 from ..graph.dask.watch import watched
 from ..kernels.rows.blocks import Ints, stack, take
+from ..kernels.rows.labels import LabelCounts, count_labels, keys, label_values, numbers_of
 from ..kernels.rows.labels import code as coded
-from ..kernels.rows.labels import count_labels, keys, label_values, numbers_of
 from ..kernels.rows.schema import Schema
 from ..kernels.seeding import SELECTION, stream
 from ..parameters import settings_of, wanted_of
@@ -104,6 +106,7 @@ def take_sample(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int, seed: int) ->
     InputError, ParameterError
         They can't be resampled, or the sampler has a parameter that is of no use.
     """
+    require_kinds(X, y)
     on_dask = is_dask_collection(X) or is_dask_collection(y)
     draw = _drawn_on_cluster if on_dask else _drawn_here
     drawn = draw(sampler, X, y, n_rows, seed)
@@ -111,6 +114,10 @@ def take_sample(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int, seed: int) ->
     with data.computing():
         take_census(data.tasks, data.source, settings_of(sampler, drawn.y))
     classes, codes = np.unique(data.target, return_inverse=True)
+    if len(classes) < 2:
+        raise InputError(
+            f"y has rows of class {keys(classes)[0]!r} alone: pass rows of two classes or more."
+        )
     schema = data.source.schema
     rows = data.rows
     if schema.passthrough:
@@ -131,7 +138,7 @@ def _drawn_here(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int, seed: int) ->
     target, n = data.target, len(data.target)
     if n <= n_rows:
         return _Drawn(data.rows, target, np.arange(n), n)
-    counts = count_labels(target).counts
+    counts = _counts_of([count_labels(target)])
     inside = inside_of(target, draw_ranks(counts, n_rows, seed))
     return _Drawn(_taken(data.rows, inside), target[inside], inside, n)
 
@@ -142,15 +149,10 @@ def _drawn_on_cluster(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int, seed: i
         source = from_dask(tasks, X, y, wanted_of(sampler)).source
         parts = source.parts
         labels = compute(*[tasks("sample-labels", count_labels, own) for own in source.target])
-        checks.check_labels(
-            sum(own.n_missing for own in labels),
-            sum(own.n_continuous for own in labels),
-            sum(own.n_not_one_hot for own in labels),
-        )
-        counts = checks.sum_counts([own.counts for own in labels])
+        counts = _counts_of(labels)
         wanted = _by_chunk(draw_ranks(counts, n_rows, seed), [own.counts for own in labels])
         chosen = [number for number, ranks in enumerate(wanted) if any(map(len, ranks.values()))]
-        args = [(parts[number], source.target[number], wanted[number]) for number in chosen]
+        args = [(n, parts[n], source.target[n], wanted[n]) for n in chosen]
         found = compute(*[tasks("sample-rows", pick_ranks, *own) for own in args])
     starts = np.cumsum([0, *(own.n_rows for own in labels)])
     positions = [starts[number] + own[2] for number, own in zip(chosen, found, strict=True)]
@@ -160,6 +162,16 @@ def _drawn_on_cluster(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int, seed: i
         np.concatenate(positions),
         int(starts[-1]),
     )
+
+
+def _counts_of(labels: Sequence[LabelCounts]) -> dict[Label, int]:
+    """Rows of each class, in label order, whatever chunks they are in."""
+    checks.check_labels(
+        sum(own.n_missing for own in labels),
+        sum(own.n_continuous for own in labels),
+        sum(own.n_not_one_hot for own in labels),
+    )
+    return checks.sum_counts([own.counts for own in labels])
 
 
 def draw_ranks(counts: Mapping[Label, int], n_rows: int, seed: int) -> dict[Label, Ints]:
@@ -205,8 +217,12 @@ def inside_of(target: Any, ranks: Mapping[Label, Ints]) -> Ints:
     return np.sort(np.concatenate(chosen)).astype(np.int64)
 
 
-def pick_ranks(rows: Any, target: Any, ranks: Mapping[Label, Ints]) -> tuple[Any, Any, Ints]:
+def pick_ranks(
+    chunk: int, rows: Any, target: Any, ranks: Mapping[Label, Ints]
+) -> tuple[Any, Any, Ints]:
     """Rows, labels and positions in a chunk, of some ranks within its classes."""
+    if rows.shape[0] != len(target):
+        raise checks.unequal(chunk, rows.shape[0], len(target))
     inside = inside_of(target, ranks)
     return _taken(rows, inside), label_values(target)[inside], inside
 

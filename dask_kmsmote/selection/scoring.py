@@ -5,8 +5,8 @@ The positive class of two is the smaller. Of more classes, AUPRC and F1 are mean
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -29,14 +29,14 @@ class Predictions(NamedTuple):
     scores
         Of the positive class of two, larger for likelier rows; None for more classes.
     positive
-        Number of the positive class.
+        Number of the positive class of two; None for more.
     """
 
     codes: Ints
     predicted: Ints
     probabilities: Floats | None
     scores: Floats | None
-    positive: int
+    positive: int | None
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _average_precision(found: Predictions) -> float:
 def _f1(found: Predictions) -> float:
     from sklearn.metrics import f1_score
 
-    if found.scores is not None:
+    if found.positive is not None:
         hit, said = found.codes == found.positive, found.predicted == found.positive
         return float(f1_score(hit, said, zero_division=0))
     return float(f1_score(found.codes, found.predicted, average="macro", zero_division=0))
@@ -107,7 +107,7 @@ def _log_loss(found: Predictions) -> float:
 
 def _brier(found: Predictions) -> float:
     columns: Any = found.probabilities
-    if columns.shape[1] == 2:
+    if found.positive is not None:
         hit = found.codes == found.positive
         return float(np.mean((columns[:, found.positive] - hit) ** 2))
     hits = found.codes[:, np.newaxis] == np.arange(columns.shape[1])
@@ -143,10 +143,17 @@ def scores_of(scoring: Any, estimator: Any, n_classes: int) -> tuple[Score, ...]
         A name that is none, no name at all, or a classifier without what is needed.
     """
     given = [scoring] if isinstance(scoring, str) or callable(scoring) else scoring
+    if not isinstance(given, Iterable) or isinstance(given, bytes):
+        raise ParameterError(f"scoring={scoring!r} names no score: pass scoring={[*SCORES]}.")
     pairs = given.items() if isinstance(given, Mapping) else [(own, own) for own in given]
     scores = tuple(_score(name, own) for name, own in pairs)
     if not scores:
         raise ParameterError(f"scoring is empty: name a score, e.g. scoring={[*SCORES]}.")
+    names = [own.name for own in scores]
+    if len(set(names)) < len(names):
+        raise ParameterError(
+            f"scoring has scores of one name, {names}: pass a dict of scorers by name."
+        )
     _require_methods(scores, estimator, n_classes)
     return scores
 
@@ -155,24 +162,30 @@ def _score(name: Any, own: Any) -> Score:
     from sklearn.metrics import get_scorer, get_scorer_names
 
     if isinstance(own, str) and own in SCORES:
-        return SCORES[own]
+        return replace(SCORES[own], name=str(name))
     if callable(own):
-        return Score(
-            str(getattr(own, "__name__", own)) if callable(name) else str(name), scorer=own
-        )
+        known_as = getattr(own, "__name__", own) if callable(name) else name
+        return Score(str(known_as), scorer=own, needs=_methods_of(own))
     known = get_scorer_names()
     if own not in known:
         same = [score for score in SCORES if score.lower() == str(own).lower()]
         near = same or get_close_matches(str(own), [*SCORES, *known], 1)
         hint = f"did you mean {near[0]!r}?" if near else f"it may be one of {[*SCORES]}."
         raise ParameterError(f"scoring has {own!r}, which is no score: {hint}")
-    return Score(str(name), scorer=get_scorer(own))
+    scorer = get_scorer(own)
+    return Score(str(name), scorer=scorer, needs=_methods_of(scorer))
+
+
+def _methods_of(scorer: Any) -> tuple[str, ...]:
+    # of a scorer of scikit-learn; a function does not say
+    methods = getattr(scorer, "_response_method", ())
+    return (methods,) if isinstance(methods, str) else tuple(methods)
 
 
 def _require_methods(scores: Sequence[Score], estimator: Any, n_classes: int) -> None:
     def lacks(score: Score) -> bool:
         # the scores of one column are of two classes
-        needs = score.needs[:1] if n_classes > 2 else score.needs
+        needs = score.needs[:1] if score.measure and n_classes > 2 else score.needs
         return bool(needs) and not any(hasattr(estimator, method) for method in needs)
 
     lacking = [score.name for score in scores if lacks(score)]
@@ -181,8 +194,9 @@ def _require_methods(scores: Sequence[Score], estimator: Any, n_classes: int) ->
     rest = [score.name for score in scores if score.name not in lacking]
     without = f"pass scoring={rest}, or " if rest else ""
     name = type(estimator).__name__
+    verb = "needs" if len(lacking) == 1 else "need"
     raise ParameterError(
-        f"{', '.join(lacking)} need probabilities, and the estimator, {name}, has no "
+        f"{', '.join(lacking)} {verb} probabilities, and the estimator, {name}, has no "
         f"predict_proba: {without}estimator=sklearn.calibration.CalibratedClassifierCV(estimator)."
     )
 
@@ -191,11 +205,12 @@ def predictions_of(
     classifier: Any, X: Any, codes: Ints, classes: NDArray[Any], positive: int
 ) -> Predictions:
     """What a fitted classifier says of rows of known classes (sorted labels)."""
-    places = np.searchsorted(classes, classifier.classes_)
     probabilities = scores = None
     if hasattr(classifier, "predict_proba"):
-        probabilities = np.zeros((len(codes), len(classes)))
-        probabilities[:, places] = classifier.predict_proba(X)
+        found = np.asarray(classifier.predict_proba(X))
+        # of the type that they sum to one in
+        probabilities = np.zeros((len(codes), len(classes)), found.dtype)
+        probabilities[:, np.searchsorted(classes, classifier.classes_)] = found
         scores = probabilities[:, positive]
     elif len(classes) == 2 and hasattr(classifier, "decision_function"):
         # of the second class
@@ -207,7 +222,7 @@ def predictions_of(
         predicted=predicted,
         probabilities=probabilities,
         scores=scores if len(classes) == 2 else None,
-        positive=positive,
+        positive=positive if len(classes) == 2 else None,
     )
 
 
@@ -234,7 +249,7 @@ def _decisions(score: Score, hits: Any, scores: Any, thresholds: Any) -> Floats:
     positive, negative = np.sort(scores[hits]), np.sort(scores[~hits])
     n_true = len(positive) - np.searchsorted(positive, thresholds)
     n_false = len(negative) - np.searchsorted(negative, thresholds)
-    if score.name == "F1":
+    if score.measure is _f1:
         return np.asarray(2 * n_true / (n_true + n_false + len(positive)), dtype=np.float64)
     shares = n_true / len(positive) * (1 - n_false / len(negative))
     return np.asarray(np.sqrt(shares), dtype=np.float64)

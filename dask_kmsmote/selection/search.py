@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils._param_validation import validate_parameter_constraints
 
 from ..errors import ParameterError
 from ..events import StageProgressed, emit, stage
 from ..kernels.rows.blocks import Floats
 from ..kernels.seeding import SELECTION, root_seed, small_seed
 from ..listeners import ProgressBar
-from ..parameters import settings_of
+from ..parameters import CONSTRAINTS, require_callables, settings_of
 from ..sampler import KMeansSMOTE
 from .candidates import NONE, Candidate, candidates_of, params_of
 from .folds import Fold, default_classifier, folds_of, require_classifier, weights_of
@@ -110,9 +111,12 @@ def search(
     exponents, bounds and strategies are planned from them. A worker holds the sampled rows, one
     training part, and that resampled.
     """
-    start, seed = perf_counter(), root_seed(random_state)
+    start = perf_counter()
     base = KMeansSMOTE() if sampler is None else sampler
+    _require_sampler(base)
     _require_numbers(n_rows=n_rows, n_repeats=n_repeats, n_iter=n_iter)
+    _require_kinds(random_state=random_state, n_jobs=n_jobs, progress=progress, callbacks=callbacks)
+    seed = root_seed(random_state)
     told = [*callbacks, *([ProgressBar()] if progress else [])]
     sample = take_sample(base, X, y, n_rows, seed)
     estimator = default_classifier(sample) if estimator is None else estimator
@@ -137,10 +141,12 @@ def search(
         n_rows=sample.n_rows,
         n_all=sample.n_all,
         n_planned=len(folds),
-        n_clusterings=sum(candidates[own.candidates[0]].is_sampler for own in pieces),
+        n_clusterings=sum(
+            own.fold in whole and candidates[own.candidates[0]].is_sampler for own in pieces
+        ),
         seconds=perf_counter() - start,
         seed=seed,
-        alike=_alike(base),
+        given=_given(base),
     )
     return _result(bench, [own for own in trials if own.fold in whole], whole, facts)
 
@@ -152,10 +158,26 @@ def _require_numbers(**given: Any) -> None:
         raise ParameterError(f"{listed}: pass a whole number of at least 1.")
 
 
-def _alike(base: KMeansSMOTE) -> dict[str, Any]:
-    """What a sampler was given, but that it makes no row."""
+def _given(base: KMeansSMOTE) -> dict[str, Any]:
+    """What a sampler was given."""
     taken = {"passthrough": base.passthrough} if len(base.passthrough) else {}
-    return {**params_of(base, {"sampling_strategy": {}}), **taken}
+    return {**params_of(base, {}), **taken}
+
+
+def _require_kinds(**given: Any) -> None:
+    validate_parameter_constraints({name: CONSTRAINTS[name] for name in given}, given, "search")
+    require_callables(given["callbacks"])
+
+
+def _require_sampler(base: Any) -> None:
+    name = base.__name__ if isinstance(base, type) else type(base).__name__
+    if isinstance(base, type) and issubclass(base, KMeansSMOTE):
+        raise ParameterError(f"sampler={name} is a class: pass an instance, sampler={name}().")
+    if not isinstance(base, KMeansSMOTE):
+        raise ParameterError(
+            f"sampler={base!r} is a {name}: pass a KMeansSMOTE, e.g. sampler=KMeansSMOTE()."
+        )
+    base._validate_params()
 
 
 def _columns(base: KMeansSMOTE, sample: Sample) -> dict[str, Any]:

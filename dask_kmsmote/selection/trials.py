@@ -184,9 +184,10 @@ def _values(
         own.measure(found) if own.measure else float(own.scorer(classifier, rows, labels))  # type: ignore[misc]
         for own in bench.scores
     )
-    wrong = [own.name for own, value in zip(bench.scores, values, strict=True) if np.isnan(value)]
+    named = zip(bench.scores, values, strict=True)
+    wrong = [f"{own.name} is {value}" for own, value in named if not np.isfinite(value)]
     if wrong:
-        raise ValueError(f"{', '.join(wrong)} is NaN on the test rows.")
+        raise ValueError(f"{', '.join(wrong)} on the test rows.")
     if candidate.kind != NONE or found.scores is None:
         return values, None
     return values, Ranking(found.codes == found.positive, found.scores.astype(np.float32))
