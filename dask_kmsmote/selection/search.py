@@ -220,7 +220,7 @@ def _trials(
             "folds.",
             stacklevel=3,
         )
-    return sorted(trials)
+    return sorted(trials, key=lambda own: (own.fold, own.candidate))
 
 
 def _whole_folds(trials: Sequence[Trial], pieces: Sequence[Piece], n_folds: int) -> list[int]:

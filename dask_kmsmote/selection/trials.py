@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -13,16 +14,17 @@ from imblearn.over_sampling import RandomOverSampler
 from .. import pipeline
 from ..data.memory import MemoryInput, from_memory
 from ..data.result import Arrangement, Output
+from ..graph.settings import Settings
 from ..kernels.rows.blocks import Ints, take
 from ..kernels.seeding import SELECTION, small_seed
-from ..order.orders import ORDERS
+from ..order.orders import Append
 from ..parameters import settings_of, wanted_of
 from ..sampler import KMeansSMOTE
 from ..threads import in_this_thread
 from .candidates import NONE, RANDOM, WEIGHTS, Candidate
 from .folds import Fold, seeded, weights_of
 from .sample import Sample
-from .scoring import Predictions, Ranking, Score, predictions_of
+from .scoring import Ranking, Score, predictions_of
 
 _SAMPLERS, _CLASSIFIERS = 1, 2  # of the streams of a selection
 
@@ -69,17 +71,17 @@ class Trial(NamedTuple):
         Numbers.
     values
         By score; NaN where it failed.
-    fault
-        What went wrong; "" where nothing did.
     ranking
         Of the test rows of two classes by their score, of the candidate that does nothing.
+    fault
+        What went wrong; "" where nothing did.
     """
 
     fold: int
     candidate: int
     values: tuple[float, ...]
-    fault: str = ""
     ranking: Ranking | None = None
+    fault: str = ""
 
 
 def pieces_of(folds: int, candidates: Sequence[Candidate]) -> list[Piece]:
@@ -109,77 +111,64 @@ def _rows(sample: Sample, rows: Ints) -> tuple[Any, Any]:
 Resampled = tuple[Any, Any]
 
 
-def _resamplers(bench: Bench, piece: Piece, X: Any, y: Any) -> Iterator[Callable[[], Resampled]]:
+def _resamplers(bench: Bench, piece: Piece, X: Any, y: Any) -> list[Callable[[], Resampled]]:
     """What makes the training rows of each candidate."""
     candidates = [bench.candidates[number] for number in piece.candidates]
     seed = small_seed(bench.seed, SELECTION, _SAMPLERS, piece.fold)
     if candidates[0].is_sampler:
         alike = {**bench.columns, "random_state": seed, "n_jobs": 1}
-        samplers = [bench.make_sampler(**{**own.params, **alike}) for own in candidates]
-        yield from _sharing(samplers, X, y)
-        return
-    for own in candidates:
-        if own.kind == RANDOM:
-            sampler = RandomOverSampler(**own.params, random_state=seed)
-            yield partial(sampler.fit_resample, X, y)
-        else:
-            yield lambda: (X, y)
+        return _sharing([bench.make_sampler(**{**own.params, **alike}) for own in candidates], X, y)
+    if candidates[0].kind == RANDOM:
+        samplers = [RandomOverSampler(**own.params, random_state=seed) for own in candidates]
+        return [partial(own.fit_resample, X, y) for own in samplers]
+    return [lambda: (X, y)] * len(candidates)
 
 
-def _sharing(samplers: Sequence[KMeansSMOTE], X: Any, y: Any) -> Iterator[Callable[[], Resampled]]:
+def _sharing(samplers: Sequence[KMeansSMOTE], X: Any, y: Any) -> list[Callable[[], Resampled]]:
     """What resamples by each of some samplers that share clusters, explored once."""
-    first = samplers[0]
     settings = [settings_of(own, y) for own in samplers]
+    data, found = from_memory(samplers[0], X, y, 1, wanted_of(samplers[0])), None
+    # what is wrong with all is asked for again, of each alone
+    with suppress(Exception), data.computing():
+        found = pipeline.explore(data.tasks, data.source, settings)
+    return [partial(_resampled, data, found, own) for own in settings]
 
-    def explored(own: Sequence[Any]) -> tuple[MemoryInput, pipeline.Exploration]:
-        data = from_memory(first, X, y, 1, wanted_of(first))
-        with data.computing():
-            return data, pipeline.explore(data.tasks, data.source, own)
 
-    try:
-        found: Any = explored(settings)
-    except Exception:  # noqa: BLE001 - each is asked for its own fault
-        found = None
-    for sampler, own in zip(samplers, settings, strict=True):
-
-        def make(sampler: KMeansSMOTE = sampler, own: Any = own) -> Resampled:
-            data, exploration = found or explored([own])
-            run = pipeline.decide(exploration, own)
-            order = ORDERS[sampler.layout](run.plan.n_rows, run.plan.n_synthetic)
-            made: Resampled = data.resampled(Arrangement(run, order, Output.BOTH))
-            return made
-
-        yield make
+def _resampled(
+    data: MemoryInput, found: pipeline.Exploration | None, settings: Settings
+) -> Resampled:
+    with data.computing():
+        explored = found or pipeline.explore(data.tasks, data.source, [settings])
+        run = pipeline.decide(explored, settings)
+    order = Append(run.plan.n_rows, run.plan.n_synthetic)
+    return data.resampled(Arrangement(run, order, Output.BOTH))
 
 
 def _try(bench: Bench, fold: int, number: int, make: Callable[[], Resampled]) -> Trial:
     candidate = bench.candidates[number]
     try:
-        found = _judged(bench, fold, candidate, *make())
-        values, ranking = _values(bench, fold, candidate, *found)
-        return Trial(fold, number, values, ranking=ranking)
+        classifier = _trained(bench, fold, candidate, *make())
+        return Trial(fold, number, *_judged(bench, fold, candidate, classifier))
     except Exception as error:  # noqa: BLE001 - one that fails does not stop the others
         nothing = (np.nan,) * len(bench.scores)
         return Trial(fold, number, nothing, fault=f"{type(error).__name__}: {error}")
 
 
-def _judged(
-    bench: Bench, fold: int, candidate: Candidate, X: Any, y: Any
-) -> tuple[Any, Predictions]:
+def _trained(bench: Bench, fold: int, candidate: Candidate, X: Any, y: Any) -> Any:
     classifier = seeded(bench.estimator, small_seed(bench.seed, SELECTION, _CLASSIFIERS, fold))
     if candidate.kind == WEIGHTS:
         classifier.set_params(**dict.fromkeys(weights_of(classifier), "balanced"))
     classifier.fit(X, y)
-    sample, test = bench.sample, bench.folds[fold].test
-    rows, _ = _rows(sample, test)
-    codes, positive = sample.codes[test], sample.positive
-    return classifier, predictions_of(classifier, rows, codes, sample.classes, positive)
+    return classifier
 
 
-def _values(
-    bench: Bench, fold: int, candidate: Candidate, classifier: Any, found: Predictions
+def _judged(
+    bench: Bench, fold: int, candidate: Candidate, classifier: Any
 ) -> tuple[tuple[float, ...], Ranking | None]:
-    rows, labels = _rows(bench.sample, bench.folds[fold].test)
+    sample, test = bench.sample, bench.folds[fold].test
+    rows, labels = _rows(sample, test)
+    args = sample.codes[test], sample.classes, sample.positive
+    found = predictions_of(classifier, rows, *args)
     values = tuple(
         own.measure(found) if own.measure else float(own.scorer(classifier, rows, labels))  # type: ignore[misc]
         for own in bench.scores
