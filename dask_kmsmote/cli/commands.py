@@ -168,10 +168,12 @@ def search(ctx: click.Context, /, source: str, **options: Any) -> None:
 
     texts: list[str] = []
 
-    def show(_: dict[str, Any]) -> None:
+    def show(found: dict[str, Any]) -> None:
+        is_nothing = found["best_params"].get("sampling_strategy") == {}
         say(texts[0])
         if options["out"]:
-            say(f"dask-kmsmote resample --config {options['out']} takes what is best.")
+            what = "makes no row" if is_nothing else "makes the rows that are best"
+            say(f"dask-kmsmote resample --config {options['out']} {what}.")
 
     sys.exit(_carry_out(work, show, {**options, "source": source}))
 

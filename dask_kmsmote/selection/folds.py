@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from inspect import isfunction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,6 +71,8 @@ def folds_of(cv: Any, n_repeats: int, sample: Sample, groups: Any, seed: int) ->
 
 
 def _groups_of(groups: Any, sample: Sample) -> Any:
+    if isinstance(groups, str):
+        raise ParameterError(f"groups={groups!r} is a name: pass the values, groups=X[{groups!r}].")
     found = np.asarray(groups)
     if len(found) != sample.n_all:
         raise ParameterError(
@@ -158,6 +161,11 @@ def require_classifier(estimator: Any) -> None:
     if isinstance(estimator, type):
         raise ParameterError(
             f"estimator={estimator.__name__} is a class: pass an instance, "
+            f"estimator={estimator.__name__}()."
+        )
+    if isfunction(estimator):
+        raise ParameterError(
+            f"estimator={estimator.__name__} is a function: pass what it returns, "
             f"estimator={estimator.__name__}()."
         )
     if not (hasattr(estimator, "fit") and hasattr(estimator, "predict")):

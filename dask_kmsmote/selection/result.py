@@ -23,12 +23,17 @@ from scipy import stats
 
 from ..errors import ParameterError
 from ..kernels.rows.blocks import Floats
-from .candidates import NONE, SMOTE, Candidate
+from .candidates import NONE, RANDOM, SMOTE, WEIGHTS, Candidate
 from .display import as_html, as_text, display_of
 from .scoring import Score
 
 # of what is no matter of the sampler: no row is to be made
 _NOTHING: dict[str, Any] = {"sampling_strategy": {}}
+# how to have what is best, where the sampler does not make it
+_AS = {
+    WEIGHTS: " KMeansSMOTE makes no row then: give the classifier class_weight='balanced'.",
+    RANDOM: " KMeansSMOTE makes no row then: use imblearn.over_sampling.RandomOverSampler.",
+}
 # how often labels that mean nothing may have something beat "none"
 _ALARMS = 0.1
 
@@ -38,6 +43,9 @@ class Mean(NamedTuple):
 
     value: float
     error: float
+
+    def __repr__(self) -> str:
+        return f"{self.value:.4g} ± {self.error:.2g}"
 
 
 class Estimate(NamedTuple):
@@ -347,21 +355,21 @@ class SearchResult:
             than = "none" if sign * rival.mean() == none else "none at its best threshold"
             return (
                 f"{name}: {best}, {_better(gain)} than {than} ({sign * rival.mean():.4g})."
-                f"{self._apart(name)}"
+                f"{self._apart(name)}{_AS.get(self.candidates[self.number_of(best)].kind, '')}"
             )
         if math.isnan(none):
             return f"{name}: none failed, and nothing can be compared with it."
+        if any(self._beats(number, place) for number in range(len(self.candidates))):
+            return (
+                f"{name}: none ({none:.4g}). Some are better by more than one standard error, as "
+                f"the best of {len(self.candidates)} are by chance alone.{self._apart(name)}"
+            )
         moved = float(self.moved[:, place].mean())
         if moved > none:
             return (
                 f"{name}: none. Another threshold of the decision gives {moved:.4g} in place of "
                 f"{none:.4g} (sklearn.model_selection.TunedThresholdClassifierCV), and nothing "
                 "beats that by more than one standard error."
-            )
-        if any(self._beats(number, place) for number in range(len(self.candidates))):
-            return (
-                f"{name}: none ({none:.4g}). Some are better by more than one standard error, and "
-                f"chance has the best of {len(self.candidates)} do so often:{self._apart(name)}"
             )
         return f"{name}: none ({none:.4g}). Nothing beats it by more than one standard error."
 
@@ -376,7 +384,8 @@ class SearchResult:
 
 
 def _better(gain: Mean) -> str:
-    return f"{gain.value:.4f} ± {gain.error:.4f} better"
+    word = "worse" if gain.value < 0 else "better"
+    return f"{abs(gain.value):.4f} ± {gain.error:.4f} {word}"
 
 
 def _text(value: Any) -> Any:

@@ -8,7 +8,7 @@ class gives those of them that were drawn, and no more leaves it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -32,6 +32,7 @@ from ..kernels.rows.schema import Schema
 from ..kernels.seeding import SELECTION, stream
 from ..parameters import settings_of, wanted_of
 from ..planning import checks
+from ..planning.advice import Advice, advise
 from ..planning.strategy import Label
 from ..sampler import KMeansSMOTE
 from ..threads import on_active_scheduler
@@ -57,6 +58,8 @@ class Sample:
         Rows of the data.
     schema
         What the columns of the data are.
+    advice
+        What to look at: categories that look like an id.
     """
 
     X: Any
@@ -66,6 +69,7 @@ class Sample:
     positions: Ints
     n_all: int
     schema: Schema
+    advice: tuple[Advice, ...]
 
     @property
     def n_rows(self) -> int:
@@ -112,7 +116,7 @@ def take_sample(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int, seed: int) ->
     drawn = draw(sampler, X, y, n_rows, seed)
     data = from_memory(sampler, drawn.X, drawn.y, None, wanted_of(sampler))
     with data.computing():
-        take_census(data.tasks, data.source, settings_of(sampler, drawn.y))
+        census = take_census(data.tasks, data.source, settings_of(sampler, drawn.y))
     classes, codes = np.unique(data.target, return_inverse=True)
     if len(classes) < 2:
         raise InputError(
@@ -130,6 +134,8 @@ def take_sample(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int, seed: int) ->
         positions=drawn.positions,
         n_all=drawn.n_all,
         schema=schema,
+        # of plans there are many, and none is made for the user
+        advice=advise((), census.counts, 1, None, replace(census.features, spread=None)),
     )
 
 

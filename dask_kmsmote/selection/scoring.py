@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import ParameterError
 from ..kernels.rows.blocks import Floats, Ints
+from ..planning.strategy import Label
 
 
 class Predictions(NamedTuple):
@@ -127,15 +129,19 @@ SCORES = {
 }
 
 
-def scores_of(scoring: Any, estimator: Any, n_classes: int) -> tuple[Score, ...]:
+def scores_of(
+    scoring: Any, estimator: Any, classes: Sequence[Label], positive: int
+) -> tuple[Score, ...]:
     """The scores that are asked for.
 
     Parameters
     ----------
     scoring
         Names of `SCORES` or of scikit-learn's scorers, or scorers by name.
-    estimator, n_classes
+    estimator
         Must be able to give what they need.
+    classes, positive
+        Labels in order, and the number of the positive one of two.
 
     Raises
     ------
@@ -146,7 +152,9 @@ def scores_of(scoring: Any, estimator: Any, n_classes: int) -> tuple[Score, ...]
     if not isinstance(given, Iterable) or isinstance(given, bytes):
         raise ParameterError(f"scoring={scoring!r} names no score: pass scoring={[*SCORES]}.")
     pairs = given.items() if isinstance(given, Mapping) else [(own, own) for own in given]
-    scores = tuple(_score(name, own) for name, own in pairs)
+    # where scikit-learn's own choice, 1, is no label
+    label = classes[positive] if len(classes) == 2 and 1 not in classes else None
+    scores = tuple(_score(name, own, label) for name, own in pairs)
     if not scores:
         raise ParameterError(f"scoring is empty: name a score, e.g. scoring={[*SCORES]}.")
     names = [own.name for own in scores]
@@ -154,11 +162,11 @@ def scores_of(scoring: Any, estimator: Any, n_classes: int) -> tuple[Score, ...]
         raise ParameterError(
             f"scoring has scores of one name, {names}: pass a dict of scorers by name."
         )
-    _require_methods(scores, estimator, n_classes)
+    _require_methods(scores, estimator, len(classes))
     return scores
 
 
-def _score(name: Any, own: Any) -> Score:
+def _score(name: Any, own: Any, positive: Label | None) -> Score:
     from sklearn.metrics import get_scorer, get_scorer_names
 
     if isinstance(own, str) and own in SCORES:
@@ -172,8 +180,24 @@ def _score(name: Any, own: Any) -> Score:
         near = same or get_close_matches(str(own), [*SCORES, *known], 1)
         hint = f"did you mean {near[0]!r}?" if near else f"it may be one of {[*SCORES]}."
         raise ParameterError(f"scoring has {own!r}, which is no score: {hint}")
-    scorer = get_scorer(own)
+    scorer = _with_positive(get_scorer(own), positive)
     return Score(str(name), scorer=scorer, needs=_methods_of(scorer))
+
+
+def _with_positive(scorer: Any, label: Label | None) -> Any:
+    """A scorer by name, of scikit-learn, that knows the label to look for, if it looks for one."""
+    from sklearn.metrics import make_scorer
+
+    takes = "pos_label" in signature(scorer._score_func).parameters
+    # of several classes there is none
+    if label is None or not takes or scorer._kwargs.get("average", "binary") != "binary":
+        return scorer
+    return make_scorer(
+        scorer._score_func,
+        response_method=scorer._response_method,
+        greater_is_better=scorer._sign > 0,
+        **{**scorer._kwargs, "pos_label": label},
+    )
 
 
 def _methods_of(scorer: Any) -> tuple[str, ...]:

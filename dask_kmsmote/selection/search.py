@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from time import perf_counter
 from typing import Any
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from ..errors import ParameterError
-from ..events import StageProgressed, emit, stage
+from ..events import StageProgressed, Warned, emit, stage
 from ..kernels.rows.blocks import Floats
+from ..kernels.rows.labels import keys
 from ..kernels.seeding import SELECTION, root_seed, small_seed
 from ..listeners import ProgressBar
 from ..parameters import CONSTRAINTS, require_callables, settings_of
+from ..process import levels_to_caller
 from ..sampler import KMeansSMOTE
 from .candidates import NONE, Candidate, candidates_of, params_of
 from .folds import Fold, default_classifier, folds_of, require_classifier, weights_of
@@ -60,7 +62,8 @@ def search(
     X, y
         As for `KMeansSMOTE.fit_resample`.
     estimator : classifier, optional
-        Of scikit-learn's kind, or a pipeline; sees the features, in a frame if X is one. Default:
+        Of scikit-learn's kind, or a pipeline; sees the features as they are, with text and what is
+        missing, in a frame if X is one, and the labels. Default:
         `HistGradientBoostingClassifier`, with categories as categories. What has a `random_state`
         of None gets a seed, the same for all candidates of a fold.
     sampler : KMeansSMOTE, optional
@@ -73,7 +76,8 @@ def search(
         Of "AUPRC", "F1", "G-mean", "log loss", "Brier" (two classes: of the smaller), or
         scikit-learn's. The first decides `best_params`.
     cv : int, splitter or pairs of rows
-        Folds, stratified and shuffled; or a splitter, e.g. for time, or for `groups`.
+        Folds, stratified and shuffled; or a splitter, e.g. for time (rows keep their order), or for
+        `groups`.
     n_repeats : int
         How often the rows are split, where `cv` is a number.
     groups : array-like, optional
@@ -119,9 +123,12 @@ def search(
     seed = root_seed(random_state)
     told = [*callbacks, *([ProgressBar()] if progress else [])]
     sample = take_sample(base, X, y, n_rows, seed)
+    for found in sample.advice:
+        emit(told, Warned(found.message))
+        warnings.warn(found.category(found.message), stacklevel=levels_to_caller())
     estimator = default_classifier(sample) if estimator is None else estimator
     require_classifier(estimator)
-    scores = scores_of(scoring, estimator, len(sample.classes))
+    scores = scores_of(scoring, estimator, keys(sample.classes), sample.positive)
     folds = folds_of(cv, n_repeats, sample, groups, small_seed(seed, SELECTION, _SPLITS))
     candidates = candidates_of(
         base,
@@ -178,6 +185,11 @@ def _require_sampler(base: Any) -> None:
             f"sampler={base!r} is a {name}: pass a KMeansSMOTE, e.g. sampler=KMeansSMOTE()."
         )
     base._validate_params()
+    if isinstance(base.sampling_strategy, Mapping) and not base.sampling_strategy:
+        raise ParameterError(
+            "The sampler has sampling_strategy={}, as after a search that found nothing to make: "
+            "with it no row is made, and nothing can be compared. Pass sampling_strategy='auto'."
+        )
 
 
 def _columns(base: KMeansSMOTE, sample: Sample) -> dict[str, Any]:

@@ -299,3 +299,15 @@ def test_classifiers_with_threads_of_their_own_take_one():
         assert seeded(make_pipeline(StandardScaler(), own), 3)[-1].n_jobs == 1
         assert seeded(own.set_params(n_jobs=2), 3).n_jobs == 2
     assert seeded(RandomForestClassifier(), 3).get_params()["random_state"] == 3
+
+
+def test_functions_and_names_are_said_what_to_pass():
+    X, y = rows_of()
+
+    def make():
+        return GaussianNB()
+
+    with pytest.raises(ParameterError, match=r"pass what it returns, estimator=make\(\)"):
+        search_quickly(X, y, make)
+    with pytest.raises(ParameterError, match=r"groups=X\['customer'\]"):
+        search_quickly(X, y, cv=GroupKFold(2), groups="customer")

@@ -17,7 +17,12 @@ from sklearn.tree import DecisionTreeClassifier
 from trial_data import Recorder, as_kind, rows_of, search_quickly
 
 from dask_kmsmote import KMeansSMOTE, search
+from dask_kmsmote.errors import ManyCategoriesWarning, ParameterError
+from dask_kmsmote.events import Warned
 from dask_kmsmote.kernels.seeding import SELECTION, small_seed
+from dask_kmsmote.selection.candidates import NONE, RANDOM, SMOTE, WEIGHTS, Candidate
+from dask_kmsmote.selection.result import Facts, SearchResult
+from dask_kmsmote.selection.scoring import SCORES
 from dask_kmsmote.selection.trials import _SAMPLERS
 
 PLANS = [
@@ -278,3 +283,52 @@ def test_a_table_is_the_same_for_the_same_seed_and_another_for_another():
     assert np.array_equal(first.values, again.values, equal_nan=True)
     assert not np.array_equal(first.values, other.values, equal_nan=True)
     pd.testing.assert_frame_equal(first.table(), again.table())
+
+
+def test_a_sampler_that_makes_no_row_is_refused():
+    # as the `best_params` of an earlier search has it
+    X, y = rows_of()
+    with pytest.raises(ParameterError, match="Pass sampling_strategy='auto'"):
+        search_quickly(X, y, sampler=KMeansSMOTE(sampling_strategy={}))
+
+
+@pytest.mark.parametrize("labels", [("N", "Y"), ("b", "a"), (-1, 3), (3, -1), (False, True)])
+def test_scorers_of_scikit_learn_look_for_the_smaller_class_of_any_labels(labels):
+    X, y = rows_of()
+    y = 1 - y  # 1 is the smaller
+    names = ["f1", "average_precision", "precision", "roc_auc", "f1_macro", "neg_brier_score"]
+    expected = search_quickly(X, y, scoring=names)
+    found = search_quickly(X, np.array(labels)[y], scoring=names)
+    # "none": rows that are made have other streams where the classes have another order
+    np.testing.assert_allclose(found.values[0], expected.values[0])
+    assert not found.faults
+
+
+def test_text_that_looks_like_an_id_is_told():
+    X, y = rows_of()
+    frame = pd.DataFrame(X, columns=[f"x{place}" for place in range(X.shape[1])])
+    frame["reference"] = [f"ref-{number}" for number in range(len(frame))]
+    told = []
+    with pytest.warns(ManyCategoriesWarning, match="reference"):
+        search(frame, y, grid={"kmeans_estimator": [3]}, cv=2, n_repeats=1, callbacks=[told.append])
+    assert any(isinstance(event, Warned) for event in told)
+
+
+def test_what_the_sampler_does_not_make_is_said_how_to_have():
+    rng = np.random.default_rng(0)
+    for kind, word in ((RANDOM, "RandomOverSampler"), (WEIGHTS, "class_weight='balanced'")):
+        candidates = tuple(Candidate(own, own, {}) for own in (NONE, kind, SMOTE))
+        values = 0.5 + 0.01 * rng.random((3, 5, 1)) + np.array([0, 0.3, 0]).reshape(3, 1, 1)
+        result = SearchResult(
+            candidates=candidates,
+            scores=(SCORES["AUPRC"],),
+            values=values,
+            moved=np.full((5, 1), np.nan),
+            apart=~np.eye(5, dtype=bool),
+            overlap=0.25,
+            faults=(),
+            facts=Facts(100, 100, 5, 5, 1.0, 0),
+        )
+        assert result.best() == kind
+        assert word in result.advice[0]
+        assert result.best_params == {"sampling_strategy": {}}
