@@ -13,10 +13,11 @@
     planning     decisions on small tables, pure
 
 A room (a package, or a module beside them) imports only from rooms below it in this list, as
-import-linter holds; `errors`, `events`, `listeners`, `process`, `threads` and `dependencies` are
-the ground. A run goes down the list, and its result back up to `data`: a sampler makes settings of
-its parameters and an input of X and y, the pipeline runs the stages and leaves a plan and lazy
-synthetic rows, and the input makes a result of them, of the kind that it came as.
+import-linter holds; `errors`, `events`, `listeners`, `process`, `threads`, `libraries` and
+`dependencies` are the ground. A run goes down the list, and its result back up to `data`: a sampler
+makes settings of its parameters and an input of X and y, the pipeline runs the stages and leaves a
+plan and lazy synthetic rows, and the input makes a result of them, of the kind that it came as. A
+search is many such runs, on parts of the rows.
 """
 
 from __future__ import annotations
