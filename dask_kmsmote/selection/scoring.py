@@ -25,7 +25,8 @@ class Predictions(NamedTuple):
     Attributes
     ----------
     codes, predicted
-        Numbers of the classes that rows have, and of those that `predict` gives them.
+        Numbers of the classes that rows have, and of those that `predict` gives them; None where
+        no score asks for these.
     probabilities
         Shape (n_rows, n_classes); None where the classifier has none.
     scores
@@ -35,7 +36,7 @@ class Predictions(NamedTuple):
     """
 
     codes: Ints
-    predicted: Ints
+    predicted: Ints | None
     probabilities: Floats | None
     scores: Floats | None
     positive: int | None
@@ -226,7 +227,13 @@ def _require_methods(scores: Sequence[Score], estimator: Any, n_classes: int) ->
 
 
 def predictions_of(
-    classifier: Any, X: Any, codes: Ints, classes: NDArray[Any], positive: int
+    classifier: Any,
+    X: Any,
+    codes: Ints,
+    classes: NDArray[Any],
+    positive: int,
+    *,
+    decides: bool = True,
 ) -> Predictions:
     """What a fitted classifier says of rows of known classes (sorted labels)."""
     probabilities = scores = None
@@ -240,7 +247,9 @@ def predictions_of(
         # of the second class
         scores = np.asarray(classifier.decision_function(X), dtype=np.float64)
         scores = scores if positive == 1 else -scores
-    predicted = np.searchsorted(classes, np.asarray(classifier.predict(X)).ravel())
+    predicted = None
+    if decides:
+        predicted = np.searchsorted(classes, np.asarray(classifier.predict(X)).ravel())
     return Predictions(
         codes=codes,
         predicted=predicted,

@@ -168,7 +168,8 @@ def _judged(
     sample, test = bench.sample, bench.folds[fold].test
     rows, labels = _rows(sample, test)
     args = sample.codes[test], sample.classes, sample.positive
-    found = predictions_of(classifier, rows, *args)
+    decides = any(own.is_decision for own in bench.scores)
+    found = predictions_of(classifier, rows, *args, decides=decides)
     values = tuple(
         own.measure(found) if own.measure else float(own.scorer(classifier, rows, labels))  # type: ignore[misc]
         for own in bench.scores
