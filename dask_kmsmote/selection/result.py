@@ -189,10 +189,11 @@ class SearchResult:
         """
         place = self._place(metric)
         beating = [number for number in range(len(self.candidates)) if self._beats(number, place)]
-        if not beating:
-            return NONE
         found = self.estimate(self.scores[place].name)
-        if found is not None and not self._is_sure(found.gain):
+        if found is None:
+            # nobody chooses for another: each must be as sure itself
+            beating = [n for n in beating if self._is_sure(self._gain(n, place))]
+        if not beating or not (found is None or self._is_sure(found.gain)):
             return NONE
         means = self.scores[place].sign * self.values[beating, :, place].mean(axis=1)
         return self.candidates[beating[int(np.argmax(means))]].name
@@ -335,6 +336,11 @@ class SearchResult:
         moved = sign * self.moved[:, place]
         return moved if moved.mean() > plain.mean() else plain
 
+    def _gain(self, number: int, place: int) -> Mean:
+        """By how much a candidate is better than what it must beat."""
+        own = self.scores[place].sign * self.values[number, :, place]
+        return self.mean_of(own - self._rival(place))
+
     def _is_sure(self, gain: Mean) -> bool:
         return bool(gain.value > stats.t.ppf(1 - _ALARMS, self.n_folds - 1) * gain.error)
 
@@ -349,9 +355,8 @@ class SearchResult:
         name, best = self.metrics[place], self.best(self.metrics[place])
         none = float(self.values[self.number_of(NONE), :, place].mean())
         if best != NONE:
-            rival = self._rival(place)
-            sign = self.scores[place].sign
-            gain = self.mean_of(sign * self.values[self.number_of(best), :, place] - rival)
+            rival, sign = self._rival(place), self.scores[place].sign
+            gain = self._gain(self.number_of(best), place)
             than = "none" if sign * rival.mean() == none else "none at its best threshold"
             return (
                 f"{name}: {best}, {_better(gain)} than {than} ({sign * rival.mean():.4g})."

@@ -143,7 +143,7 @@ def search(
     bench = Bench(sample, folds, candidates, scores, estimator, type(base), columns, seed)
     pieces = pieces_of(len(folds), candidates)
     trials = _trials(bench, pieces, n_jobs, told)
-    whole = _whole_folds(trials, pieces, len(folds))
+    whole = _comparable(_whole_folds(trials, pieces, len(folds)), bench)
     facts = Facts(
         n_rows=sample.n_rows,
         n_all=sample.n_all,
@@ -239,6 +239,14 @@ def _whole_folds(trials: Sequence[Trial], pieces: Sequence[Piece], n_folds: int)
     wanted = sum(len(own.candidates) for own in pieces) // n_folds
     n_done = np.bincount([own.fold for own in trials], minlength=n_folds)
     return [int(fold) for fold in np.flatnonzero(n_done == wanted)]
+
+
+def _comparable(whole: list[int], bench: Bench) -> list[int]:
+    """Of an interrupted search, the folds that others can choose for; all where there are none."""
+    if len(whole) == len(bench.folds):
+        return whole
+    apart = _apart([bench.folds[fold] for fold in whole], bench.sample.n_rows)
+    return [fold for fold, others in zip(whole, apart, strict=True) if others.any()] or whole
 
 
 def _result(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from types import SimpleNamespace
 
 import dask
 import numpy as np
@@ -16,6 +17,8 @@ from trial_data import as_kind, rows_of, search_quickly, values_of
 from conftest import chunked
 from dask_kmsmote import KMeansSMOTE
 from dask_kmsmote.errors import ParameterError
+from dask_kmsmote.selection.folds import Fold
+from dask_kmsmote.selection.search import _comparable
 
 GRID = {"kmeans_estimator": [3, 4], "cluster_balance_threshold": ["auto", 0.0]}
 
@@ -188,3 +191,16 @@ def test_a_search_leaves_the_process_as_it_was():
     with pytest.raises(ParameterError):
         searched(*rows_of(), grid={"nothing": [1]})
     assert (dask.config.get("scheduler", None), np.geterr()) == before
+
+
+@pytest.mark.parametrize(
+    ("whole", "kept"),
+    [([0, 1, 3], [0, 1]), ([0, 3], [0, 3]), ([4], [4]), ([0, 1, 2, 3, 4, 5],) * 2],
+)
+def test_of_an_interrupted_search_folds_are_left_that_can_choose_for_another(whole, kept):
+    # twice three folds: those of one repetition have no test row in common
+    tests = [np.arange(30)[start::3] for start in range(3)]
+    tests += [np.arange(30)[start : start + 10] for start in (0, 10, 20)]
+    folds = tuple(Fold(np.setdiff1d(np.arange(30), test), test) for test in tests)
+    bench = SimpleNamespace(folds=folds, sample=SimpleNamespace(n_rows=30))
+    assert _comparable(whole, bench) == kept
