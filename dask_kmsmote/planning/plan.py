@@ -121,7 +121,7 @@ class SamplingPlan:
         """Plain lists, dicts, numbers and strings; NaN becomes None."""
         groups = [group.to_dict() for group in self.groups]
         own = asdict(self) | {"groups": groups, "warnings": list(self.warnings)}
-        plain: dict[str, Any] = _as_plain(own)
+        plain: dict[str, Any] = as_plain(own)
         return plain
 
     def to_json(self, *, indent: int | None = None) -> str:
@@ -233,13 +233,14 @@ def _format_bytes(n: int) -> str:
     return f"{size:.3g} {('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')[unit]}"
 
 
-def _as_plain(value: Any) -> Any:
+def as_plain(value: Any) -> Any:
+    """Lists, dicts, numbers and strings of a value; NaN and infinity become None."""
     if isinstance(value, dict):
-        return {key: _as_plain(item) for key, item in value.items()}
+        return {str(key): as_plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_as_plain(item) for item in value]
-    if hasattr(value, "item"):  # numpy's own numbers
-        value = value.item()
+        return [as_plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return as_plain(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None  # JSON has neither NaN nor infinity
     return value if value is None or isinstance(value, bool | int | str) else str(value)

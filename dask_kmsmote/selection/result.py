@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from scipy import stats
 
 from ..errors import ParameterError
 from ..kernels.rows.blocks import Floats
+from ..planning.plan import as_plain
 from .candidates import NONE, RANDOM, SMOTE, WEIGHTS, Candidate
 from .display import as_html, as_text, display_of
 from .scoring import Score
@@ -261,23 +262,28 @@ class SearchResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, dicts, numbers and strings; NaN becomes None."""
-        by_score = {}
-        for name in self.metrics:
-            found = self.estimate(name)
-            by_score[name] = {
-                "best": self.best(name),
-                "estimate": None if found is None else _plain(found._asdict()),
-                "table": _plain(self.table(name).to_dict("records")),
+        found: dict[str, Any] = as_plain(
+            {
+                "metrics": {name: self._about(name) for name in self.metrics},
+                "best_params": self.best_params,
+                "advice": self.advice,
+                "faults": [own._asdict() for own in self.faults],
+                "folds": self.n_folds,
+                "complete": self.is_complete,
+                "facts": vars(self.facts),
             }
-        return {
-            "metrics": by_score,
-            "best_params": {name: _text(own) for name, own in self.best_params.items()},
-            "advice": list(self.advice),
-            "faults": [own._asdict() for own in self.faults],
-            "folds": self.n_folds,
-            "complete": self.is_complete,
-            "facts": {name: _text(own) for name, own in vars(self.facts).items()},
+        )
+        return found
+
+    def _about(self, metric: str) -> dict[str, Any]:
+        found = self.estimate(metric)
+        estimate = found and {
+            "score": found.score._asdict(),
+            "gain": found.gain._asdict(),
+            "chosen": found.chosen,
         }
+        table = self.table(metric).to_dict("records")
+        return {"best": self.best(metric), "estimate": estimate, "table": table}
 
     def to_json(self, *, indent: int | None = None) -> str:
         """`to_dict` as strict JSON."""
@@ -391,23 +397,3 @@ class SearchResult:
 def _better(gain: Mean) -> str:
     word = "worse" if gain.value < 0 else "better"
     return f"{abs(gain.value):.4f} ± {gain.error:.4f} {word}"
-
-
-def _text(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _text(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_text(item) for item in value]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, Mean):
-        return _plain({"value": value.value, "standard_error": value.error})
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return _text(value)
