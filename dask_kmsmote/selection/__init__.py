@@ -2,7 +2,8 @@
 
 - `search`: the call. Rows, folds and candidates are settled, trials run, a result is left.
 - `candidates`: none, class weights, random, SMOTE, and `KMeansSMOTE` with the settings of a grid.
-- `folds`: rows sampled where there are many, the folds, and the classifier where none is given.
+- `sample`, `folds`: the rows, of many some, and the parts that are trained and tested on.
+- `classifier`: the one where none is given, and what is asked of any.
 - `scoring`: what a trained classifier is judged by.
 - `trials`: candidates that share clusters, trained and judged on one fold, as one piece of work.
 - `workers`: pieces of work on the active cluster, or on threads.

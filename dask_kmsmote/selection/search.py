@@ -22,7 +22,8 @@ from ..parameters import CONSTRAINTS, require_callables, settings_of
 from ..process import levels_to_caller
 from ..sampler import KMeansSMOTE
 from .candidates import NONE, Candidate, candidates_of, params_of
-from .folds import Fold, default_classifier, folds_of, require_classifier, weights_of
+from .classifier import default_classifier, require_classifier, weights_of
+from .folds import Fold, folds_of
 from .result import Facts, Fault, SearchResult
 from .sample import Sample, take_sample
 from .scoring import SCORES, Ranking, Score, at_best_threshold, scores_of

@@ -22,7 +22,8 @@ from ..parameters import settings_of, wanted_of
 from ..sampler import KMeansSMOTE
 from ..threads import in_this_thread
 from .candidates import NONE, RANDOM, WEIGHTS, Candidate
-from .folds import Fold, seeded, weights_of
+from .classifier import seeded, weights_of
+from .folds import Fold
 from .sample import Sample
 from .scoring import Ranking, Score, predictions_of
 

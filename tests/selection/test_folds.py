@@ -32,7 +32,7 @@ from trial_data import SEED, Recorder, as_kind, rows_of, search_quickly, values_
 
 from dask_kmsmote import KMeansSMOTE
 from dask_kmsmote.errors import InputError, ParameterError
-from dask_kmsmote.selection.folds import seeded
+from dask_kmsmote.selection.classifier import seeded
 
 N = 300
 GROUPS = np.arange(N) % 10
