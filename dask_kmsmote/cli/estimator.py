@@ -8,8 +8,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
-
 from ..errors import ParameterError
 
 _EXAMPLE = "--estimator model:make, for the function make() in model.py here"
@@ -46,20 +44,16 @@ def load_estimator(text: str | None) -> Any:
 
 def _module(name: str, text: str) -> Any:
     here = str(Path.cwd())
-    # as `python -m` does
+    # as `python -m` does; the workers of a local cluster look there, too
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        module = import_module(name)
+        return import_module(name)
     except Exception as error:
         raise ParameterError(
             f"--estimator {text!r}: {name!r} can't be imported ({type(error).__name__}: {error}). "
             f"It is looked for in {here} and among installed packages: {_EXAMPLE}."
         ) from error
-    # a worker has no file of this folder
-    if Path(str(getattr(module, "__file__", "/"))).is_relative_to(here):
-        cloudpickle.register_pickle_by_value(module)
-    return module
 
 
 def _attribute(module: Any, attribute: str, text: str) -> Any:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from inspect import isfunction
 from typing import Any
 
-import joblib
 import numpy as np
+from dask.base import tokenize
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
 from ..errors import ParameterError
@@ -65,14 +64,8 @@ class Candidate:
 
 
 def alike(value: Any) -> str:
-    """The same for values that are alike; of what can't be pickled, for the same object."""
-    if isinstance(value, Mapping):
-        return str(sorted((str(key), alike(own)) for key, own in value.items()))
-    try:
-        return str(joblib.hash(value))
-    # a function within another, or an object that has one
-    except (pickle.PicklingError, AttributeError, TypeError):
-        return str(id(value))
+    """The same for values that are alike."""
+    return str(tokenize(value))
 
 
 def candidates_of(

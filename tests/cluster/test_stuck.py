@@ -400,9 +400,12 @@ def test_nothing_is_left_behind_where_it_was_stuck(client):
 def test_an_interrupt_ends_what_is_stuck(client):
     client.run(pause, 0.001)
     main = threading.main_thread().ident
+    # a suite that a shell runs in the background passes on that it ignores SIGINT
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Timer(0.5, signal.pthread_kill, [main, signal.SIGINT]).start()
     with dask.config.set({"kmsmote.worker-timeout": 50}), pytest.raises(KeyboardInterrupt):
         fit()
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,12 @@ def raise_it():
 
 def press():
     assert threading.current_thread() is threading.main_thread()
-    signal.raise_signal(signal.SIGINT)
+    # a suite that a shell runs in the background passes on that it ignores SIGINT
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 # of 3 folds with 6 pieces each, done in any order: none, weights, random, SMOTE, and two numbers of
@@ -131,7 +136,8 @@ def test_an_interrupt_cancels_what_the_workers_have_not_begun(cluster):
     X, y = rows_of()
     with pytest.warns(UserWarning, match="interrupted"):
         result = searched(X, y, cv=3, n_repeats=2, callbacks=[StopsAt(34, raise_it)])
-    assert 4 <= result.n_folds < 6
+    # of 4 that are whole, one may have no other of its repetition
+    assert 3 <= result.n_folds < 6
     # and the cluster is free for the next
     assert searched(X, y, cv=2).is_complete
 
