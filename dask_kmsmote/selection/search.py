@@ -143,8 +143,7 @@ def search(
     _require_settings(base, candidates, columns, sample)
     bench = Bench(sample, folds, candidates, scores, estimator, type(base), columns, seed)
     pieces = pieces_of(len(folds), candidates)
-    trials = _trials(bench, pieces, n_jobs, told)
-    whole = _comparable(_whole_folds(trials, pieces, len(folds)), bench)
+    trials, whole = _trials(bench, pieces, n_jobs, told)
     facts = Facts(
         n_rows=sample.n_rows,
         n_all=sample.n_all,
@@ -156,7 +155,7 @@ def search(
         seed=seed,
         given=_given(base),
     )
-    return _result(bench, [own for own in trials if own.fold in whole], whole, facts)
+    return _result(bench, trials, whole, facts)
 
 
 def _require_numbers(**given: Any) -> None:
@@ -216,16 +215,17 @@ def _require_settings(
 
 def _trials(
     bench: Bench, pieces: Sequence[Piece], n_jobs: int | None, told: Sequence[Any]
-) -> list[Trial]:
-    """All trials, or those that are done when a user interrupts."""
+) -> tuple[list[Trial], list[int]]:
+    """The trials, and the folds that they are of: all, or what is left when a user interrupts."""
     trials: list[Trial] = []
+    whole = list(range(len(bench.folds)))
     try:
         with stage("search", told):
             for number, own in enumerate(done(work_on, bench, pieces, n_jobs), start=1):
                 trials += own
                 emit(told, StageProgressed("search", number, len(pieces)))
     except KeyboardInterrupt:
-        whole = _whole_folds(trials, pieces, len(bench.folds))
+        whole = _comparable(_whole_folds(trials, pieces, len(bench.folds)), bench)
         if not whole:
             raise
         warnings.warn(
@@ -233,7 +233,8 @@ def _trials(
             "folds.",
             stacklevel=3,
         )
-    return sorted(trials, key=lambda own: (own.fold, own.candidate))
+    trials = [own for own in trials if own.fold in whole]
+    return sorted(trials, key=lambda own: (own.fold, own.candidate)), whole
 
 
 def _whole_folds(trials: Sequence[Trial], pieces: Sequence[Piece], n_folds: int) -> list[int]:
@@ -244,8 +245,6 @@ def _whole_folds(trials: Sequence[Trial], pieces: Sequence[Piece], n_folds: int)
 
 def _comparable(whole: list[int], bench: Bench) -> list[int]:
     """Of an interrupted search, the folds that others can choose for; all where there are none."""
-    if len(whole) == len(bench.folds):
-        return whole
     apart = _apart([bench.folds[fold] for fold in whole], bench.sample.n_rows)
     return [fold for fold, others in zip(whole, apart, strict=True) if others.any()] or whole
 
