@@ -4,7 +4,16 @@ Every class derives from the built-in exception that imbalanced-learn raises in 
 place, so that code written for it catches ours too.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a wrong one is closest to, if any: but for case, or a similar one."""
+    known = list(known)
+    same = [own for own in known if own.lower() == name.lower()]
+    return next(iter(same or get_close_matches(name, known, 1)), None)
 
 
 class InputError(ValueError):

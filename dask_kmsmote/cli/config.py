@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from ..errors import ParameterError
+from ..errors import ParameterError, nearest
 from ..job.storage.masking import masked_url
 
 ENVIRONMENT = "DASK_KMSMOTE__"
@@ -97,9 +96,8 @@ def _require_known(names: Iterable[str], known: Iterable[str], where: str) -> No
     known = list(known)
     for name in names:
         if name not in known:
-            near = [k for k in known if k.lower() == name.lower()]
-            near = near or get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it may have {', '.join(known)}."
+            near = nearest(name, known)
+            hint = f"did you mean {near!r}?" if near else f"it may have {', '.join(known)}."
             raise ParameterError(f"{where} has the unknown key {name!r}: {hint}")
 
 

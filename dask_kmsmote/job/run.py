@@ -107,9 +107,7 @@ def project(job: Job, callback: Callback) -> Projection:
     """
     _require_shared(job.source)
     source = open_source(job.source, job.format)
-    files, columns = _opened(source, job, callback)
-    sampler = _sampler(job, columns, callback)
-    _require_features(sampler, files, columns)
+    files, columns, sampler = _prepared(source, job, callback)
     with cluster.connect(job.cluster), _TOLD:
         plan = sampler.fit(*_read(source, files, columns)[:2]).plan_
     _require_sound(plan, job)
@@ -136,9 +134,7 @@ def search(job: Job, callback: Callback, **asked: Any) -> SearchResult:
 
     _require_shared(job.source)
     source = open_source(job.source, job.format)
-    files, columns = _opened(source, job, callback)
-    sampler = _sampler(job, columns, callback)
-    _require_features(sampler, files, columns)
+    files, columns, sampler = _prepared(source, job, callback)
     with cluster.connect(job.cluster), _TOLD:
         X, y, _ = _read(source, files, columns)
         seed = job.parameters.get("random_state")
@@ -178,10 +174,7 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
     with whole_or_absent(job.destination, job.overwrite) as draft:
         source = open_source(job.source, job.format)
         _require_format(source, job.destination)
-        files, columns = _opened(source, job, note)
-        sampler = _sampler(job, columns, note)
-        # before a cluster starts, which takes seconds
-        _require_features(sampler, files, columns)
+        files, columns, sampler = _prepared(source, job, note)
         with cluster.connect(job.cluster), _TOLD:
             read = _read(source, files, columns)
             prepare = _frame_to_write if files else _arrays_to_write
@@ -220,6 +213,16 @@ def _require_something(plan: SamplingPlan, columns: Columns) -> None:
             "There is no synthetic row to write: the classes have their rows already. Leave out "
             "--only-synthetic to copy the originals, or ask for more with --strategy."
         )
+
+
+def _prepared(
+    source: Source, job: Job, callback: Callback
+) -> tuple[Files | None, Columns, KMeansSMOTE]:
+    """What can be known before a cluster starts, which takes seconds: files, columns, a sampler."""
+    files, columns = _opened(source, job, callback)
+    sampler = _sampler(job, columns, callback)
+    _require_features(sampler, files, columns)
+    return files, columns, sampler
 
 
 def _sampler(job: Job, columns: Columns, callback: Callback) -> KMeansSMOTE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from textwrap import fill
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from .result import Fault, Mean, SearchResult
 
 _SHOWN = 10  # settings of a grid
-
 _NAME = 44  # signs of a name on one line with its cells
 
 
@@ -46,42 +46,38 @@ def display_of(result: SearchResult) -> Display:
     facts, n = result.facts, len(result.candidates)
     sampled = f" of {facts.n_all:,}" if facts.n_rows < facts.n_all else ""
     title = f"Does over-sampling help? {n} candidates on {facts.n_rows:,}{sampled} rows"
-    done = (
-        f"{result.n_folds} folds"
-        if result.is_complete
-        else (f"interrupted: {result.n_folds} of {facts.n_planned} folds")
-    )
+    done = f"{result.n_folds} folds"
+    if not result.is_complete:
+        done = f"interrupted: {result.n_folds} of {facts.n_planned} folds"
     line = (
         f"{done}, {facts.n_clusterings} clusterings, {facts.seconds:.1f} s, seed {facts.seed}; "
         "mean ± standard error, marked where better (+) or worse (-) than none by more than the "
         "error of the difference"
     )
+    shown = _shown(result)
     return Display(
         title=title,
         facts=line,
         advice=result.advice,
         head=("candidate", *result.metrics),
-        lines=tuple(_lines(result)),
-        rest=_rest(result),
+        lines=tuple(_lines(result, shown)),
+        rest=_rest(result, n - len(shown)),
         faults=tuple(_failures(result)),
     )
 
 
-def _ranked(result: SearchResult) -> list[int]:
-    names = [own.name for own in result.candidates]
-    return [names.index(name) for name in result.table()["candidate"]]
-
-
 def _shown(result: SearchResult) -> list[int]:
-    always = {n for n, own in enumerate(result.candidates) if own.kind != KMEANS}
-    best = {result.number_of(result.best(name)) for name in result.metrics}
-    grid = [n for n in _ranked(result) if n not in always | best][:_SHOWN]
-    return [n for n in _ranked(result) if n in always | best or n in grid]
+    """Numbers of the candidates that are shown, the best by the first score first."""
+    ranked = [result.number_of(name) for name in result.table()["candidate"]]
+    wanted = {n for n, own in enumerate(result.candidates) if own.kind != KMEANS}
+    wanted |= {result.number_of(result.best(name)) for name in result.metrics}
+    wanted |= set([n for n in ranked if n not in wanted][:_SHOWN])
+    return [n for n in ranked if n in wanted]
 
 
-def _lines(result: SearchResult) -> list[Line]:
+def _lines(result: SearchResult, shown: Sequence[int]) -> list[Line]:
     lines = []
-    for number in _shown(result):
+    for number in shown:
         cells = [_cell_of(result, number, place) for place in range(len(result.scores))]
         lines.append(Line(result.candidates[number].name, tuple(cells)))
         if result.candidates[number].kind == NONE and not np.isnan(result.moved).all():
@@ -104,8 +100,7 @@ def _moved_cells(result: SearchResult) -> list[str]:
     return ["" if math.isnan(mean.value) else f"{_cell(mean)} " for mean in means]
 
 
-def _rest(result: SearchResult) -> str:
-    n = len(result.candidates) - len(_shown(result))
+def _rest(result: SearchResult, n: int) -> str:
     return f"{n} more in table(), by {result.metrics[0]} below those of the grid here" if n else ""
 
 
@@ -127,14 +122,9 @@ def _cell(mean: Mean) -> str:
 
 def as_text(display: Display) -> str:
     """For terminals."""
-    widths = [
-        max(
-            len(text)
-            for text in (display.head[place + 1], *(own.cells[place] for own in display.lines))
-        )
-        for place in range(len(display.head) - 1)
-    ]
     head = Line(display.head[0], display.head[1:])
+    columns = zip(*(own.cells for own in (head, *display.lines)), strict=True)
+    widths = [max(map(len, column)) for column in columns]
     paragraphs = [fill(text, WIDTH) for text in (*display.advice, *display.faults)]
     table = [_as_text(own, widths) for own in (head, *display.lines)]
     return "\n".join(

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
+from ..errors import ParameterError, nearest
 from ..kernels.rows.blocks import Floats, Ints
 from ..planning.strategy import Label
 
@@ -177,9 +176,8 @@ def _score(name: Any, own: Any, positive: Label | None) -> Score:
         return Score(str(known_as), scorer=own, needs=_methods_of(own))
     known = get_scorer_names()
     if own not in known:
-        same = [score for score in SCORES if score.lower() == str(own).lower()]
-        near = same or get_close_matches(str(own), [*SCORES, *known], 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"it may be one of {[*SCORES]}."
+        near = nearest(str(own), [*SCORES, *known])
+        hint = f"did you mean {near!r}?" if near else f"it may be one of {[*SCORES]}."
         raise ParameterError(f"scoring has {own!r}, which is no score: {hint}")
     scorer = _with_positive(get_scorer(own), positive)
     return Score(str(name), scorer=scorer, needs=_methods_of(scorer))

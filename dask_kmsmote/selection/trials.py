@@ -172,7 +172,7 @@ def _judged(
     decides = any(own.is_decision for own in bench.scores)
     found = predictions_of(classifier, rows, *args, decides=decides)
     values = tuple(
-        own.measure(found) if own.measure else float(own.scorer(classifier, rows, labels))  # type: ignore[misc]
+        own.measure(found) if own.measure else float(own.scorer(classifier, rows, labels))  # type: ignore[misc] # has one of them
         for own in bench.scores
     )
     named = zip(bench.scores, values, strict=True)

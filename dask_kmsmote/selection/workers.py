@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import dask
-from dask.base import get_scheduler
 
 from ..graph.dask.watch import active_client, watched
-from ..threads import count_threads
+from ..threads import active_scheduler, count_threads
 
 T = TypeVar("T")
 
@@ -41,7 +40,7 @@ def done(
     client = active_client()
     if client is not None:
         return _on_cluster(client, work, shared, pieces)
-    n_threads = 1 if get_scheduler() is dask.get else count_threads(n_jobs)
+    n_threads = 1 if active_scheduler() is dask.get else count_threads(n_jobs)
     return _on_threads(work, shared, pieces, n_threads)
 
 

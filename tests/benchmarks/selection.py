@@ -43,7 +43,7 @@ KEEL = [
     *("segment0", "vehicle1", "vowel0", "winequality_red_4", "yeast1", "yeast4"),
 ]
 LARGE = ["mammography", "nycflights_cancelled", "covertype_4_vs_2", "shuttle_1_vs_rest"]
-SHARED = Path("/work/shared/data")
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 SEED = 0
 
 
