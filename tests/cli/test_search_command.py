@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -137,7 +138,7 @@ def test_an_interrupt_shows_what_is_done(here):
     own = ["search", "table.parquet", "--target", "bad", "--keep", "id", "--folds", "5"]
     own += ["--repeats", "60", "--workers", "1", "--estimator", "slow_model:Slow", *GRID]
     job = subprocess.Popen(
-        ["dask-kmsmote", *own, "--out", "job.toml"],
+        [Path(sys.executable).parent / "dask-kmsmote", *own, "--out", "job.toml"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
