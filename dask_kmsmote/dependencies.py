@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires, version
-from typing import Any
 
 from .errors import IncompatibleVersionError
 
@@ -50,11 +47,3 @@ def requirement(package: str) -> str | None:
         if name == package and "extra ==" not in line:
             return f"{name}>={line.partition('>=')[2]}"
     return None
-
-
-def require_parameters(package: str, function: Callable[..., Any], *names: str) -> None:
-    """Raise `IncompatibleVersionError` where a function of a package lacks a parameter."""
-    known = inspect.signature(function).parameters
-    missing = [name for name in names if name not in known]
-    if missing:
-        raise _lacking(package, f"{function.__name__} has no parameter {missing[0]!r}")

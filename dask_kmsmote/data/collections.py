@@ -32,7 +32,7 @@ from ..graph.chunks import (
     with_chunks,
 )
 from ..graph.dask.held import held
-from ..graph.dask.own_keys import copy_under_own_keys, with_known_aliases
+from ..graph.dask.own_keys import blocks_under_own_keys, with_known_aliases
 from ..graph.dask.tasks import Tasks
 from ..kernels.rows.blocks import is_sparse
 from ..kernels.rows.labels import label_values
@@ -148,12 +148,12 @@ def _beside_array(tasks: Tasks, X: da.Array, y: Any, wanted: Wanted) -> DaskInpu
     target = _align(matrix.chunks[0], y)
     if not has_known_chunks(matrix) and has_known_chunks(target):
         matrix = with_chunks(matrix, lengths_of(target))
-    own, labels = copy_under_own_keys(matrix, tasks.token), _parts_of(target, tasks)
-    source: Source = Chunks(own, labels, schema)
-    if not schema.is_plain:
-        parts = list(own.to_delayed(optimize_graph=False).ravel())
-        known = lengths_of(own) if has_known_chunks(own) else None
-        source = Table(parts, labels, schema, known)
+    parts: list[Any] = blocks_under_own_keys(matrix, tasks.token)
+    labels = blocks_under_own_keys(target, tasks.token)
+    known = lengths_of(matrix) if has_known_chunks(matrix) else None
+    source: Source = Table(parts, labels, schema, known)
+    if schema.is_plain:
+        source = Chunks(parts, labels, schema, matrix.dtype, known)
     features = ArrayFeatures(matrix)
     return DaskInput(tasks=tasks, source=source, features=features, target=ArrayTarget(target))
 
@@ -165,7 +165,7 @@ def _beside_frame(tasks: Tasks, X: Any, y: Any, schema: Schema) -> DaskInput:
     target: ArrayTarget | SeriesTarget
     if isinstance(y, da.Array):
         y = _align(unknown, y)
-        target, parts = ArrayTarget(y), _parts_of(y, tasks)
+        target, parts = ArrayTarget(y), blocks_under_own_keys(y, tasks.token)
         known = lengths_of(y) if has_known_chunks(y) else None
     else:
         parts = partitions_of(y)
@@ -184,11 +184,6 @@ def partitions_of(frame: Any) -> list[Delayed]:
     that the columns have, so a frame and one of its columns would fall into different partitions.
     """
     return held(frame.simplify().to_delayed(optimize_graph=False))
-
-
-def _parts_of(target: da.Array, tasks: Tasks) -> list[Delayed]:
-    own = copy_under_own_keys(target, tasks.token)
-    return list(own.to_delayed(optimize_graph=False).ravel())
 
 
 def _labels(X: Any, y: Any, lengths: tuple[float, ...]) -> Any:

@@ -222,7 +222,8 @@ def source_in_memory(
         parts = persist(*[tasks("input-part", factorized, own, schema) for own in slices])
         return Table(parts, by_chunk, schema, lengths, is_held=True)
     matrix = da.from_array(rows, chunks=(lengths, (rows.shape[1],)), name=False, asarray=False)
-    return Chunks(matrix, by_chunk, schema)
+    blocks = list(matrix.to_delayed(optimize_graph=False).ravel())
+    return Chunks(blocks, by_chunk, schema, rows.dtype, lengths)
 
 
 class _Checked(NamedTuple):

@@ -20,7 +20,8 @@ from ..kernels.rows.census import (
     Summary,
     encode_noted,
     indicate_noted,
-    merge_summaries,
+    merge_notes,
+    summary_of,
     without_values,
 )
 from ..kernels.rows.fingerprint import ChunkFingerprints
@@ -61,6 +62,8 @@ class Census:
         Labels of each chunk.
     sample, n_sampled
         A task, kept in cluster memory: some rows, in their order; and how many.
+    peaks
+        Largest absolute value of each number.
     metric
         What distances are measured in.
     encoding
@@ -75,6 +78,7 @@ class Census:
     by_chunk: tuple[LabelCounts, ...]
     sample: Delayed
     n_sampled: int
+    peaks: Floats
     metric: Metric
     encoding: Delayed
     features: Features
@@ -128,10 +132,10 @@ def take_census(tasks: Tasks, source: Source, settings: Settings) -> Census:
     n_learning = rows_to_sample(settings.clusterer, n, source.n_features)
     n_sampled = min(n, max(n_learning, SPREAD_ROWS))
     sample = sample_rows(n, n_sampled, settings.seed, CENSUS_SAMPLE)
-    summary = tasks.tree("census-merge", merge_summaries, source.notes(tasks))
+    notes = tasks.tree("census-merge", merge_notes, source.notes(tasks, sample))
+    summary = tasks("census-summary", summary_of, notes)
     encoding = tasks("census-encoding", encode_noted, summary)
-    # together, so that each chunk is loaded once for both
-    kept = persist(summary, encoding, source.sampled(tasks, encoding, sample))
+    kept = persist(summary, encoding, source.sampled(tasks, notes, encoding))
     summary, encoding, rows = kept
     found, spread, indicators = compute(
         tasks("census-found", without_values, summary),
@@ -148,6 +152,7 @@ def take_census(tasks: Tasks, source: Source, settings: Settings) -> Census:
         by_chunk=found.labels,
         sample=rows,
         n_sampled=len(sample),
+        peaks=found.peaks,
         metric=metric,
         encoding=encoding,
         features=_features(found, spread, metric, source.schema),

@@ -18,14 +18,13 @@ import numpy as np
 from dask.delayed import Delayed
 
 from ..errors import InputError
-from ..kernels.rows.blocks import Ints, stack
-from ..kernels.rows.census import sampled, summarize, summarize_table
-from ..kernels.rows.encoding import coded_rows, join_sampled
+from ..kernels.rows.blocks import Ints
+from ..kernels.rows.census import encoded_sample, note_rows, note_table, noted_rows
+from ..kernels.rows.encoding import coded_rows
 from ..kernels.rows.fingerprint import ChunkFingerprints
 from ..kernels.rows.schema import Schema
-from ..kernels.rows.table import sampled_table
 from ..planning.cuts import offsets
-from .dask.tasks import Tasks, as_array, compute, same
+from .dask.tasks import Part, Tasks, compute, nested, same
 
 
 class Source(Protocol):
@@ -52,17 +51,17 @@ class Source(Protocol):
         """Rows of each chunk, where they are known."""
 
     @property
-    def parts(self) -> list[Delayed]:
-        """A task for each chunk of X, as it came."""
+    def parts(self) -> Sequence[Part]:
+        """What makes each chunk of X, as it came."""
 
     def counted(self, tasks: Tasks) -> Source:
         """The same with known lengths; where they are unknown, the labels are counted."""
 
-    def notes(self, tasks: Tasks) -> list[Delayed]:
-        """What a census notes of each chunk."""
+    def notes(self, tasks: Tasks, sample: Ints) -> list[Delayed]:
+        """What a census notes of each chunk, and the rows at some ascending positions."""
 
-    def sampled(self, tasks: Tasks, encoding: Delayed, sample: Ints) -> Delayed:
-        """The rows at some ascending positions."""
+    def sampled(self, tasks: Tasks, notes: Delayed, encoding: Delayed) -> Delayed:
+        """The rows that were noted."""
 
     def chunks(
         self, tasks: Tasks, encoding: Delayed, before: Sequence[ChunkFingerprints] | None
@@ -76,19 +75,25 @@ class Chunks:
 
     Attributes
     ----------
-    matrix
-        Numbers, then codes: one block of columns; row chunks may be unknown until the census.
+    parts
+        What makes each chunk's rows: numbers, then codes.
     target
         A task for each chunk's labels: numpy or pandas.
     schema
         What the columns are.
+    dtype
+        Type of the rows.
+    known
+        Rows of each chunk; None where they are unknown.
     is_compared
         Rows are compared with what they were wherever they are read.
     """
 
-    matrix: da.Array
+    parts: list[Part]
     target: list[Delayed]
     schema: Schema
+    dtype: np.dtype[Any]
+    known: tuple[int, ...] | None
     is_compared: bool = False
 
     @property
@@ -99,50 +104,31 @@ class Chunks:
     @property
     def n_features(self) -> int:
         """Columns of the rows."""
-        return int(self.matrix.shape[1])
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the rows."""
-        dtype: np.dtype[Any] = self.matrix.dtype
-        return dtype
+        return self.schema.n_features
 
     @property
     def lengths(self) -> tuple[int, ...]:
         """Rows of each chunk, where they are known."""
-        return lengths_of(self.matrix)
-
-    def rows(self) -> list[Delayed]:
-        """A task for each chunk's rows."""
-        # an array's graph was optimized already, when it was copied under keys of the run's own
-        return list(self.matrix.to_delayed(optimize_graph=False).ravel())
-
-    @property
-    def parts(self) -> list[Delayed]:
-        """The rows."""
-        return self.rows()
+        return self.known or ()
 
     def counted(self, tasks: Tasks) -> Chunks:
         """The same with known lengths; where they are unknown, the labels are counted."""
-        if has_known_chunks(self.matrix):
+        if self.known is not None:
             return self
-        return replace(self, matrix=with_chunks(self.matrix, measure_lengths(tasks, self.target)))
+        return replace(self, known=measure_lengths(tasks, self.target))
 
-    def notes(self, tasks: Tasks) -> list[Delayed]:
-        """What a census notes of each chunk."""
+    def notes(self, tasks: Tasks, sample: Ints) -> list[Delayed]:
+        """What a census notes of each chunk, and the rows at some ascending positions."""
         return [
-            tasks("census", summarize, x, y, self.n_features)
-            for x, y in zip(self.rows(), self.target, strict=True)
+            tasks("census", note_rows, x, y, self.n_features, inside)
+            for x, y, inside in zip(
+                self.parts, self.target, in_chunks(self.lengths, sample), strict=True
+            )
         ]
 
-    def sampled(self, tasks: Tasks, encoding: Delayed, sample: Ints) -> Delayed:  # noqa: ARG002 - a source's
-        """The rows at some ascending positions."""
-        rows = self.rows()
-        parts = [
-            tasks("census-sample", sampled, rows[chunk], self.n_features, inside)
-            for chunk, inside in _chosen(self.lengths, sample)
-        ]
-        return tasks("census-sample-join", stack, parts)
+    def sampled(self, tasks: Tasks, notes: Delayed, encoding: Delayed) -> Delayed:  # noqa: ARG002 - a source's
+        """The rows that were noted."""
+        return tasks("census-sample", noted_rows, notes)
 
     def chunks(self, *_: Any) -> Chunks:
         """Itself."""
@@ -194,46 +180,36 @@ class Table:
             return self
         return replace(self, known=measure_lengths(tasks, self.target))
 
-    def notes(self, tasks: Tasks) -> list[Delayed]:
-        """What a census notes of each chunk."""
+    def notes(self, tasks: Tasks, sample: Ints) -> list[Delayed]:
+        """What a census notes of each chunk, and the rows at some ascending positions."""
         schema = self._shared_schema(tasks)
         return [
-            tasks("census", summarize_table, x, y, schema)
-            for x, y in zip(self.parts, self.target, strict=True)
+            tasks("census", note_table, x, y, schema, inside)
+            for x, y, inside in zip(
+                self.parts, self.target, in_chunks(self.lengths, sample), strict=True
+            )
         ]
 
-    def sampled(self, tasks: Tasks, encoding: Delayed, sample: Ints) -> Delayed:
-        """The rows at some ascending positions."""
-        schema = self._shared_schema(tasks)
-        parts = [
-            tasks("census-sample", sampled_table, self.parts[chunk], schema, inside)
-            for chunk, inside in _chosen(self.lengths, sample)
-        ]
-        return tasks("census-sample-join", join_sampled, parts, encoding, self.schema.dtype)
+    def sampled(self, tasks: Tasks, notes: Delayed, encoding: Delayed) -> Delayed:
+        """The rows that were noted."""
+        return tasks("census-sample", encoded_sample, notes, encoding, self.schema.dtype)
 
     def chunks(
         self, tasks: Tasks, encoding: Delayed, before: Sequence[ChunkFingerprints] | None
     ) -> Chunks:
         """The rows by chunk, of which the census has the fingerprints, where it took some."""
-        schema, width = self._shared_schema(tasks), (self.n_features,)
+        schema = self._shared_schema(tasks)
         nothing: list[ChunkFingerprints | None] = [None] * len(self.parts)
         known = nothing if self.is_held or before is None else before
-        blocks = [
-            tasks("input-rows", coded_rows, part, schema, encoding, own)
+        rows: list[Part] = [
+            nested(coded_rows, part, schema, encoding, own)
             for part, own in zip(self.parts, known, strict=True)
         ]
-        meta = np.empty((0, self.n_features), dtype=self.schema.dtype)
-        matrix = as_array(blocks, (self.lengths, width), meta)
-        return Chunks(matrix, self.target, self.schema, is_compared=True)
+        return Chunks(rows, self.target, self.schema, self.dtype, self.known, is_compared=True)
 
     def _shared_schema(self, tasks: Tasks) -> Delayed:
         # as an argument it would be in the task of every chunk
         return tasks("input-schema", same, self.schema)
-
-
-def _chosen(lengths: Sequence[int], sample: Ints) -> list[tuple[int, Ints]]:
-    # of no rows, which are refused, none of the first chunk are a block, too
-    return list(by_chunk(lengths, sample)) or [(0, sample)]
 
 
 def has_known_chunks(array: da.Array) -> bool:
@@ -275,9 +251,17 @@ def by_chunk(lengths: Sequence[int], positions: Ints) -> Iterator[tuple[int, Int
 
     Of chunks of 3, 0 and 4 rows and the positions 1, 2, 5: chunk 0 has 1, 2 and chunk 2 has 2.
     """
+    for chunk, inside in enumerate(in_chunks(lengths, positions)):
+        if len(inside):
+            yield chunk, inside
+
+
+def in_chunks(lengths: Sequence[int], positions: Ints) -> list[Ints]:
+    """Where in each chunk the ascending positions are; of the same, 1 2, none and 2."""
     starts = offsets(lengths)
     # of the example: starts 0 3 3 7 stand at 0 2 2 3 in the positions, so chunk 1 has none
-    bounds = np.searchsorted(positions, starts)
-    for chunk, (low, high) in enumerate(pairwise(bounds)):
-        if low < high:
-            yield chunk, positions[low:high] - starts[chunk]
+    bounds = np.searchsorted(positions, starts).tolist()
+    return [
+        positions[low:high] - start
+        for (low, high), start in zip(pairwise(bounds), starts, strict=False)
+    ]

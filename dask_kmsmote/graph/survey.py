@@ -102,7 +102,7 @@ def _survey_chunks(
     return [
         tasks("survey", survey_chunk, *chunk, shared)
         for chunk in zip(
-            chunks.rows(), chunks.target, clusters, starts, census.to_compare, strict=True
+            chunks.parts, chunks.target, clusters, starts, census.to_compare, strict=True
         )
     ]
 

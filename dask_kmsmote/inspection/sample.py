@@ -15,7 +15,6 @@ from uuid import uuid4
 import numpy as np
 import pandas as pd
 from dask.base import is_dask_collection
-from dask.delayed import Delayed
 
 from ..data.collections import from_dask, partitions_of
 from ..data.kinds import require_kinds
@@ -23,7 +22,7 @@ from ..data.memory import CHUNK_BYTES, rows_with_schema, source_in_memory
 from ..data.polars import as_pandas
 from ..errors import InputError
 from ..graph.chunks import Chunks, Source, by_chunk
-from ..graph.dask.tasks import Tasks, compute
+from ..graph.dask.tasks import Part, Tasks, compute
 from ..graph.dask.watch import watched
 from ..kernels.rows.blocks import Ints, Rows, stack, take
 from ..kernels.rows.labels import label_values
@@ -78,7 +77,7 @@ class Result:
 
     def rows_at(self, positions: Ints) -> Any:
         """Rows of X at one or more positions, in their order; computes."""
-        parts, order = self._taken(_rows_of, self.chunks.rows(), positions)
+        parts, order = self._taken(_rows_of, self.chunks.parts, positions)
         return take(stack(parts), order)
 
     def labels_at(self, positions: Ints) -> Any:
@@ -87,7 +86,7 @@ class Result:
         return np.concatenate(parts)[order]
 
     def _taken(
-        self, function: Callable[..., Any], parts: Sequence[Delayed], positions: Ints
+        self, function: Callable[..., Any], parts: Sequence[Part], positions: Ints
     ) -> tuple[list[Any], Ints]:
         # each row once, and where each position is among them
         wanted, order = np.unique(positions, return_inverse=True)

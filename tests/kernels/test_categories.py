@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from dask_kmsmote.kernels.clusters import assignment, learning
+from dask_kmsmote.kernels.clusters import assignment
 from dask_kmsmote.kernels.groups import picking
 from dask_kmsmote.kernels.groups.pieces import GroupRows
 from dask_kmsmote.kernels.making import drawing, interpolation
@@ -164,11 +164,6 @@ def test_the_nearest_center_is_that_of_coordinates(n_numbers, sizes):
     squared = cdist(coordinates, centers, "sqeuclidean")
     np.testing.assert_array_equal(labels, squared.argmin(axis=1))
     assert inertia == pytest.approx(squared.min(axis=1).sum(), rel=1e-9)
-    # Lloyd's blocks are the same coordinates
-    offset = coordinates.mean(axis=0)
-    shifted = learning.shifted([rows[:300], rows[300:]], metric, offset)
-    np.testing.assert_allclose(shifted[:, :-1], coordinates - offset, rtol=1e-6, atol=1e-5)
-    assert (shifted[:, -1] == 1).all()
 
 
 def test_rare_categories_share_an_indicator():

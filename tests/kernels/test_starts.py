@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import dask
-import dask.array as da
 import numpy as np
 import pytest
 from scipy import stats
 from sklearn.cluster import KMeans, kmeans_plusplus
 
 from conftest import make_imbalanced
-from dask_kmsmote.graph.clustering.lloyd import _by_dask_ml
 from dask_kmsmote.kernels.clusters.learning import (
     count_distinct,
     count_runs,
     find_start,
     refine_best,
 )
-from dask_kmsmote.kernels.clusters.passes import pass_over
 from dask_kmsmote.kernels.clusters.starts import spread_out
 from dask_kmsmote.libraries import on_one_thread
 
@@ -75,20 +71,3 @@ def test_the_inertia_is_near_that_of_eight_runs_of_scikit_learn(kind):
     with on_one_thread():
         theirs = [KMeans(6, n_init=8, random_state=seed).fit(rows).inertia_ for seed in range(10)]
     assert np.mean(own) <= 1.006 * np.mean(theirs)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("max_iter", "tolerance"), [(0, 0.0), (1, 0.0), (5, 0.0), (50, 1e-6)])
-def test_passes_over_a_block_are_those_of_dask_ml(dtype, max_iter, tolerance):
-    rows = make_imbalanced()[0]
-    rows -= rows.mean(axis=0)
-    # no row is nearest to the last
-    centers = np.vstack([rows[:5], np.full((1, 6), 1e3)])
-    block = np.column_stack([rows, np.ones(len(rows))]).astype(dtype)
-    own, moved = pass_over(block, centers, max_iter, tolerance)
-    blocks = da.from_array(block, chunks=(300, -1))
-    with on_one_thread(), dask.config.set(scheduler="synchronous"):
-        theirs, moved_there = _by_dask_ml(blocks, centers, max_iter, tolerance)
-    np.testing.assert_allclose(own, theirs, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(moved, moved_there, rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(own[-1], centers[-1])

@@ -19,14 +19,14 @@ from dask_kmsmote.kernels.rows.categories import (
     count_categories,
     merge_categories,
 )
+from dask_kmsmote.kernels.rows.census import encoded_sample, merge_notes, note_table
 from dask_kmsmote.kernels.rows.encoding import (
     coded_rows,
     encoding_of,
-    join_sampled,
     rows_by_code,
 )
 from dask_kmsmote.kernels.rows.schema import Wanted, schema_of_array, schema_of_frame
-from dask_kmsmote.kernels.rows.table import fingerprint_of, read, sampled_table
+from dask_kmsmote.kernels.rows.table import fingerprint_of, read
 
 quick = settings(max_examples=60, deadline=None)
 VALUES = {
@@ -128,9 +128,12 @@ def test_sampled_rows_have_the_codes_of_all():
     schema = schema_of_frame(frame, Wanted(), "dask frame")
     parts = [frame.iloc[:2], frame.iloc[2:]]
     _, encoding = learned(parts, schema)
-    sampled = [sampled_table(parts[0], schema, np.array([1, 9])),
-               sampled_table(parts[1], schema, np.array([0, 2]))]  # fmt: skip
-    rows = join_sampled(sampled, encoding, schema.dtype)
+    sampled = [np.array([1, 9]), np.array([0, 2])]
+    notes = [
+        note_table(part, np.zeros(len(part)), schema, own)
+        for part, own in zip(parts, sampled, strict=True)
+    ]
+    rows = encoded_sample(merge_notes(notes), encoding, schema.dtype)
     assert rows.tolist() == [[0.5, 0], [1.0, 1], [2.0, 2]]
 
 

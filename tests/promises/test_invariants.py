@@ -16,7 +16,6 @@ from sklearn.datasets import make_classification
 from conftest import make_imbalanced
 from dask_kmsmote import KMeansSMOTE, pipeline
 from dask_kmsmote.graph import gather
-from dask_kmsmote.graph.clustering import lloyd
 from dask_kmsmote.graph.dask.tasks import Tasks
 from dask_kmsmote.graph.density import measure as density
 from invariants import (
@@ -132,7 +131,6 @@ def test_groups_and_outputs_of_many_blocks(monkeypatch, kind):
     monkeypatch.setattr(pipeline, "OUTPUT_BYTES", 1500)
     monkeypatch.setattr(density, "QUERY_ROWS", 13)
     monkeypatch.setattr(gather, "PARTS", 2)
-    monkeypatch.setattr(lloyd, "BLOCK_BYTES", (1024, 2048))
     rng = np.random.default_rng(3)
     X = random_rows(rng, kind, 600, 4)
     y = (rng.random(600) < 0.4).astype(int)

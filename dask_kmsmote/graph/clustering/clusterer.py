@@ -17,7 +17,6 @@ from ...errors import ParameterError
 from ...kernels.clusters.learning import refining_size, start_size
 from ...recipes import Recipe
 from ..settings import STARTS, Clusterer
-from .lloyd import find_k_means
 
 _DEFAULT_CLUSTERS = 8
 _SINGLE_FIT_ROWS = 1_000_000  # all in one task, on one worker
@@ -68,7 +67,6 @@ def resolve_clusterer(
         )
     n_clusters = _n_clusters(estimator)
     if _is_dask_k_means(estimator):
-        find_k_means()  # before any work is done
         validate_parameter_constraints(_K_MEANS, estimator.get_params(), "dask_ml.cluster.KMeans")
         kind = "lloyd"
     else:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import dask.array as da
 import numpy as np
 from dask.delayed import Delayed
 
@@ -46,7 +45,7 @@ from ...kernels.seeding import (
 from ...planning.cuts import cut, offsets
 from ...planning.groups import ClusteringSummary
 from ..census import Census
-from ..dask.tasks import Tasks, compute, persist
+from ..dask.tasks import Part, Tasks, compute, persist
 from ..settings import Clusterer, Settings
 from .clusterer import rows_to_sample, start_rows
 from .lloyd import lloyd
@@ -163,10 +162,10 @@ def _finds_nearest_center(estimator: Any) -> bool:
 
 
 def _learn_by_passes(tasks: Tasks, census: Census, clusterer: Clusterer, seed: int) -> Clustering:
-    estimator, metric = clusterer.measured_in(census.metric), census.shared_metric(tasks)
+    estimator = clusterer.measured_in(census.metric)
     given = _given_start(estimator, clusterer.n_clusters, census.chunks.n_features)
     seed = root_seed(seed if estimator.random_state is None else estimator.random_state)
-    matrix, sample, n_sampled = _learning_rows(tasks, census, clusterer, seed)
+    rows, n_rows, sample, n_sampled = _learning_rows(tasks, census, clusterer, seed)
     sample, n_sampled = _in_coordinates(tasks, census, clusterer, seed, sample, n_sampled)
     if given is None:
         width = census.metric.width(census.chunks.n_features)
@@ -176,7 +175,15 @@ def _learn_by_passes(tasks: Tasks, census: Census, clusterer: Clusterer, seed: i
     # dask-ml's own is absolute: data times 1e-3 would stop after one pass
     tolerance = float(estimator.tol) * extent.variance
     centers, shifts = lloyd(
-        tasks, matrix, metric, extent.mean, start, int(estimator.max_iter), tolerance
+        tasks,
+        rows,
+        n_rows,
+        census.peaks,
+        census.metric,
+        extent.mean,
+        start,
+        int(estimator.max_iter),
+        tolerance,
     )
     estimator.cluster_centers_ = centers
     estimator.n_iter_ = len(shifts)
@@ -185,7 +192,7 @@ def _learn_by_passes(tasks: Tasks, census: Census, clusterer: Clusterer, seed: i
         estimator=estimator,
         labeler=NearestCenter(estimator.cluster_centers_, census.metric),
         clusters=None,
-        summary=_summary_of_passes(clusterer, matrix, n_sampled, shifts, tolerance),
+        summary=_summary_of_passes(clusterer, n_rows, n_sampled, shifts, tolerance),
         learns_by_passes=True,
     )
 
@@ -222,18 +229,17 @@ def _given_start(estimator: Any, n_clusters: int, n_features: int) -> Floats | N
 
 def _learning_rows(
     tasks: Tasks, census: Census, clusterer: Clusterer, seed: int
-) -> tuple[da.Array, Delayed, int]:
-    """The rows to pass over, the sample that the start is found on, and its rows."""
-    matrix, n_features = census.chunks.matrix, census.chunks.n_features
+) -> tuple[Sequence[Part], int, Delayed, int]:
+    """The rows to pass over, and how many; the sample that the start is found on, and its rows."""
     sample, n_brought = _learning_sample(tasks, census, clusterer, seed)
     if not clusterer.is_bounded(census.n_rows):
-        return matrix, sample, n_brought
+        return census.chunks.parts, census.n_rows, sample, n_brought
     # all that it learns from is a sample
-    matrix = da.from_delayed(sample, (n_brought, n_features), meta=matrix._meta)
-    n_sampled = min(n_brought, start_rows(clusterer, n_features))
+    n_sampled = min(n_brought, start_rows(clusterer, census.chunks.n_features))
     # from a stream of its own: from that of the census the first rows would be drawn too often
     chosen = sample_rows(n_brought, n_sampled, seed, START_SAMPLE)
-    return matrix, tasks("clustering-sample", take, sample, chosen), n_sampled
+    small = tasks("clustering-sample", take, sample, chosen)
+    return [sample], n_brought, small, n_sampled
 
 
 def _learning_sample(
@@ -270,12 +276,12 @@ def _find_start(
 
 
 def _summary_of_passes(
-    clusterer: Clusterer, matrix: da.Array, n_sampled: int, shifts: Sequence[float], limit: float
+    clusterer: Clusterer, n_rows: int, n_sampled: int, shifts: Sequence[float], limit: float
 ) -> ClusteringSummary:
     return ClusteringSummary(
         estimator=type(clusterer.estimator).__name__,
         n_clusters=clusterer.n_clusters,
-        n_learning_rows=int(matrix.shape[0]),
+        n_learning_rows=n_rows,
         n_start_rows=n_sampled,
         n_iter=len(shifts),
         center_shifts=tuple(shifts),

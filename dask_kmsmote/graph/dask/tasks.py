@@ -9,7 +9,7 @@ and one of as many tasks little.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import dask
 import dask.array as da
@@ -44,6 +44,24 @@ class Pending(Delayed):  # type: ignore[misc] # Dask has no types
         return HighLevelGraph({self.key: _flat_graph([self])}, {self.key: set()})
 
 
+class Nested(NamedTuple):
+    """A call within the task that takes it as an argument, and the tasks that it needs.
+
+    A task costs a scheduler about a millisecond: what takes less has none of its own.
+    """
+
+    task: Task
+    needed: list[Delayed]
+
+
+Part = Delayed | Nested
+
+
+def nested(function: Callable[..., Any], *args: Any) -> Nested:
+    """One call of a module-level function, made by each task that it is an argument of."""
+    return Nested(Task(None, function, *[_reference(arg) for arg in args]), _needed(args))
+
+
 class Tasks:
     """Makes the tasks of one run; each stage numbers its own."""
 
@@ -54,19 +72,14 @@ class Tasks:
     def __call__(self, stage: str, function: Callable[..., Any], *args: Any) -> Delayed:
         """One call of a module-level function, as a task.
 
-        An argument may be a task or a block of an array, or a list with some in it; anything else
-        is passed as it is.
+        An argument may be a task, a nested call or a block of an array, or a list with some in it;
+        anything else is passed as it is.
         """
         number = self._made.get(stage, 0)
         self._made[stage] = number + 1
         key = (f"kmsmote-{stage}-{self.token}", number)
-        needed = [
-            part
-            for arg in args
-            for part in (arg if isinstance(arg, list) else [arg])
-            if isinstance(part, Delayed)
-        ]
-        return Pending(key, Task(key, function, *[_reference(arg) for arg in args]), needed)
+        task = Task(key, function, *[_reference(arg) for arg in args])
+        return Pending(key, task, _needed(args))
 
     def tree(
         self, stage: str, function: Callable[[Sequence[Any]], Any], parts: list[Delayed]
@@ -198,10 +211,25 @@ def _flat_graph(parts: Sequence[Delayed]) -> dict[Any, Any]:
     return graph
 
 
+def _needed(args: Sequence[Any]) -> list[Delayed]:
+    """The tasks that some arguments refer to."""
+    needed: list[Delayed] = []
+    for arg in args:
+        if isinstance(arg, Delayed):
+            needed.append(arg)
+        elif isinstance(arg, Nested):
+            needed += arg.needed
+        elif isinstance(arg, list):
+            needed += _needed(arg)
+    return needed
+
+
 def _reference(arg: Any) -> Any:
     if isinstance(arg, Delayed):
         return TaskRef(arg.key)
-    if isinstance(arg, list) and any(isinstance(part, Delayed | TaskRef) for part in arg):
+    if isinstance(arg, Nested):
+        return arg.task
+    if isinstance(arg, list) and any(isinstance(own, Part | TaskRef | list) for own in arg):
         return List(*[_reference(part) for part in arg])
     return arg
 

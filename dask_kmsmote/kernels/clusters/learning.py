@@ -13,8 +13,7 @@ from sklearn.cluster import KMeans
 from ...libraries import on_one_thread
 from ...planning.cuts import block_rows
 from ...process import ProcessSetting, muted
-from ..compiled import compiled
-from ..rows.blocks import Floats, Rows, as_dense, is_sparse
+from ..rows.blocks import Floats, Rows, as_dense
 from ..rows.metric import Metric
 from .starts import spread_out
 
@@ -146,48 +145,6 @@ def fit_clusterer(estimator: Any, rows: Rows, metric: Metric) -> Any:
     with on_one_thread(), np.errstate(over="ignore"):
         estimator.fit(metric.coordinates(rows))
     return estimator
-
-
-def shifted(parts: Sequence[Rows], metric: Metric, offset: Floats) -> Floats:
-    """Coordinates of the rows of all parts, minus an offset of theirs, and a column of ones.
-
-    Shape (m, width + 1).
-
-    The ones change no distance; in a mean of rows, they tell an empty cluster (0) from one whose
-    mean is the origin (1).
-    """
-    n_features = parts[0].shape[1]
-    n_numbers = metric.kinds(n_features).n_numbers
-    scales, fills = metric.scales_of(n_features), metric.fills_of(n_features)
-    shape = sum(part.shape[0] for part in parts), len(offset) + 1
-    out = np.ones(shape, coordinate_dtype(n_numbers < n_features))
-    start = 0
-    for part in parts:
-        stop = start + part.shape[0]
-        dense = _compilable(part)
-        own, low = out[start:stop, :-1], offset[:n_numbers] * scales[:n_numbers]
-        _divide(dense, low, scales, fills, own[:, :n_numbers])
-        if n_numbers < n_features:
-            metric.write_indicators(dense, offset[n_numbers:], own[:, n_numbers:])
-        start = stop
-    return out
-
-
-def _compilable(rows: Any) -> Any:
-    rows = rows.toarray() if is_sparse(rows) else rows
-    # numba knows no half floats, long doubles, booleans or other byte orders
-    return rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float64)
-
-
-@compiled
-def _divide(rows, offset, scales, fills, out):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
-    # in one pass: numpy takes two, each with a call for every row
-    for i in range(len(rows)):
-        for feature in range(len(offset)):
-            value = np.float64(rows[i, feature])
-            if np.isnan(value):
-                value = fills[feature]
-            out[i, feature] = (value - offset[feature]) / scales[feature]
 
 
 def labels_between(fitted: Any, start: int, stop: int) -> Any:

@@ -6,7 +6,7 @@ format, `as_dense` is what distances are measured on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeGuard
 
 import numpy as np
@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ...errors import InputError
+from ...planning.cuts import block_rows, cut
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+_PIECE_BYTES = 4 * 2**20
 
 
 class Rows(Protocol):
@@ -70,6 +73,21 @@ def as_dense(rows: Rows) -> Floats:
     """The rows as C-contiguous float64, dense."""
     # one type and layout for the loops that measure: numba compiles them anew for any other
     return np.ascontiguousarray(rows.toarray() if is_sparse(rows) else rows, dtype=np.float64)
+
+
+def dense_pieces(rows: Rows) -> Iterator[NDArray[np.floating[Any]]]:
+    """The rows as C-contiguous arrays of float32 or float64, one below the other, for one pass.
+
+    What is such an array is the only piece; of other rows a few MiB are copied at a time.
+    """
+    if not is_sparse(rows) and rows.dtype in (np.float32, np.float64):
+        array = np.asarray(rows)
+        if array.flags.c_contiguous:
+            yield array
+            return
+    rows = rows.tocsr() if is_sparse(rows) else rows
+    for low, high in cut(rows.shape[0], block_rows(rows.shape[1], _PIECE_BYTES)):
+        yield as_dense(rows[low:high])
 
 
 def columns_of(rows: SparseRows) -> NDArray[np.integer[Any]]:

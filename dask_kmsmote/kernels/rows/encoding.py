@@ -108,11 +108,6 @@ def encoded(table: Table, encoding: Encoding, dtype: np.dtype[Any]) -> NDArray[A
     return out
 
 
-def join_sampled(parts: Sequence[Table], encoding: Encoding, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The sampled rows of all chunks, encoded."""
-    return np.concatenate([encoded(part, encoding, dtype) for part in parts])
-
-
 def coded_rows(
     part: Any, schema: Schema, encoding: Encoding, before: ChunkFingerprints | None
 ) -> NDArray[Any]:
