@@ -162,9 +162,10 @@ def as_array(
     (first, number), rest = parts[0].key, (0,) * (len(chunks) - 1)
     name = f"{first}-{number}-array"
     graph = _flat_graph(parts)
-    # keys of blocks are the array's name and their place, those of tasks name the stage
+    # the key of a block is the array's name and its place, and no task needs one of the parts
     for block, part in enumerate(parts):
-        graph[name, block, *rest] = Alias((name, block, *rest), part.key)
+        key = name, block, *rest
+        graph[key] = graph.pop(part.key).substitute({}, key=key)
     layers = HighLevelGraph.from_collections(name, graph, over)
     return da.Array(with_held(layers), name, chunks, meta=meta)
 
