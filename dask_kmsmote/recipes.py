@@ -44,6 +44,7 @@ from .kernels.neighbors.search import drop_first, drop_self
 from .kernels.rows.blocks import Floats, Ints
 from .kernels.seeding import START, root_seed, small_seed
 from .planning import allocate, choose
+from .planning.cuts import Sector, sectors, single_blocks
 from .planning.strategy import RatioRule, cut_to_ratio, nearest_to_ratio
 
 _PASSES = 1  # from a refined start, a second one lowers the inertia by 0.02 % or less
@@ -86,6 +87,9 @@ class Recipe:
     make_streams
         Streams of the output blocks of a group, from the root seed, class and cluster, the rows of
         each block, and the rows times neighbours of the group.
+    sectors
+        Which output blocks of a group of several blocks share base rows, from its rows and the rows
+        of its output blocks.
     interpolation
         New rows from base rows, all k neighbours or the chosen ones alone, and gaps.
     to_whole
@@ -108,6 +112,7 @@ class Recipe:
     clusters: choose.ClusterRules
     shares: allocate.ShareRules
     make_streams: Callable[[int, tuple[int, int], Sequence[int], int], Sequence[Stream]]
+    sectors: Callable[[int, Sequence[int]], list[Sector]]
     interpolation: Interpolation
     to_whole: Callable[[Floats], Floats]
     whole_slack: float
@@ -172,6 +177,7 @@ OWN = Recipe(
     ),
     shares=allocate.ShareRules(allocate.exponent_of_features, allocate.share_by_weight),
     make_streams=keyed_streams,
+    sectors=sectors,
     interpolation=Interpolation(interpolate_nearest, chosen_neighbor),
     to_whole=np.rint,
     whole_slack=0.5,
@@ -204,6 +210,7 @@ IMBALANCED_LEARN = Recipe(
     ),
     shares=allocate.ShareRules(allocate.exponent_of_rows, allocate.share_by_ceilings),
     make_streams=restarted_streams,
+    sectors=single_blocks,
     interpolation=Interpolation(interpolate_in_dtype, chosen_neighbor),
     to_whole=np.trunc,
     whole_slack=1.0,

@@ -24,7 +24,7 @@ from ..kernels.rows.blocks import Ints
 from ..planning.cuts import block_rows, bundle, cut
 from ..planning.groups import GroupKey
 from .census import Census
-from .dask.tasks import Tasks, persist
+from .dask.tasks import Part, Tasks, persist
 from .survey import Survey
 
 PARTS = 16  # most runs of groups, and most pieces that each group is sliced from; changes no result
@@ -55,7 +55,7 @@ class Group:
         """Rows of the group in each block."""
         return cut(self.n_rows, self.size)
 
-    def pick(self, tasks: Tasks, name: str, wanted: Ints | Delayed) -> list[Delayed]:
+    def pick(self, tasks: Tasks, name: str, wanted: Ints | Part) -> list[Delayed]:
         """What each block holds of some rows, which are numbered within the group."""
         return [
             tasks(name, pick, block, wanted, start)

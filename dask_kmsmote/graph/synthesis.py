@@ -11,15 +11,20 @@ from ..errors import ParameterError
 from ..kernels.groups.pieces import positions_of
 from ..kernels.making.drawing import Stream
 from ..kernels.making.interpolation import (
+    Interpolation,
     draw_block,
+    draw_in_sector,
+    join_parents,
     make_from_block,
-    make_from_picked,
+    make_from_parents,
+    numbers_of,
     wanted_of,
 )
+from ..planning.cuts import Sector
 from ..planning.groups import neighbors_in
 from ..planning.plan import SamplingPlan
 from ..recipes import Recipe
-from .dask.tasks import Tasks
+from .dask.tasks import Tasks, nested
 from .density.measure import DenseGroup
 
 
@@ -94,27 +99,55 @@ def _blocks(
     recipe: Recipe,
     n_categorical: int,
 ) -> list[SyntheticBlock]:
-    group = dense.group
+    group, how = dense.group, (recipe.interpolation, n_categorical)
     # for the provenance alone, shared by all output blocks of the group
     positions = [tasks("synthesis-positions", positions_of, block) for block in group.blocks]
-    made, how = [], (recipe.interpolation, n_categorical)
-    for stream in streams:
-        # of a group of one block, for the provenance alone as well
-        draw = tasks("synthesis-draw", draw_block, dense.density, stream, *how)
-        if len(group.blocks) == 1:
-            # drawn again where the rows are: cheaper than to bring the draw there
-            rows = tasks("synthesis", make_from_block, group.blocks[0], dense.density, stream, *how)
-        else:
-            wanted = tasks("synthesis-wanted", wanted_of, draw)
-            picked = group.pick(tasks, "synthesis-pick", wanted)
-            rows = tasks("synthesis", make_from_picked, picked, draw, *how)
-        made.append(
-            SyntheticBlock(
-                n_rows=stream.n_rows,
-                class_code=group.key[0],
-                rows=rows,
-                draw=draw,
-                positions=positions,
+    parents = recipe.interpolation.parents_for(n_categorical)
+    if len(group.blocks) == 1:
+        made = [
+            (
+                tasks("synthesis", make_from_block, group.blocks[0], dense.density, stream, *how),
+                tasks("synthesis-draw", draw_block, dense.density, stream, parents),
             )
+            for stream in streams
+        ]
+    else:
+        sizes = [stream.n_rows for stream in streams]
+        made = [
+            made
+            for sector in recipe.sectors(group.n_rows, sizes)
+            for made in _sector(tasks, dense, sector, streams, how)
+        ]
+    return [
+        SyntheticBlock(
+            n_rows=stream.n_rows,
+            class_code=group.key[0],
+            rows=rows,
+            draw=draw,
+            positions=positions,
         )
-    return made
+        for stream, (rows, draw) in zip(streams, made, strict=True)
+    ]
+
+
+def _sector(
+    tasks: Tasks,
+    dense: DenseGroup,
+    sector: Sector,
+    streams: Sequence[Stream],
+    how: tuple[Interpolation, int],
+) -> list[tuple[Delayed, Delayed]]:
+    """The rows and the draw of each output block, whose parents are brought together once."""
+    own, parents = streams[sector.first : sector.last], how[0].parents_for(how[1])
+    args = dense.density, sector.low, sector.high, list(own), parents
+    wanted = tasks("synthesis-wanted", wanted_of, *args)
+    numbers = nested(numbers_of, wanted)
+    picked = dense.group.pick(tasks, "synthesis-pick", numbers)
+    brought = tasks("synthesis-parents", join_parents, picked, wanted)
+    return [
+        (
+            tasks("synthesis", make_from_parents, brought, stream, *how),
+            tasks("synthesis-draw", draw_in_sector, wanted, stream, parents),
+        )
+        for stream in own
+    ]

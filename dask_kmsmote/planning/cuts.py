@@ -11,6 +11,7 @@ with what and keeps the order.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 FAN_IN = 25  # pieces merged by one task: measured best of 10-50 on 500 chunks
 
@@ -41,6 +42,49 @@ def bundle(sizes: Sequence[int], limit: int, fan_in: int = FAN_IN) -> list[tuple
     if sizes:
         runs.append((start, len(sizes)))
     return runs
+
+
+class Sector(NamedTuple):
+    """Output blocks [first, last) of a group whose base rows are rows [low, high) of it."""
+
+    first: int
+    last: int
+    low: int
+    high: int
+
+
+def sectors(n_rows: int, sizes: Sequence[int]) -> list[Sector]:
+    """Sectors in which each row of a group is the base of as many new rows, but for rounding.
+
+    Parameters
+    ----------
+    n_rows
+        Rows of the group.
+    sizes
+        Rows of its output blocks.
+
+    Notes
+    -----
+    A sector has about as many rows as one of its output blocks, or as many blocks as rows need. Of
+    a group of 100 rows, blocks of 50, 50, 50, 50, 50 and 10 are sectors of 3 blocks each: blocks 0
+    to 2 from the rows 0 to 56 (150 * 100 / 260 is 57.7), and 3 to 5 from the others.
+    """
+    starts = offsets(sizes)
+    together = -(-starts[-1] // n_rows)
+    return [
+        Sector(
+            first=first,
+            last=last,
+            low=n_rows * starts[first] // starts[-1],
+            high=n_rows * starts[last] // starts[-1],
+        )
+        for first, last in cut(len(sizes), together)
+    ]
+
+
+def single_blocks(n_rows: int, sizes: Sequence[int]) -> list[Sector]:
+    """A sector for each output block, which draws from all rows of the group."""
+    return [Sector(block, block + 1, 0, n_rows) for block in range(len(sizes))]
 
 
 def offsets(sizes: Sequence[int]) -> list[int]:

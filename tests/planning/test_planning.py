@@ -285,3 +285,21 @@ def test_no_cluster_error_names_a_k_that_keeps_one(case):
     in_force = threshold if lower is None else lower
     again = judged(table, column, in_force, int(k) + 1, IMBALANCED_LEARN)
     assert any(choice.kept for choice in again), message
+
+
+@given(st.integers(1, 400), st.lists(st.integers(1, 60), min_size=1, max_size=40), st.booleans())
+@settings(max_examples=300)
+def test_sectors_share_out_rows_and_blocks(n_rows, sizes, equal):
+    # as output blocks are: of one size, and a rest
+    sizes = [max(sizes)] * (len(sizes) - 1) + sizes[-1:] if equal else sorted(sizes, reverse=True)
+    found = cuts.sectors(n_rows, sizes)
+    assert [own.first for own in found] == [0, *(own.last for own in found[:-1])]
+    assert found[-1].last == len(sizes)
+    assert [own.low for own in found] == [0, *(own.high for own in found[:-1])]
+    assert found[-1].high == n_rows
+    each = sum(sizes) / n_rows
+    for own in found:
+        made = sum(sizes[own.first : own.last])
+        # as many new rows for each row as in the whole group, but for a row at either end
+        assert abs(made - each * (own.high - own.low)) <= each
+        assert own.high > own.low or not equal

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import dask
 import dask.array as da
-from dask._task_spec import Alias, DataNode, List, Task, TaskRef, convert_legacy_graph
+from dask._task_spec import DataNode, List, Task, TaskRef, convert_legacy_graph
 from dask.callbacks import Callback
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph

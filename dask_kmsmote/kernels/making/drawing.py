@@ -58,6 +58,10 @@ class Draw(NamedTuple):
         # all k, as a recipe may take a vote of them; to interpolate needs one
         return np.column_stack([self.base, self.neighbors])
 
+    def behind(self, low: int) -> Draw:
+        """The same for base rows that were drawn among those from `low` on."""
+        return self._replace(base=self.base + low)
+
     def within(self, picked: Picked) -> Draw:
         """The same in numbers of picked rows."""
         base, *neighbors = index_in(picked, self.wanted).T

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from ..groups.pieces import GroupRows
 from ..neighbors.density import Density
 from ..rows.blocks import Ints, Rows, in_native_order, is_sparse, take
 from .drawing import Draw, Stream, all_neighbors
+
+Choosing = Callable[[Draw], Draw]
 
 
 @dataclass(frozen=True)
@@ -37,20 +39,69 @@ class Interpolation:
     """
 
     make: Callable[[Rows, Draw], Any]
-    parents: Callable[[Draw], Draw] = all_neighbors
+    parents: Choosing = all_neighbors
+
+    def parents_for(self, n_categorical: int) -> Choosing:
+        """The same for rows with so many categories, which are a vote of all neighbours."""
+        return all_neighbors if n_categorical else self.parents
 
 
-def draw_block(
-    density: Density, stream: Stream, interpolation: Interpolation, n_categorical: int
-) -> Draw:
-    """The draw of an output block of rows with so many categories."""
-    parents = all_neighbors if n_categorical else interpolation.parents
+def draw_block(density: Density, stream: Stream, parents: Choosing) -> Draw:
+    """The draw of an output block of a group that is held in one block."""
     return parents(stream.draw(density.neighbors))
 
 
-def wanted_of(draw: Draw) -> Ints:
-    """Numbers of all rows that a draw asks for."""
-    return draw.wanted
+def draw_in_sector(wanted: Wanted, stream: Stream, parents: Choosing) -> Draw:
+    """The draw of an output block of a sector."""
+    return parents(wanted.draw(stream))
+
+
+class Wanted(NamedTuple):
+    """What a sector asks of its group: see `planning.cuts.sectors`.
+
+    Attributes
+    ----------
+    numbers
+        Rows that are a parent of one of its new rows, each once, ascending.
+    low, neighbors
+        Its first base row, and the neighbours of all of its base rows.
+    """
+
+    numbers: Ints
+    low: int
+    neighbors: Ints
+
+    def draw(self, stream: Stream) -> Draw:
+        """The draw of one of its output blocks."""
+        return stream.draw(self.neighbors).behind(self.low)
+
+
+class Parents(NamedTuple):
+    """What a sector asked for, with the rows."""
+
+    wanted: Wanted
+    picked: Picked
+
+
+def wanted_of(
+    density: Density, low: int, high: int, streams: Sequence[Stream], parents: Choosing
+) -> Wanted:
+    """What the base rows [low, high) of a group are asked for by some output blocks."""
+    wanted = Wanted(np.empty(0, dtype=np.int64), low, density.neighbors[low:high])
+    asked = np.zeros(len(density.neighbors), dtype=np.bool_)
+    for stream in streams:
+        asked[parents(wanted.draw(stream)).wanted] = True
+    return wanted._replace(numbers=np.flatnonzero(asked))
+
+
+def numbers_of(wanted: Wanted) -> Ints:
+    """Numbers of the rows to bring."""
+    return wanted.numbers
+
+
+def join_parents(parts: Sequence[Picked], wanted: Wanted) -> Parents:
+    """What was asked for, from what each block of the group holds of it."""
+    return Parents(wanted, join_picked(parts))
 
 
 def make_from_block(
@@ -61,15 +112,16 @@ def make_from_block(
     n_categorical: int,
 ) -> Any:
     """Rows of an output block of a group that is held in one block."""
-    draw = draw_block(density, stream, interpolation, n_categorical)
+    draw = draw_block(density, stream, interpolation.parents_for(n_categorical))
     return _make(block.rows, draw, interpolation, n_categorical)
 
 
-def make_from_picked(
-    parts: Sequence[Picked], draw: Draw, interpolation: Interpolation, n_categorical: int
+def make_from_parents(
+    parents: Parents, stream: Stream, interpolation: Interpolation, n_categorical: int
 ) -> Any:
-    """Rows of an output block from the parents that each block of a group holds."""
-    picked = join_picked(parts)
+    """Rows of an output block of a sector."""
+    wanted, picked = parents
+    draw = draw_in_sector(wanted, stream, interpolation.parents_for(n_categorical))
     return _make(picked.rows, draw.within(picked), interpolation, n_categorical)
 
 
