@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _PIECE_BYTES = 4 * 2**20
+_ROWS_IN_CACHE = 2048
 
 
 class Rows(Protocol):
@@ -200,16 +201,27 @@ def _mend_of(block: Any) -> str:
     return "X = X.map_blocks(lambda b: np.asarray(b, dtype=float), dtype=float)"
 
 
-def frame_values(frame: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """A pandas partition of numbers as rows of one dtype, at no cost where pandas holds them so.
+def frame_values(frame: Any, places: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Columns of numbers of a pandas partition as rows of one dtype, C-contiguous.
 
     Missing values become NaN. An integer dtype is kept only where nothing is missing, so that a
     census finds what is.
     """
-    if all(own == dtype for own in frame.dtypes):
-        return np.asarray(frame.to_numpy())
-    if np.issubdtype(dtype, np.floating):
-        return np.asarray(frame.to_numpy(dtype=dtype, na_value=np.nan))
-    if frame.isna().to_numpy().any():
-        return np.asarray(frame.to_numpy(dtype=np.float64, na_value=np.nan))
-    return np.asarray(frame.to_numpy(dtype=dtype))
+    columns = [frame.iloc[:, place] for place in places]
+    is_float = np.issubdtype(dtype, np.floating)
+    if not is_float and any(own.isna().any() for own in columns):
+        dtype, is_float = np.dtype(np.float64), True
+    # a float as it is, at no cost
+    args = {"dtype": dtype} | ({"na_value": np.nan} if is_float else {})
+    return _side_by_side(
+        [own.to_numpy() if own.dtype == dtype else own.to_numpy(**args) for own in columns], dtype
+    )
+
+
+def _side_by_side(columns: Sequence[NDArray[Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
+    out = np.empty((len(columns[0]), len(columns)), dtype=dtype)
+    # some rows at a time, which stay in the core's cache until all columns are written
+    for low, high in cut(len(out), _ROWS_IN_CACHE):
+        for place, column in enumerate(columns):
+            out[low:high, place] = column[low:high]
+    return out

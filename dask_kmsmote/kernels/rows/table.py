@@ -95,19 +95,18 @@ def _check_order(part: pd.DataFrame, schema: Schema) -> None:
 
 
 def _numbers_of_frame(frame: pd.DataFrame, schema: Schema) -> NDArray[Any]:
-    own = frame.iloc[:, list(schema.numbers)]
     if not schema.numbers:
         return np.empty((len(frame), 0), dtype=schema.dtype)
     _check_nulls(frame, schema)
-    nothing = [name for name, dtype in own.dtypes.items() if str(dtype) == "null[pyarrow]"]
+    nothing = [name for name, dtype in frame.dtypes.items() if str(dtype) == "null[pyarrow]"]
     if nothing:
-        own = own.copy(deep=False)
+        frame = frame.copy(deep=False)
         for name in nothing:  # Arrow has no floats of its type of nulls alone
-            own[name] = np.nan
+            frame[name] = np.nan
     try:
-        return frame_values(own, schema.dtype)
+        return frame_values(frame, schema.numbers, schema.dtype)
     except (ValueError, TypeError) as error:
-        kinds = own.dtypes.to_dict()
+        kinds = frame.dtypes.iloc[list(schema.numbers)].to_dict()
         raise InputError(
             f"A partition of X has values that are no numbers ({error}); its columns are {kinds}. "
             "Give each the type that its frame says, with astype, where partitions are made."
