@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 # keys of streams: a new use goes behind the last, or every seed means other rows
 SAMPLE, START, SYNTHESIS, PAIRS, TREES, PROBES, INSPECTION, SELECTION = range(8)
@@ -26,6 +25,9 @@ def root_seed(random_state: Any) -> int:
     numpy's global `RandomState`.
     """
     if random_state is None:
+        # numpy's own, as scikit-learn has it: a worker draws from keyed streams, and imports it not
+        from sklearn.utils import check_random_state
+
         random_state = check_random_state(None)
     if isinstance(random_state, np.random.RandomState):
         words = random_state.randint(0, 2**32, size=4, dtype=np.uint32)

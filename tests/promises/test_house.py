@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,21 @@ def test_the_readme_draws_the_stages_in_their_order():
     picture = re.search(r"```\nX, y \(Dask.*?```", README, re.DOTALL).group()
     drawn = re.findall(r"^  [│▼] (\w+) ", picture, re.MULTILINE)
     assert drawn == list(STAGES)
+
+
+def test_a_worker_imports_neither_estimators_nor_frames_of_dask():
+    # what its tasks run: each of these is 20 to 60 MB of its memory
+    names = [
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        for path in MODULES
+        if path.is_relative_to(PACKAGE / "kernels") and path.name != "__init__.py"
+    ]
+    code = f"import sys, {', '.join(names)}\nprint(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    rooms = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "numba" in rooms
+    assert not rooms & {"sklearn", "imblearn", "dask_ml", "distributed", "joblib"}
+    assert "dask.dataframe" not in done.stdout.split()
 
 
 def test_each_stage_that_computes_is_a_module_or_a_room():

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
 
 from ...libraries import on_one_thread
 from ...planning.cuts import block_rows
@@ -109,6 +108,9 @@ def find_start(sample: Reals, n_distinct: int, n_clusters: int, n_runs: int, see
     Where the sample has fewer distinct rows than clusters, the last centre is repeated; the
     repeats stay empty.
     """
+    # not at the top: 60 MB of a worker, of which few find a start
+    from sklearn.cluster import KMeans
+
     # of several runs on few rows scikit-learn's own starts would take half the time, for calls
     init = spread_out if n_runs > 1 else "k-means++"
     with _QUIET, on_one_thread():
@@ -131,6 +133,8 @@ def refine_best(starts: Sequence[Start], small: Reals, large: Reals | None) -> F
 
 
 def _refined(centers: Floats, sample: Reals, passes: int) -> Floats:
+    from sklearn.cluster import KMeans
+
     with _QUIET, on_one_thread():
         kmeans = KMeans(len(centers), init=centers, n_init=1, max_iter=passes).fit(sample)
     return np.asarray(kmeans.cluster_centers_, dtype=np.float64)

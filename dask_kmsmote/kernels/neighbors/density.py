@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.metrics import pairwise_distances
 
 from ...errors import InputError
 from ..groups.picking import Moments, join_moments
@@ -145,6 +144,8 @@ def by_matrix(blocks: Sequence[GroupRows], metric: Metric) -> Density:
     The matrix is in the precision of the rows, whose rounding decides whether duplicates are 0
     apart.
     """
+    from sklearn.metrics import pairwise_distances
+
     rows = metric.coordinates(stack([block.rows for block in blocks]))
     # an overflow shows in the mean, and is refused there
     with np.errstate(over="ignore"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 
 from ...errors import ParameterError
 from ...libraries import one_openmp_thread
@@ -25,6 +24,8 @@ def search(estimator: Any, rows: Rows) -> Ints:
     ParameterError
         The object gives something else.
     """
+    from sklearn.base import clone
+
     with one_openmp_thread(), np.errstate(over="ignore"):
         fitted = clone(estimator, safe=False)
         # not by min: an object of the user's may have a number that can't be set
