@@ -4,7 +4,8 @@
   scikit-learn's on a small sample, the best of them refined on it and on a larger one; other
   clusterers are fitted once.
 - `starts`, `passes`: rows that a run starts from, and Lloyd's passes over rows that are one block.
-- `assignment`: the nearest centre of each row, or a clusterer's own `predict`.
+- `nearest`: the nearest centre of each row.
+- `assignment`: what labels rows: their nearest centres, or a clusterer's own `predict`.
 
 Lloyd's passes over more rows are dask-ml's, in `graph.clustering.lloyd`. The assignment is our own:
 the usual matrix product gives a row other last bits at another place of its block, so that a row

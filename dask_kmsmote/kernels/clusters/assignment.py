@@ -1,14 +1,8 @@
-"""The nearest centre of each row, by the differences themselves.
-
-The usual ``|x|^2 - 2 x c + |c|^2`` is a matrix product, whose last bits depend on where a row
-stands in its block. Here each row is computed alone, so that its centre does not depend on the
-chunks; equal distances go to the lower centre.
-"""
+"""What finds the clusters of rows: their nearest centres, or a clusterer's own `predict`."""
 
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,9 +10,9 @@ from numpy.typing import NDArray
 
 from ...errors import ParameterError
 from ...libraries import one_openmp_thread
-from ..compiled import compiled
-from ..rows.blocks import Floats, Ints, Rows, as_dense
+from ..rows.blocks import Floats, Ints, Rows
 from ..rows.metric import Metric
+from .nearest import nearest_center
 
 
 class Labeler(Protocol):
@@ -26,86 +20,6 @@ class Labeler(Protocol):
 
     def label(self, rows: Rows) -> tuple[NDArray[np.integer[Any]], float]:
         """Cluster of each row, shape (m,), and the inertia: NaN where there are no centres."""
-
-
-def nearest_center(
-    rows: Floats, centers: Floats, metric: Metric
-) -> tuple[NDArray[np.int32], float]:
-    """Nearest of the centres for each row, and the sum of the squared distances.
-
-    Parameters
-    ----------
-    rows
-        Shape (m, n_features), C-contiguous, in the units of X.
-    centers
-        Shape (n_clusters, width), in coordinates of the metric.
-    metric
-        What distances are measured in.
-
-    Returns
-    -------
-    labels
-        Shape (m,), in 0 ... n_clusters - 1.
-    inertia
-        Sum of the squared distances, in squared units of the metric.
-    """
-    n_features = rows.shape[1]
-    n_numbers = metric.kinds(n_features).n_numbers
-    labels = np.empty(len(rows), dtype=np.int32)
-    inertia = _assign(
-        rows,
-        metric.scales_of(n_features),
-        metric.fills_of(n_features),
-        np.ascontiguousarray(centers[:, :n_numbers].T),
-        *metric.indicators[:2],
-        _squared_to_indicators(centers[:, n_numbers:], metric),
-        labels,
-    )
-    return labels, inertia
-
-
-def _squared_to_indicators(centers: Floats, metric: Metric) -> Floats:
-    """Squared distance of each centre to each indicator, among those of its feature alone.
-
-    Shape (width, n_clusters): what a row of the category adds to its distance.
-    """
-    firsts = metric.indicators.firsts
-    squared = np.empty((metric.indicators.width, len(centers)))
-    for low, high in pairwise(firsts):
-        own = metric.height * np.eye(high - low)
-        squared[low:high] = ((own[:, np.newaxis] - centers[:, low:high]) ** 2).sum(axis=2)
-    return squared
-
-
-@compiled
-def _assign(rows, scales, fills, columns, starts, number, by_indicator, labels):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
-    n_numbers, n_clusters = columns.shape
-    squared = np.empty(n_clusters)
-    inertia = 0.0
-    for i in range(len(rows)):
-        # the inner loops run over the centres, which are contiguous: they vectorise, and each sum
-        # is still added up feature by feature
-        squared[:] = 0.0
-        for feature in range(n_numbers):
-            value = rows[i, feature]
-            if np.isnan(value):
-                value = fills[feature]
-            value /= scales[feature]
-            for cluster in range(n_clusters):
-                difference = value - columns[feature, cluster]
-                squared[cluster] += difference * difference
-        for feature in range(len(starts) - 1):
-            indicator = number[starts[feature] + np.int64(rows[i, n_numbers + feature])]
-            for cluster in range(n_clusters):
-                squared[cluster] += by_indicator[indicator, cluster]
-        best = 0
-        for cluster in range(1, n_clusters):
-            if squared[cluster] < squared[best]:
-                best = cluster
-        labels[i] = best
-        # in row order within the block: with other chunks its last bits differ, the labels not
-        inertia += squared[best]
-    return inertia
 
 
 class NearestCenter(NamedTuple):
@@ -116,7 +30,7 @@ class NearestCenter(NamedTuple):
 
     def label(self, rows: Rows) -> tuple[NDArray[np.int32], float]:
         """Cluster of each row, and the sum of the squared distances."""
-        return nearest_center(as_dense(rows), self.centers, self.metric)
+        return nearest_center(rows, self.centers, self.metric)
 
 
 class Predictor(NamedTuple):

@@ -19,7 +19,7 @@ from ...planning.cuts import block_rows, cut
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_PIECE_BYTES = 4 * 2**20
+_PIECE_BYTES = 8 * 2**20
 _ROWS_IN_CACHE = 2048
 
 
@@ -76,18 +76,17 @@ def as_dense(rows: Rows) -> Floats:
     return np.ascontiguousarray(rows.toarray() if is_sparse(rows) else rows, dtype=np.float64)
 
 
-def dense_pieces(rows: Rows) -> Iterator[NDArray[np.floating[Any]]]:
-    """The rows as C-contiguous arrays of float32 or float64, one below the other, for one pass.
+def dense_pieces(rows: Rows) -> Iterator[Floats]:
+    """The rows as `as_dense` has them, one piece below the other, for one pass.
 
-    What is such an array is the only piece; of other rows a few MiB are copied at a time.
+    What is of that form is the only piece; of other rows a few MiB are copied at a time.
     """
-    if not is_sparse(rows) and rows.dtype in (np.float32, np.float64):
-        array = np.asarray(rows)
-        if array.flags.c_contiguous:
-            yield array
-            return
-    rows = rows.tocsr() if is_sparse(rows) else rows
-    for low, high in cut(rows.shape[0], block_rows(rows.shape[1], _PIECE_BYTES)):
+    size = block_rows(rows.shape[1], _PIECE_BYTES)
+    if is_sparse(rows):
+        rows = rows.tocsr()
+    elif rows.dtype == np.float64 and np.asarray(rows).flags.c_contiguous:
+        size = max(1, rows.shape[0])
+    for low, high in cut(rows.shape[0], size):
         yield as_dense(rows[low:high])
 
 
