@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations_with_replacement
+from itertools import chain, combinations_with_replacement
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from ...kernels.neighbors.density import Range
 from ...kernels.seeding import PAIRS
 from ...planning.allocate import resolve_exponent
 from ...planning.choose import Choice
-from ...planning.cuts import FAN_IN, block_rows, cut
+from ...planning.cuts import FAN_IN, block_rows, bundle, cut
 from ...planning.groups import GroupKey, GroupPlan, neighbors_in
 from ..census import Census
 from ..dask.tasks import Tasks, compute, persist
@@ -31,9 +31,9 @@ from ..settings import Settings
 from .search import LargeGroup, search
 
 QUERY_ROWS = 8192  # a pair of ranges is a quarter of a second of work
-_SAMPLED_PAIRS = 2**21  # the standard error of the mean is about 1e-4 of it
-PAIR_BYTES = 16 * 2**20  # of the rows on each side of a task
-_PAIR_TASKS = 32  # at most, so that wide rows are sampled less: those of 33 features or more
+_SAMPLED_PAIRS = 2**17  # the standard error of the mean is about 4e-4 of it
+PAIR_BYTES = 32 * 2**20  # of the rows on each side of a task
+_PAIR_TASKS = 32  # at most, so that wide rows are sampled less: those of over 1,024 features
 
 
 class Measure(NamedTuple):
@@ -137,7 +137,7 @@ def measure_densities(
         search(tasks, list(large.values()))
     made = [_density(tasks, group, metric, large.get(group.key), settings) for group in groups]
     densities = persist(*made)
-    means = compute(*[tasks("density-mean", kernel.mean_distance, own) for own in densities])
+    means = _means(tasks, groups, densities)
     return Densities(
         {
             group.key: DenseGroup(
@@ -146,6 +146,15 @@ def measure_densities(
             for group, density, (mean, error) in zip(groups, densities, means, strict=True)
         }
     )
+
+
+def _means(
+    tasks: Tasks, groups: Sequence[Group], densities: list[Delayed]
+) -> list[tuple[float, float]]:
+    # small groups together: their neighbours are less to move than a task is to schedule
+    runs = bundle([group.n_rows for group in groups], QUERY_ROWS)
+    means = [tasks("density-mean", kernel.mean_distances, densities[a:b]) for a, b in runs]
+    return list(chain.from_iterable(compute(*means)))
 
 
 def _recall(large: LargeGroup | None, settings: Settings) -> float:
@@ -177,6 +186,8 @@ def _density(
 
 
 def _from_pairs(tasks: Tasks, group: Group, metric: Delayed, k: int) -> Delayed:
+    if group.n_rows <= QUERY_ROWS and len(group.blocks) == 1:
+        return tasks("density", kernel.of_one_range, group.blocks[0], group.n_rows, k, metric)
     # a block of rows [100, 180) in ranges of 50: Range(100, 150, 0) and Range(150, 180, 50)
     held = [
         (block, Range(start + low, start + high, low))

@@ -105,6 +105,13 @@ def from_pairs(ranges: Sequence[RangeNearest], m: int) -> Density:
     return Density(total / (m * (m - 1) / 2), 0.0, neighbors)
 
 
+def of_one_range(block: GroupRows, m: int, k: int, metric: Metric) -> Density:
+    """Density of a group whose m rows are one range of one block."""
+    own = Range(0, m, 0)
+    pairs = measure_pairs(block, block, own, own, k, metric)
+    return from_pairs([collect_range(own, [pairs])], m)
+
+
 def from_sample(moments: Sequence[Moments], nearest: Sequence[Nearest]) -> Density:
     """Density from sampled pairs, and from the neighbours found in each block, if any.
 
@@ -155,6 +162,6 @@ def by_matrix(blocks: Sequence[GroupRows], metric: Metric) -> Density:
     return Density(mean, 0.0, _NO_NEIGHBORS)
 
 
-def mean_distance(density: Density) -> tuple[float, float]:
-    """The numbers of a density that the client needs."""
-    return density.mean_distance, density.standard_error
+def mean_distances(densities: Sequence[Density]) -> list[tuple[float, float]]:
+    """The numbers of some densities that the client needs."""
+    return [(density.mean_distance, density.standard_error) for density in densities]
