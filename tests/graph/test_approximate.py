@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import dask
 import dask.array as da
 import numpy as np
 import pytest
+from dask.order import order
 from distributed import Client, LocalCluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -83,6 +86,18 @@ def test_leaves_are_halves():
     assert {len(leaf) for leaf in leaves} == {625}
 
 
+@given(st.integers(2, 60), st.sampled_from([1, 2, 5, 1000]), st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_halves_are_of_the_lower_and_the_higher(m, n_values, seed):
+    rng = np.random.default_rng(seed)
+    node, along = np.sort(rng.choice(500, m, replace=False)), rng.integers(0, n_values, m) / 7
+    low, high = forest.halve(node, along)
+    # equal ones in the order of the rows
+    by_place = node[np.argsort(along, kind="stable")]
+    assert low.tolist() == sorted(by_place[: m // 2].tolist())
+    assert high.tolist() == sorted(by_place[m // 2 :].tolist())
+
+
 def test_improve_keeps_each_row_once():
     nearest = nothing_found(3, 2)
     for squared, indices in (([4.0, 9.0], [7, 8]), ([4.0, 5.0], [7, 6]), ([1.0, np.inf], [5, -1])):
@@ -97,13 +112,18 @@ def test_cells_take_every_row_and_about_as_many(kind):
     rows = np.ones((4000, 3)) if kind == "same" else rows_of(kind, 4000, 3)
     found = cells.learn_cells(rows[::10], Kinds(3), 8, np.random.default_rng(0))
     ranges = [np.arange(a, a + 1000) for a in (0, 1000, 2000, 3000)]
-    parts = [cells.route(GroupRows(rows[at], at), found, range(8), Metric()) for at in ranges]
-    numbers = [np.concatenate([part[cell].positions for part in parts]) for cell in range(8)]
+    parts = [
+        cells.route(cells.Points(rows[at], at, np.full(1000, 2.0)), found, range(8), Metric())
+        for at in ranges
+    ]
+    numbers = [np.concatenate([part[cell].numbers for part in parts]) for cell in range(8)]
     assert sorted(np.concatenate(numbers).tolist()) == list(range(4000))
     assert min(map(len, numbers)) > 100
     for part in parts:
         for cell in part:
-            np.testing.assert_array_equal(cell.rows, rows[cell.positions])
+            np.testing.assert_array_equal(cell.rows, rows[cell.numbers])
+            assert (cell.bounds == 2).all()
+            assert len(cell.bounds) == len(cell.numbers)
 
 
 def test_recall_counts_what_is_near_enough():
@@ -217,22 +237,115 @@ def test_many_blocks_of_any_type_by_levels_or_not(monkeypatch, convert):
     assert results[0] == results[1]
 
 
-def tasks_of_a_chain(n_blocks):
+def group_of(n_blocks, n_features=18, block_rows=1000):
     tasks = Tasks("test")
     blocks = [tasks("block", abs, 0) for _ in range(n_blocks)]
-    group = Group(key=(1, 0), n_rows=1000 * n_blocks, size=1000, n_features=8, blocks=blocks)
+    group = Group(
+        key=(1, 0),
+        n_rows=block_rows * n_blocks,
+        size=block_rows,
+        n_features=n_features,
+        blocks=blocks,
+    )
     metric = tasks("metric", Metric)
-    large = approximate.LargeGroup(group=group, metric=metric, kinds=Kinds(8), k=5, seed=0)
+    large = approximate.LargeGroup(group=group, metric=metric, kinds=Kinds(n_features), k=2, seed=0)
     approximate._probe(tasks, large)
-    parts = approximate._in_metric(tasks, large)
-    founds = approximate._chain(tasks, large, parts, (0,))
+    return tasks, large
+
+
+def tasks_of_a_chain(n_blocks):
+    tasks, large = group_of(n_blocks)
+    parts = approximate._points(tasks, large)
+    founds = approximate._chain(tasks, large, parts, 0, 2)
     return len(_flat_graph([part for found in founds for part in found]))
 
 
-def test_tasks_of_a_chain_grow_with_the_blocks():
-    counts = [tasks_of_a_chain(n) for n in (16, 256, 1024)]
-    assert counts[1] < 110 * 256
-    assert counts[2] < 160 * 1024
+@pytest.mark.parametrize(
+    ("n_blocks", "of_each"), [(4, 10), (16, 23), (64, 28), (256, 36), (1024, 36)]
+)
+def test_tasks_of_a_chain_grow_with_the_blocks(n_blocks, of_each):
+    assert tasks_of_a_chain(n_blocks) <= of_each * n_blocks
+
+
+@pytest.mark.parametrize("n_blocks", [4, 16, 64])
+def test_chains_of_a_round_take_turns_in_memory(n_blocks):
+    tasks, large = group_of(n_blocks)
+    large.n_trees, large.recall = 2, 0.2
+    large.nearest = [tasks("known", abs, 0) for _ in large.ranges]
+    approximate._grow(tasks, large)
+    assert large.n_trees > 20
+    graph = _flat_graph(large.nearest)
+    needed = {key: task.dependencies for key, task in graph.items()}
+    waiting = Counter(part for parts in needed.values() for part in parts)
+    held = most = 0
+    place = order(dict(graph))
+    for key in sorted(graph, key=place.get):
+        held += "density-route" in key[0]
+        most = max(most, held)
+        for part in needed[key]:
+            waiting[part] -= 1
+            held -= waiting[part] == 0 and "density-route" in part[0]
+    # a chain routes each block once, and once more the runs that are parted again
+    assert most <= 2 * n_blocks + 16
+
+
+@given(
+    st.integers(2, 14).map(lambda n: 1 / n),
+    st.sampled_from([1, 2, 3]),
+    st.integers(0, 3),
+    st.integers(0, 1),
+)
+@settings(max_examples=60, deadline=None)
+def test_few_rounds_where_trees_find_the_same_share(share, n_blocks, fading, noisy):
+    _, large = group_of(n_blocks, block_rows=400_000)
+    rng, rounds = np.random.default_rng(n_blocks), 0
+    while not large.done:
+        chains = large.chains
+        edges = [large.n_trees, *(stop for _, stop in chains)]
+        assert [start for start, _ in chains] == edges[:-1]  # one behind the other
+        large.n_trees = edges[-1]
+        # later trees find less, as what is left is harder to find
+        trees = large.n_trees ** (1 - 0.01 * fading)
+        large.recall = 1 - (1 - share) ** trees + noisy * rng.normal(0, 0.003)
+        rounds += 1
+    assert large.n_trees <= approximate.MAX_TREES
+    assert rounds <= 3
+    assert large.recall > 0.95 or large.n_trees == approximate.MAX_TREES
+
+
+@pytest.mark.parametrize("kind", ["normal", "grid", "far"])
+@pytest.mark.parametrize("k", [1, 3])
+def test_bounds_leave_out_what_is_no_nearer(kind, k):
+    rows = rows_of(kind, 3000, 8)
+    first = forest.near_rows(rows, Kinds(8), k, 2, np.random.default_rng(0))
+    bounds = first.squared[:, -1]
+    near = forest.near_rows(rows, Kinds(8), k, 3, np.random.default_rng(1), bounds)
+    unbounded = forest.near_rows(rows, Kinds(8), k, 3, np.random.default_rng(1))
+    nothing = near.indices < 0
+    assert (
+        near.squared[nothing] == np.broadcast_to(bounds[:, np.newaxis], near.squared.shape)[nothing]
+    ).all()
+    assert (near.squared[~nothing] < np.repeat(bounds, (~nothing).sum(axis=1))).all()
+    together = []
+    for later in (near, unbounded):
+        merged = type(first)(first.squared.copy(), first.indices.copy())
+        forest.improve(merged, later, np.arange(3000))
+        together.append(merged)
+    np.testing.assert_array_equal(*[merged.squared for merged in together])
+    check_lists(rows, together[0], k)
+
+
+@pytest.mark.parametrize("n_blocks", [3, 20, 70])
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_lists_make_no_more_bytes_than_a_block(n_blocks, k):
+    _, large = group_of(n_blocks)
+    large.k = k
+    size = large.group.size
+    assert large.ranges[0][0] == 0
+    assert large.ranges[-1][1] == large.group.n_rows
+    for start, stop in large.ranges:
+        assert start % size == 0  # whole blocks
+        assert (stop - start) * 16 * k <= max(size * 18 * 8, size * 16 * k)
 
 
 def test_many_blocks_on_a_cluster(monkeypatch):
@@ -271,6 +384,7 @@ def test_equal_rows_of_few_features_take_no_quadratic_time(monkeypatch):
 def test_sparse(monkeypatch, small_blocks):
     if small_blocks:
         monkeypatch.setattr(pipeline, "GROUP_BYTES", 900 * 6 * 8)
+        monkeypatch.setattr(approximate, "LEAF_ROWS", 1)
     X, y = two_classes(3000, 6)
     params = {"random_state": 0, "kmeans_estimator": 2, "exact_rows": 500}
     sampler = KMeansSMOTE(**params)
@@ -284,6 +398,7 @@ def test_sparse(monkeypatch, small_blocks):
 def test_duplicates(monkeypatch, kind, small_blocks):
     if small_blocks:
         monkeypatch.setattr(pipeline, "GROUP_BYTES", 900 * 6 * 8)
+        monkeypatch.setattr(approximate, "LEAF_ROWS", 1)
     X, y = two_classes(3000, 6)
     X[y == 1] = 1.0 if kind == "same" else np.round(X[y == 1])
     sampler = KMeansSMOTE(random_state=0, kmeans_estimator=2, exact_rows=500)

@@ -133,9 +133,10 @@ def test_cells_take_rows_of_one_kind_together():
     metric = some_metric(rng, rows, 0, 1.0)
     points = metric.points(rows)
     found = cells.learn_cells(points[::10], metric.kinds(3), 4, rng)
-    parts = cells.route(GroupRows(points, np.arange(4000)), found, range(4), metric)
-    assert sorted(np.concatenate([p.positions for p in parts]).tolist()) == list(range(4000))
-    assert min(len(part.positions) for part in parts) > 100
+    whole = cells.Points(points, np.arange(4000), np.zeros(4000))
+    parts = cells.route(whole, found, range(4), metric)
+    assert sorted(np.concatenate([p.numbers for p in parts]).tolist()) == list(range(4000))
+    assert min(len(part.numbers) for part in parts) > 100
 
 
 def test_probes_know_categories():

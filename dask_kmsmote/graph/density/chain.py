@@ -1,28 +1,30 @@
 """A chain of an approximate search: every row of a group goes to a cell, and what is found, back.
 
-Where a group has more than `PARTS` cells (about one a block), they are parted first into `PARTS`
-runs, and the rows of each run merged, and so on: tasks grow as blocks * log(blocks), not as blocks
-* cells. With 64 blocks and 64 cells:
+Where a group has more than `PARTS` cells (about one a block), they are parted first into runs, and
+the rows of each run merged, and so on: tasks grow as blocks * log(blocks), not as blocks * cells.
+What is found goes back by ranges of row numbers, some blocks each, in the same way. With 64 blocks,
+64 cells and 16 ranges:
 
-    64 blocks  --route-->  16 runs of 4 cells, each in 64 parts
-    a run      --merge-->  4 parts of 16 blocks  --route-->  4 cells, each in 4 parts
-    a cell     --trees-->  what was found for the rows of each of its 4 parts
-    back       --split-->  what was found for the rows of each of the 64 blocks
+    64 blocks  --route-->  8 runs of 8 cells, each in 64 parts
+    a run      --merge-->  8 parts of 8 blocks  --route-->  8 cells, each in 8 parts
+    a cell     --trees-->  what was found for its rows
+    4 cells    --split-->  what was found for the rows of each of the 16 ranges
 """
 
 from __future__ import annotations
 
+import math
 import operator
+from itertools import pairwise
 from typing import NamedTuple
 
 from dask.delayed import Delayed
 
-from ...kernels.groups.pieces import join_groups
-from ...kernels.neighbors.cells import grow_in_cell, route, split_found
+from ...kernels.neighbors.cells import grow_in_cell, join_points, route, split_found
 from ...planning.cuts import cut
 from ..dask.tasks import Tasks
 
-PARTS = 16  # most runs of cells, and most parts that one task merges; changes no result
+PARTS = 16  # most runs of cells, parts that one task merges, and ranges; changes no result
 
 
 class Chain(NamedTuple):
@@ -38,6 +40,8 @@ class Chain(NamedTuple):
         Root seed, and what the chain's streams are keyed by.
     metric
         A task: what distances are measured in.
+    together
+        Cells whose lists one task splits.
     """
 
     tasks: Tasks
@@ -46,74 +50,88 @@ class Chain(NamedTuple):
     seed: int
     key: tuple[int, ...]
     metric: Delayed
+    together: int
 
     def search(
-        self,
-        parts: list[Delayed],
-        edges: list[int],
-        first: int,
-        n_cells: int,
-        cells: Delayed | None,
+        self, parts: list[Delayed], n_cells: int, cells: Delayed | None, edges: list[int]
     ) -> list[list[Delayed]]:
-        """What is found for the rows of each part, in tasks of `Found`.
+        """What is found for the rows of each range, in tasks of lists of `Found`.
 
         Parameters
         ----------
         parts
-            The rows of cells first ... first + n_cells - 1, in runs of their numbers.
+            The group, in tasks of `Points` in the order of its rows.
+        n_cells, cells
+            A power of two; a task, or None where there is one cell.
         edges
-            Where the numbers of each part start, and the end of the last.
-        first, n_cells, cells
-            n_cells is a power of two.
+            Where the numbers of each range start, and the end of the last.
         """
+        args = self.k, self.n_trees, self.seed
+        found = [
+            self.tasks("density-trees", grow_in_cell, own, *args, (*self.key, cell), self.metric)
+            for cell, own in enumerate(self._parted(parts, 0, n_cells, cells))
+        ]
+        return self._returned(found, edges)
+
+    def _parted(
+        self, parts: list[Delayed], first: int, n_cells: int, cells: Delayed | None
+    ) -> list[list[Delayed]]:
+        # the rows of each of the cells first ... first + n_cells - 1
         if n_cells == 1:
-            key = (*self.key, first)
-            args = parts, edges, self.k, self.n_trees, self.seed, key, self.metric
-            found = self.tasks("density-trees", grow_in_cell, *args)
-            return [[part] for part in self._items("density-found", found, len(parts))]
-        step = max(1, n_cells // PARTS)
+            return [parts]
+        step = _run_of(n_cells)
         firsts = range(first, first + n_cells, step)
         routed = [
             self._items(
                 "density-cell-part",
                 self.tasks("density-route", route, part, cells, firsts, self.metric),
-                len(firsts),
+                list(range(len(firsts))),
             )
             for part in parts
         ]
-        founds: list[list[Delayed]] = [[] for _ in parts]
-        for number, start in enumerate(firsts):
-            own = [run[number] for run in routed]
-            merged = self._search_merged(own, edges, start, step, cells)
-            for found, new in zip(founds, merged, strict=True):
-                found.extend(new)
-        return founds
+        found = []
+        for start, own in zip(firsts, zip(*routed, strict=True), strict=True):
+            run = list(own)
+            if step > 1:  # a cell joins its parts itself: merged before, they would be copied twice
+                run = [
+                    self.tasks("density-cell-merge", join_points, run[low:high])
+                    for low, high in cut(len(run), len(firsts))
+                ]
+            found += self._parted(run, start, step, cells)
+        return found
 
-    def _search_merged(
-        self,
-        parts: list[Delayed],
-        edges: list[int],
-        first: int,
-        n_cells: int,
-        cells: Delayed | None,
-    ) -> list[list[Delayed]]:
-        if n_cells == 1:
-            # a cell joins its parts itself: merged before, they would be copied twice
-            return self.search(parts, edges, first, 1, cells)
-        runs = cut(len(parts), PARTS)
-        merged = [
-            self.tasks("density-cell-merge", join_groups, parts[low:high]) for low, high in runs
+    def _returned(self, found: list[Delayed], edges: list[int]) -> list[list[Delayed]]:
+        if len(edges) == 2:
+            return [found]
+        outer = _outer(edges)
+        ones = [slice(number, number + 1) for number in range(len(outer) - 1)]
+        taken = [
+            self._items(
+                "density-found",
+                self.tasks("density-found-split", split_found, found[low:high], outer),
+                ones,
+            )
+            for low, high in cut(len(found), self.together)
         ]
-        # 20 parts of 100 rows, 16 at a time: 0, 1600 and the end, 2000
-        merged_edges = [edges[low] for low, _ in runs] + [edges[-1]]
-        founds = []
-        for (low, high), found in zip(
-            runs, self.search(merged, merged_edges, first, n_cells, cells), strict=True
-        ):
-            split = self.tasks("density-found-split", split_found, found, edges[low : high + 1])
-            founds += [[part] for part in self._items("density-found", split, high - low)]
-        return founds
+        ranges = []
+        for (start, stop), own in zip(pairwise(outer), zip(*taken, strict=True), strict=True):
+            inner = edges[edges.index(start) : edges.index(stop) + 1]
+            ranges += self._returned(list(own), inner)
+        return ranges
 
-    def _items(self, stage: str, listed: Delayed, n: int) -> list[Delayed]:
+    def _items(self, stage: str, listed: Delayed, places: list[int] | list[slice]) -> list[Delayed]:
         # a task for each item, so that a worker fetches only what it needs
-        return [self.tasks(stage, operator.getitem, listed, number) for number in range(n)]
+        return [self.tasks(stage, operator.getitem, listed, place) for place in places]
+
+
+def _run_of(n_cells: int) -> int:
+    # in as few levels as there can be, as even as can be: 64 cells are 8 runs of 8
+    bits = n_cells.bit_length() - 1
+    levels = math.ceil(bits / (PARTS.bit_length() - 1))
+    return n_cells >> math.ceil(bits / levels)
+
+
+def _outer(edges: list[int]) -> list[int]:
+    # of 40 ranges, 13 of three and one of one
+    step = -(-(len(edges) - 1) // PARTS)
+    return [*edges[:-1:step], edges[-1]]

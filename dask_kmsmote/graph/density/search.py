@@ -1,8 +1,10 @@
 """Approximate neighbours of large groups, searched in rounds until a measured recall is reached.
 
-A chain is two random trees in each cell of a group; a group of one block is one cell. Each round
-adds chains to the groups that need more, and measures what is found by now for a sample of rows
-whose nearest are known exactly.
+A chain is some random trees in each cell of a group; a group of one block is one cell. The first
+round is two trees for each group. What they find for a sample of rows, whose nearest are known
+exactly, tells how many the group needs: the second round grows those, in chains beside one another,
+and a third adds the few that may be missing. From the second on, rows come with the distances of
+what was found before, and chains look for nearer rows alone.
 """
 
 from __future__ import annotations
@@ -14,20 +16,24 @@ from dataclasses import dataclass, field
 from dask.delayed import Delayed
 
 from ...kernels.groups.picking import pick_in_order
-from ...kernels.neighbors.cells import cut_cells, merge_found, number_rows
-from ...kernels.neighbors.forest import LEAF_ROWS, is_exact
+from ...kernels.neighbors.cells import cut_cells, merge_found, points_of
+from ...kernels.neighbors.forest import LEAF_ROWS
 from ...kernels.neighbors.recall import PROBE_ROWS, count_in_block, probe_block, true_limits
 from ...kernels.rows.blocks import Ints
 from ...kernels.rows.metric import Kinds
 from ...kernels.seeding import PROBES, TREES, stream
 from ...planning.advice import RECALL
+from ...planning.cuts import cut
 from ..dask.tasks import Tasks, compute, persist
 from ..gather import Group
-from .chain import Chain
+from .chain import PARTS, Chain
 
 _MARGIN = 0.01  # above it, as it is measured on a sample: two standard errors
 _CELL_SAMPLE_ROWS = 4096
-_CHAIN_TREES = 2
+_AIM = 2.0 * _MARGIN  # above the recall: rather a tree too many than another round
+_FIRST_TREES = 2
+_CELL_TREES = 2  # of a chain: more find less, as they share its cells, and fewer send more
+_CHAIN_ROWS = 2**17  # of one cell, times trees: a quarter of a second
 MAX_TREES = 64
 
 
@@ -46,7 +52,7 @@ class LargeGroup:
     seed
         Root seed.
     nearest
-        A task for each block: what was found so far.
+        A task for each range of rows: what was found so far.
     sample, limits
         Tasks: a sample of the rows, and squared distances to the k-th nearest of the first of it.
     n_trees, recall
@@ -89,19 +95,37 @@ class LargeGroup:
         return 1 << min(levels, int(math.log2(max(1, len(self.probes) // 4))))
 
     @property
+    def blocks_listed(self) -> int:
+        """Blocks whose lists of neighbours make no more bytes than one block."""
+        # of 18 features and k = 2, 4 blocks: 18 numbers a row, and 4 of its list
+        return max(1, self.group.n_features // (2 * self.k))
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """Rows of each task of lists."""
+        return cut(self.group.n_rows, self.blocks_listed * self.group.size)
+
+    @property
+    def chains(self) -> list[tuple[int, int]]:
+        """Trees of each chain of the next round, numbered within the group."""
+        known, wanted = self.n_trees, min(self.trees_wanted, MAX_TREES)
+        size = _CELL_TREES if self.n_cells > 1 else max(1, _CHAIN_ROWS // self.group.n_rows)
+        # in one chain at first: each fills its lists anew
+        size = size if known else _FIRST_TREES
+        return [(known + low, known + high) for low, high in cut(wanted - known, size)]
+
+    @property
     def trees_wanted(self) -> int:
         """Trees for the recall, as each finds the same share of what is missing."""
         if self.n_trees == 0:
-            # a k-d tree finds all of the nearest at once
-            alone = is_exact(self.group.n_features, self.kinds) and self.n_cells == 1
-            return _CHAIN_TREES if alone else 2 * _CHAIN_TREES
+            return _FIRST_TREES
         if self.recall >= RECALL + _MARGIN:
             return self.n_trees
         if self.recall == 0:
-            return 2 * self.n_trees
-        # 4 trees that found 0.8 left 0.2: to leave 0.038 takes 4 * log(0.038) / log(0.2), or 9
-        missing = math.log(1 - RECALL - 1.2 * _MARGIN) / math.log(1 - self.recall)
-        return min(4 * self.n_trees, max(self.n_trees + 1, math.ceil(missing * self.n_trees)))
+            return MAX_TREES
+        # 4 trees that found 0.8 left 0.2: to leave 0.03 takes 4 * log(0.03) / log(0.2), or 9
+        missing = math.log(1 - RECALL - _AIM) / math.log(1 - self.recall)
+        return max(self.n_trees + 1, math.ceil(missing * self.n_trees))
 
     @property
     def better_exact(self) -> bool:
@@ -132,9 +156,10 @@ def search(tasks: Tasks, groups: Sequence[LargeGroup]) -> None:
         kept = iter(persist(*[part for large in growing for part in large.held]))
         for large in growing:
             large.held = [next(kept) for _ in large.held]
-        found = compute(*[_count(tasks, large) for large in growing])
-        for large, count in zip(growing, found, strict=True):
-            large.recall = count / (large.k * min(PROBE_ROWS, len(large.probes)))
+        counts = iter(compute(*[count for large in growing for count in _counts(tasks, large)]))
+        for large in growing:
+            found = sum(next(counts) for _ in large.nearest)
+            large.recall = found / (large.k * min(PROBE_ROWS, len(large.probes)))
 
 
 def _probe(tasks: Tasks, large: LargeGroup) -> None:
@@ -149,58 +174,59 @@ def _probe(tasks: Tasks, large: LargeGroup) -> None:
 
 
 def _grow(tasks: Tasks, large: LargeGroup) -> None:
-    group = large.group
-    wanted = min(large.trees_wanted, MAX_TREES)
-    if large.n_cells > 1:  # each chain holds the group once more, routed
-        wanted = min(wanted, large.n_trees + 2 * _CHAIN_TREES)
-    # one copy for all chains
-    parts = _in_metric(tasks, large)
-    founds: list[list[Delayed]] = [[] for _ in group.blocks]
-    for number in range(large.n_trees, wanted, _CHAIN_TREES):
-        # keyed by the trees before it, so that no later round repeats a chain
-        chain = _chain(tasks, large, parts, (TREES, *group.key, number))
-        for found, new in zip(founds, chain, strict=True):
-            found.extend(new)
-        large.n_trees += _CHAIN_TREES
-    large.nearest = [
-        tasks("density-neighbors", merge_found, known, new, start, stop - start, large.k)
-        for known, new, (start, stop) in zip(
-            large.nearest or [None] * len(founds), founds, group.ranges, strict=True
-        )
-    ]
+    # in the metric once, for all chains of the round
+    parts = _points(tasks, large)
+    chains = [_chain(tasks, large, parts, *trees) for trees in large.chains]
+    large.n_trees = large.chains[-1][1]
+    for low, high in cut(len(chains), max(1, PARTS // large.n_cells)):
+        large.nearest = _merged(tasks, large, chains[low:high])
 
 
-def _in_metric(tasks: Tasks, large: LargeGroup) -> list[Delayed]:
-    return [
-        tasks("density-cell-rows", number_rows, block, start, large.metric)
-        for block, (start, _) in zip(large.group.blocks, large.group.ranges, strict=True)
-    ]
+def _points(tasks: Tasks, large: LargeGroup) -> list[Delayed]:
+    size = large.ranges[0][1]
+    parts = []
+    for block, (start, _) in zip(large.group.blocks, large.group.ranges, strict=True):
+        known = large.nearest[start // size] if large.nearest else None
+        args = block, start, large.metric, known, start // size * size
+        parts.append(tasks("density-points", points_of, *args))
+    return parts
 
 
 def _chain(
-    tasks: Tasks, large: LargeGroup, parts: list[Delayed], key: tuple[int, ...]
+    tasks: Tasks, large: LargeGroup, parts: list[Delayed], start: int, stop: int
 ) -> list[list[Delayed]]:
-    group = large.group
-    edges = [start for start, _ in group.ranges] + [group.n_rows]
+    # keyed by the trees before it, so that no later round repeats a chain
+    key = TREES, *large.group.key, start
     chain = Chain(
         tasks=tasks,
         k=large.k,
-        n_trees=_CHAIN_TREES,
+        n_trees=stop - start,
         seed=large.seed,
         key=key,
         metric=large.metric,
+        together=large.blocks_listed,
     )
-    if large.n_cells == 1:
-        return chain.search(parts, edges, 0, 1, None)
-    args = large.sample, large.n_cells, large.seed, key, large.metric
-    cells = tasks("density-cells", cut_cells, *args)
-    return chain.search(parts, edges, 0, large.n_cells, cells)
+    cells = None
+    if large.n_cells > 1:
+        args = large.sample, large.n_cells, large.seed, key, large.metric
+        cells = tasks("density-cells", cut_cells, *args)
+    edges = [start for start, _ in large.ranges] + [large.group.n_rows]
+    return chain.search(parts, large.n_cells, cells, edges)
 
 
-def _count(tasks: Tasks, large: LargeGroup) -> Delayed:
+def _merged(tasks: Tasks, large: LargeGroup, chains: list[list[list[Delayed]]]) -> list[Delayed]:
+    merged = []
+    for number, (start, stop) in enumerate(large.ranges):
+        known = large.nearest[number] if large.nearest else None
+        found = [part for chain in chains for part in chain[number]]
+        args = known, found, start, stop - start, large.k
+        merged.append(tasks("density-neighbors", merge_found, *args))
+    return merged
+
+
+def _counts(tasks: Tasks, large: LargeGroup) -> list[Delayed]:
     probes = large.probes[:PROBE_ROWS]
-    counts = [
+    return [
         tasks("density-recall", count_in_block, nearest, start, probes, large.limits)
-        for nearest, (start, _) in zip(large.nearest, large.group.ranges, strict=True)
+        for nearest, (start, _) in zip(large.nearest, large.ranges, strict=True)
     ]
-    return tasks("density-recall-sum", sum, counts)

@@ -7,14 +7,14 @@ is routed to the cells; a cell takes its rows from all blocks, and what is found
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from ..compiled import compiled
-from ..groups.pieces import GroupRows, join_groups
-from ..rows.blocks import Floats, Ints, as_dense
+from ..groups.pieces import GroupRows
+from ..rows.blocks import Floats, Ints
 from ..rows.metric import Kinds, Metric
 from ..seeding import stream
 from .distances import Nearest, nothing_found
@@ -38,11 +38,49 @@ class Cells(NamedTuple):
     cuts: Floats
 
 
+class Points(NamedTuple):
+    """Some rows of a group, to be searched.
+
+    Attributes
+    ----------
+    rows, numbers
+        Points, and their numbers in the group, ascending.
+    bounds
+        Squared distances; nearer rows alone are looked for.
+    """
+
+    rows: Floats
+    numbers: Ints
+    bounds: Floats
+
+
 class Found(NamedTuple):
     """What was found for some rows: their numbers in the group, ascending, and the rows near."""
 
     numbers: Ints
     nearest: Nearest
+
+
+def points_of(
+    block: GroupRows, start: int, metric: Metric, known: Nearest | None, known_from: int
+) -> Points:
+    """A block that begins at row `start`, within the bounds of lists that begin at `known_from`."""
+    rows, low = metric.points(block.rows), start - known_from
+    bounds = np.full(len(rows), np.inf)
+    if known is not None:
+        bounds[:] = known.squared[low : low + len(rows), -1]
+    return Points(rows, np.arange(start, start + len(rows)), bounds)
+
+
+def join_points(parts: Sequence[Points]) -> Points:
+    """Parts in the order of their numbers."""
+    if len(parts) == 1:
+        return parts[0]
+    return Points(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.numbers for part in parts]),
+        np.concatenate([part.bounds for part in parts]),
+    )
 
 
 def learn_cells(sample: Floats, kinds: Kinds, n_cells: int, rng: np.random.Generator) -> Cells:
@@ -63,13 +101,13 @@ def learn_cells(sample: Floats, kinds: Kinds, n_cells: int, rng: np.random.Gener
     return Cells(np.array(lefts), np.array(rights), np.array(cuts))
 
 
-def route(part: GroupRows, cells: Cells, firsts: Sequence[int], metric: Metric) -> list[GroupRows]:
-    """Rows, with their numbers in the group, by run of cells.
+def route(part: Points, cells: Cells, firsts: Sequence[int], metric: Metric) -> list[Points]:
+    """Points by run of cells.
 
     Parameters
     ----------
     part
-        Points, of cells from the first run to the last.
+        Those of cells from the first run to the last.
     cells
         All cells.
     firsts
@@ -78,20 +116,21 @@ def route(part: GroupRows, cells: Cells, firsts: Sequence[int], metric: Metric) 
         What the points are in.
     """
     kinds = metric.kinds(part.rows.shape[1])
-    cell_of = _descend(part.rows, *kinds, part.positions, *cells)
+    cell_of = _descend(part.rows, *kinds, part.numbers, *cells)
     # of runs that start at the cells 8 and 12: 8 to 11 are run 0, and 12 to 15 run 1
     run_of = np.searchsorted(firsts, cell_of, side="right") - 1
     chosen = [np.flatnonzero(run_of == run) for run in range(len(firsts))]
-    return [GroupRows(part.rows[at], part.positions[at]) for at in chosen]
+    return [Points(part.rows[at], part.numbers[at], part.bounds[at]) for at in chosen]
 
 
 @compiled
 def _descend(rows, n_numbers, penalty, numbers, lefts, rights, cuts):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
-    cell_of = np.empty(len(rows), dtype=np.int64)
+    cell_of, directions = np.empty(len(rows), dtype=np.int64), rights - lefts
     for i in range(len(rows)):
         node, depth = 0, 0
         while node < len(cuts):
-            along = along_direction(rows[i], n_numbers, penalty, lefts[node], rights[node])
+            left, right, direction = lefts[node], rights[node], directions[node]
+            along = along_direction(rows[i], n_numbers, penalty, left, right, direction)
             second = along > cuts[node]
             if along == cuts[node]:  # duplicates are spread over both
                 second = (numbers[i] >> depth) % 2 == 1
@@ -102,44 +141,33 @@ def _descend(rows, n_numbers, penalty, numbers, lefts, rights, cuts):  # type: i
 
 
 def search_cell(
-    parts: Sequence[GroupRows],
-    edges: Sequence[int],
-    kinds: Kinds,
-    k: int,
-    n_trees: int,
-    rng: np.random.Generator,
-) -> list[Found]:
-    """Search a cell.
+    cell: Points, kinds: Kinds, k: int, n_trees: int, rng: np.random.Generator
+) -> Found:
+    """What trees find in a cell, for the rows that they find something for.
 
     Parameters
     ----------
-    parts
-        Its rows from each block.
-    edges
-        Where the blocks start in the group, and its end.
+    cell
+        Its points.
     kinds, k, n_trees, rng
         As for `forest.near_rows`.
-
-    Returns
-    -------
-    list of Found
-        One for each block.
     """
-    joined = join_groups(parts)
-    rows, numbers = as_dense(joined.rows), joined.positions
-    squared, indices = nothing_found(len(rows), k)
-    known = min(k, len(rows) - 1)
-    if known > 0:
-        near = near_rows(rows, kinds, known, n_trees, rng)
-        squared[:, :known] = near.squared
-        indices[:, :known] = np.where(near.indices < 0, -1, numbers[near.indices])
-    return split_found([Found(numbers, Nearest(squared, indices))], edges)
+    known = min(k, len(cell.rows) - 1)
+    if known <= 0:
+        return Found(cell.numbers[:0], nothing_found(0, k))
+    near = near_rows(cell.rows, kinds, known, n_trees, rng, cell.bounds)
+    # a list that is filled by its bound alone goes nowhere
+    at = np.flatnonzero(near.indices[:, 0] >= 0)
+    squared, indices = nothing_found(len(at), k)
+    squared[:, :known], found = near.squared[at], near.indices[at]
+    indices[:, :known] = np.where(found < 0, -1, cell.numbers[found])
+    return Found(cell.numbers[at], Nearest(squared, indices))
 
 
-def split_found(found: Sequence[Found], edges: Sequence[int]) -> list[Found]:
+def split_found(runs: Sequence[Sequence[Found]], edges: Sequence[int]) -> list[Found]:
     """What was found for rows in each of the ranges of numbers that `edges` bound."""
     parts: list[list[Found]] = [[] for _ in edges[1:]]
-    for numbers, (squared, indices) in found:
+    for numbers, (squared, indices) in chain.from_iterable(runs):
         # numbers ascend: 3 7 9, with edges 0 5 10, are cut at 0 1 3
         cuts = np.searchsorted(numbers, edges)
         for part, (low, high) in zip(parts, pairwise(cuts), strict=True):
@@ -157,12 +185,6 @@ def _join_found(parts: Sequence[Found]) -> Found:
     return Found(numbers[order], Nearest(*(np.concatenate(parts)[order] for parts in lists)))
 
 
-def number_rows(block: GroupRows, start: int, metric: Metric) -> GroupRows:
-    """Points of the block, with numbers in the group in place of positions in X."""
-    numbers = np.arange(start, start + len(block.positions))
-    return GroupRows(metric.points(block.rows), numbers)
-
-
 def cut_cells(
     sample: Floats, n_cells: int, seed: int, key: tuple[int, ...], metric: Metric
 ) -> Cells:
@@ -171,27 +193,26 @@ def cut_cells(
 
 
 def grow_in_cell(
-    parts: Sequence[GroupRows],
-    edges: Sequence[int],
+    parts: Sequence[Points],
     k: int,
     n_trees: int,
     seed: int,
     key: tuple[int, ...],
     metric: Metric,
 ) -> list[Found]:
-    """Trees in one cell, from its own stream; what was found by part."""
-    kinds = metric.kinds(parts[0].rows.shape[1])
-    return search_cell(parts, edges, kinds, k, n_trees, stream(seed, *key))
+    """Trees in one cell, from its own stream; a list of one, as what is split makes lists."""
+    cell, kinds = join_points(parts), metric.kinds(parts[0].rows.shape[1])
+    return [search_cell(cell, kinds, k, n_trees, stream(seed, *key))]
 
 
 def merge_found(
-    known: Nearest | None, found: Sequence[Found], start: int, n_rows: int, k: int
+    known: Nearest | None, runs: Sequence[Sequence[Found]], start: int, n_rows: int, k: int
 ) -> Nearest:
-    """Lists of a block that begins at `start`, with what chains found for its rows."""
+    """Lists of rows from `start` on, with what chains found for them."""
     nearest = nothing_found(n_rows, k)
     if known is not None:
         # a copy: what a task is given belongs to the task that made it
         nearest = Nearest(known.squared.copy(), known.indices.copy())
-    for part in found:
+    for part in chain.from_iterable(runs):
         improve(nearest, part.nearest, part.numbers - start)
     return nearest
