@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numba
 import numpy as np
@@ -18,7 +19,7 @@ from dask_kmsmote.kernels.clusters import assignment
 from dask_kmsmote.kernels.compiled import compiled
 from dask_kmsmote.kernels.groups import picking, pieces
 from dask_kmsmote.kernels.making import drawing, interpolation
-from dask_kmsmote.kernels.neighbors import distances
+from dask_kmsmote.kernels.neighbors import density, distances
 from dask_kmsmote.kernels.rows.metric import Kinds, Metric
 
 SHAPES = [(1, 1), (2, 3), (7, 1), (1023, 2), (1024, 5), (1025, 3), (2100, 4)]
@@ -158,10 +159,15 @@ def in_two_blocks(rows, draw, interpolate):
     """New rows of a group whose rows lie in two blocks."""
     half = rows.shape[0] // 2
     blocks = [pieces.GroupRows(rows[:half], None), pieces.GroupRows(rows[half:], None)]
-    wanted = interpolation.wanted_of(draw)
-    picked = [picking.pick(b, wanted, s) for b, s in zip(blocks, (0, half), strict=True)]
+    # a sector of all rows, whose only block was drawn before
+    stream = SimpleNamespace(n_rows=len(draw.base), draw=lambda neighbors: draw)
+    found = density.Density(1.0, 0.0, np.zeros((rows.shape[0], 3), dtype=np.int64))
+    args = 0, rows.shape[0], [stream], drawing.all_neighbors
+    wanted = interpolation.wanted_of(found, *args)
+    picked = [picking.pick(b, wanted.numbers, s) for b, s in zip(blocks, (0, half), strict=True)]
     how = interpolation.Interpolation(interpolate)
-    return interpolation.make_from_picked(picked, draw, how, 0)
+    parents = interpolation.join_parents(picked, wanted)
+    return interpolation.make_from_parents(parents, stream, how, 0)
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i1", "i4", "i8", "u1", "u8"])
