@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,13 +24,14 @@ from dask.delayed import Delayed
 
 from .errors import InputError, NoClusterError, ParameterError
 from .events import Warned, emit
-from .graph.census import Census, amounts_of, take_census
+from .graph.census import Census, Part, amounts_of, take_census
 from .graph.chunks import Source
 from .graph.clustering.clusterer import require_numbers
 from .graph.clustering.learn import Clustering, learn_clusters
 from .graph.dask.tasks import Tasks, same
 from .graph.dask.watch import stage
 from .graph.density.measure import Densities, measure_densities
+from .graph.density.sampled import drawn, with_errors
 from .graph.gather import gather
 from .graph.settings import Search, Settings
 from .graph.survey import Survey, take_survey
@@ -37,9 +39,11 @@ from .graph.synthesis import Synthesis, synthesize
 from .kernels.rows.fingerprint import ChunkFingerprints
 from .kernels.rows.metric import Metric
 from .kernels.rows.schema import Schema
+from .kernels.seeding import ESTIMATE, stream
 from .planning.allocate import allocate
 from .planning.choose import Choice, choose
 from .planning.cuts import block_rows
+from .planning.estimate import Estimate, bounds_of, whole_tables
 from .planning.groups import GroupKey
 from .planning.plan import SamplingPlan
 from .planning.strategy import Label
@@ -50,6 +54,10 @@ from .recipes import Recipe
 GROUP_BYTES = 64 * 2**20  # of a block of a group's rows, and of a piece
 OUTPUT_BYTES = 16 * 2**20  # of a block of synthetic rows
 
+# of the streams of an estimate
+_OF_SHARES, _OF_DISTANCES = 0, 1
+
+C = TypeVar("C")
 T = TypeVar("T")
 
 
@@ -110,6 +118,8 @@ class Exploration:
         What the stages found.
     densities
         Of the groups that some plan keeps.
+    draws
+        Of a part of the rows, what the survey of all may find as well.
     """
 
     tasks: Tasks
@@ -117,6 +127,7 @@ class Exploration:
     clustering: Clustering
     survey: Survey
     densities: Densities
+    draws: tuple[Survey, ...] = ()
 
 
 def run(tasks: Tasks, source: Source, settings: Settings) -> Run:
@@ -136,7 +147,9 @@ def run(tasks: Tasks, source: Source, settings: Settings) -> Run:
     return found
 
 
-def explore(tasks: Tasks, source: Source, alternatives: Sequence[Settings]) -> Exploration:
+def explore(
+    tasks: Tasks, source: Source, alternatives: Sequence[Settings], part: Part | None = None
+) -> Exploration:
     """Read the data, once for all alternatives; computes.
 
     Parameters
@@ -146,6 +159,8 @@ def explore(tasks: Tasks, source: Source, alternatives: Sequence[Settings]) -> E
     alternatives
         One and more, that differ in `Settings.PLANNED` alone. What is wrong with one of several is
         left to `decide`.
+    part
+        Of which the source has some rows; None where it has all.
 
     Raises
     ------
@@ -156,19 +171,20 @@ def explore(tasks: Tasks, source: Source, alternatives: Sequence[Settings]) -> E
     callbacks = settings.callbacks
     require_numbers(settings.clusterer, len(source.schema.categories))
     with stage("census", callbacks):
-        census = take_census(tasks, source, settings)
+        census = take_census(tasks, source, settings, part)
         wanted = _wanted(census, alternatives)
     with stage("clustering", callbacks):
         clustering = learn_clusters(tasks, census, settings)
     with stage("survey", callbacks):
         survey = take_survey(tasks, census, clustering, wanted, GROUP_BYTES)
+    survey, *draws = [survey] if part is None else _of_all(survey, census, settings.seed)
     # before the gather, which so leaves the rows of clusters that are not kept where they are
-    keys = _kept(census, survey, alternatives)
+    keys = _kept(census, [survey, *draws], alternatives)
     with stage("gather", callbacks):
         groups = gather(tasks, census, survey, keys, GROUP_BYTES)
     with stage("density", callbacks):
         densities = measure_densities(tasks, census, groups, settings)
-    return Exploration(tasks, census, clustering, survey, densities)
+    return Exploration(tasks, census, clustering, survey, densities, tuple(draws))
 
 
 def decide(explored: Exploration, settings: Settings) -> Run:
@@ -180,8 +196,7 @@ def decide(explored: Exploration, settings: Settings) -> Run:
         As the messages say.
     """
     census, clustering, tasks = explored.census, explored.clustering, explored.tasks
-    amounts, choice = _choose(census, explored.survey, settings)
-    plan = _allocate(explored, amounts, choice, settings)
+    plan, choice = _plan(settings, explored)
     dense = explored.densities.of(choice.kept_keys(census.classes))
     # no stage around it, as it computes nothing
     synthesis = synthesize(tasks, dense, choice.kept, plan, settings.recipe)
@@ -195,12 +210,45 @@ def decide(explored: Exploration, settings: Settings) -> Run:
         encoding=census.encoding,
         metric=census.metric,
         classes=census.classes,
-        amounts=amounts,
+        amounts=dict(plan.amounts),
         thresholds=choice.thresholds,
         estimator=clustering.estimator,
         plan=plan,
         synthesis=synthesis,
     )
+
+
+def estimate(tasks: Tasks, source: Source, settings: Settings, part: Part) -> Estimate:
+    """The plan of all rows from a part of them, and how far off it may be; computes.
+
+    Raises
+    ------
+    InputError, ParameterError, NoClusterError, ClusterError
+        As the messages say.
+    """
+    explored = explore(tasks, source, [settings], part)
+    census, survey, seed = explored.census, explored.survey, settings.seed
+    densities = with_errors(tasks, census, survey, explored.densities, seed)
+    rng = stream(seed, ESTIMATE, _OF_DISTANCES)
+    plan, _ = _plan(settings, replace(explored, densities=densities))
+    others = [
+        replace(explored, survey=own, densities=drawn(densities, rng)) for own in explored.draws
+    ]
+    plans = [own for own, _ in _possible(partial(_plan, settings), others)]
+    found = Estimate(plan, census.n_rows, bounds_of([plan, *plans]))
+    for text in found.warnings:
+        emit(settings.callbacks, Warned(text))
+    return found
+
+
+def _of_all(survey: Survey, census: Census, seed: int) -> list[Survey]:
+    """The survey of all rows by one of some: as estimated, then what it may be as well."""
+    rng = stream(seed, ESTIMATE, _OF_SHARES)
+    counts = list(census.counts.values())
+    return [
+        replace(survey, table=table)
+        for table in whole_tables(survey.table, counts, survey.wanted, rng)
+    ]
 
 
 def _wanted(census: Census, alternatives: Sequence[Settings]) -> list[Label]:
@@ -209,18 +257,21 @@ def _wanted(census: Census, alternatives: Sequence[Settings]) -> list[Label]:
     return [label for label in census.classes if any(own.get(label, 0) > 0 for own in asked)]
 
 
-def _kept(census: Census, survey: Survey, alternatives: Sequence[Settings]) -> list[GroupKey]:
-    """Groups that some alternative keeps, in order."""
-    choices = _possible(partial(_choose, census, survey), alternatives)
+def _kept(
+    census: Census, surveys: Sequence[Survey], alternatives: Sequence[Settings]
+) -> list[GroupKey]:
+    """Groups that some alternative keeps, by some survey, in order."""
+    judged = list(product(surveys, alternatives))
+    choices = _possible(lambda own: _choose(census, *own), judged)
     return sorted({key for _, own in choices for key in own.kept_keys(census.classes)})
 
 
-def _possible(judge: Callable[[Settings], T], alternatives: Sequence[Settings]) -> list[T]:
-    """What is found of each alternative that is without fault; where none is, the first fault."""
+def _possible(judge: Callable[[C], T], cases: Sequence[C]) -> list[T]:
+    """What is found of each case that is without fault; where none is, the first fault."""
     found, faults = [], []
-    for settings in alternatives:
+    for case in cases:
         try:
-            found.append(judge(settings))
+            found.append(judge(case))
         except (InputError, ParameterError, NoClusterError) as fault:
             faults.append(fault)
     if not found:
@@ -240,6 +291,11 @@ def _choose(census: Census, survey: Survey, settings: Settings) -> tuple[dict[La
         settings.recipe.clusters,
     )
     return amounts, choice
+
+
+def _plan(settings: Settings, explored: Exploration) -> tuple[SamplingPlan, Choice]:
+    amounts, choice = _choose(explored.census, explored.survey, settings)
+    return _allocate(explored, amounts, choice, settings), choice
 
 
 def _allocate(

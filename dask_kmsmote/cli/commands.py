@@ -31,6 +31,7 @@ from .options import (
     grid_of,
     option,
     options_of,
+    plan_options,
     run_options,
     sampler_options,
     sampler_parameters,
@@ -109,19 +110,27 @@ def resample(source: str, destination: str, **options: Any) -> None:
 
 @cli.command()
 @argument("source")
-@combined(sampler_options, column_options, storage_options, cluster_options, run_options)
+@combined(sampler_options, plan_options, column_options, storage_options)
+@combined(cluster_options, run_options)
 def plan(source: str, **options: Any) -> None:
-    """Print what a run on SOURCE would do, with its rows and about its bytes; write nothing."""
+    """Print what a run on SOURCE would do, with its rows and about its bytes; write nothing.
+
+    Of more than --rows rows the plan is an estimate from so many, with bounds: rows of the classes
+    and new rows of each are exact, their clusters are not.
+    """
 
     def work(log: Callback) -> dict[str, Any]:
         from ..job.run import project
 
-        found = project(_job(source, None, options), log)
-        texts.append(found.plan.to_text(warnings=False))
-        content = json_format.loads(found.plan.to_json())
+        n_rows = None if options["exact"] else options["rows"]
+        found = project(_job(source, None, options), log, n_rows)
+        texts.append(found.estimate.to_text(warnings=False))
+        content = json_format.loads(found.estimate.to_json())
         return {
             "plan": content,
             "warnings": content["warnings"],
+            "sampled_rows": content["sampled_rows"],
+            "source_rows": found.estimate.plan.n_rows,
             "rows": found.n_rows,
             "bytes": found.n_bytes,
         }

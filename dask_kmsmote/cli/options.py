@@ -279,6 +279,17 @@ def grid_of(grid: dict[str, Any] | None) -> dict[str, Any] | None:
     }
 
 
+plan_options = combined(
+    option(
+        "--rows",
+        type=_POSITIVE,
+        default=1_000_000,
+        **_SHOWN,
+        help="Rows to plan from, where there are more.",
+    ),
+    option("--exact", is_flag=True, help="Plan from all rows, as a run does, in its time."),
+)
+
 search_options = combined(
     option(
         "--estimator",

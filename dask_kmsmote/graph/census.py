@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from dask.delayed import Delayed
 
 from ..errors import InputError
-from ..kernels.rows.blocks import Floats
+from ..kernels.rows.blocks import Floats, Ints
 from ..kernels.rows.categories import MOST_CATEGORIES
 from ..kernels.rows.census import (
     Summary,
@@ -112,13 +112,39 @@ class Census:
         return [sum(chunk.counts.get(label, 0) for label in labels) for chunk in self.by_chunk]
 
 
-def take_census(tasks: Tasks, source: Source, settings: Settings) -> Census:
+class Part(NamedTuple):
+    """What is known of all rows, where a source has some of them.
+
+    Attributes
+    ----------
+    counts
+        All rows of each class, in label order.
+    sample
+        Places in the source of the rows that a census of all rows samples (`rows_of_census`).
+    """
+
+    counts: dict[Label, int]
+    sample: Ints
+
+
+def rows_of_census(settings: Settings, n: int, n_features: int) -> Ints:
+    """Positions of the rows, of n, that clusters and the spreads of features are learned from."""
+    # enough for the spreads, too, where clusters are learned from few rows or elsewhere
+    n_learning = rows_to_sample(settings.clusterer, n, n_features)
+    return sample_rows(n, max(n_learning, SPREAD_ROWS), settings.seed, CENSUS_SAMPLE)
+
+
+def take_census(
+    tasks: Tasks, source: Source, settings: Settings, part: Part | None = None
+) -> Census:
     """Note and judge all chunks, and keep the sampled rows in cluster memory; computes.
 
     Parameters
     ----------
     tasks, source, settings
         The run, its input, and what it is asked for.
+    part
+        Of which the source has some rows; None where it has all.
 
     Raises
     ------
@@ -128,10 +154,7 @@ def take_census(tasks: Tasks, source: Source, settings: Settings) -> Census:
     # the rows to sample are chosen by position, which needs the lengths of all chunks
     source = source.counted(tasks)
     n = sum(source.lengths)
-    # enough for the spreads, too, where clusters are learned from few rows or elsewhere
-    n_learning = rows_to_sample(settings.clusterer, n, source.n_features)
-    n_sampled = min(n, max(n_learning, SPREAD_ROWS))
-    sample = sample_rows(n, n_sampled, settings.seed, CENSUS_SAMPLE)
+    sample = part.sample if part else rows_of_census(settings, n, source.n_features)
     notes = tasks.tree("census-merge", merge_notes, source.notes(tasks, sample))
     summary = tasks("census-summary", summary_of, notes)
     encoding = tasks("census-encoding", encode_noted, summary)
@@ -148,7 +171,7 @@ def take_census(tasks: Tasks, source: Source, settings: Settings) -> Census:
     return Census(
         chunks=source.chunks(tasks, encoding, fingerprints),
         fingerprints=fingerprints,
-        counts=counts,
+        counts=part.counts if part else counts,
         by_chunk=found.labels,
         sample=rows,
         n_sampled=len(sample),

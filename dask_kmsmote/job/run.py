@@ -24,6 +24,7 @@ from ..errors import (
 from ..events import Callback, Event, Noted, StageFinished
 from ..graph.dask.watch import stage
 from ..planning.cuts import block_rows
+from ..planning.estimate import Estimate
 from ..planning.plan import SamplingPlan
 from ..process import ProcessSetting, muted
 from . import cluster
@@ -92,27 +93,38 @@ class Job:
 class Projection:
     """What a dry run tells: the plan, and rows and about as many bytes as would be written."""
 
-    plan: SamplingPlan
+    estimate: Estimate
     n_rows: int
     n_bytes: int
 
 
-def project(job: Job, callback: Callback) -> Projection:
+def project(job: Job, callback: Callback, n_rows: int | None = None) -> Projection:
     """Plan a job, and write nothing.
+
+    Parameters
+    ----------
+    job, callback
+        What to plan, and what is told of it.
+    n_rows
+        Rows to plan from; None for all.
 
     Raises
     ------
     InputError, ParameterError, NoClusterError, ClusterError
         As the messages say.
     """
+    from .estimate import plan_from_all, plan_from_some
+
     _require_shared(job.source)
     source = open_source(job.source, job.format)
     files, columns, sampler = _prepared(source, job, callback)
     with cluster.connect(job.cluster), _TOLD:
-        plan = sampler.fit(*_read(source, files, columns)[:2]).plan_
-    _require_sound(plan, job)
-    n_rows = plan.n_synthetic + (0 if job.columns.only_synthetic else plan.n_rows)
-    return Projection(plan, n_rows, source.n_bytes * n_rows // max(1, plan.n_rows))
+        X, y, _ = _read(source, files, columns)
+        found = plan_from_some(sampler, X, y, n_rows) if n_rows else plan_from_all(sampler, X, y)
+    _require_sound(found, job)
+    plan = found.plan
+    n_result = plan.n_synthetic + (0 if job.columns.only_synthetic else plan.n_rows)
+    return Projection(found, n_result, source.n_bytes * n_result // max(1, plan.n_rows))
 
 
 def search(job: Job, callback: Callback, **asked: Any) -> SearchResult:
@@ -199,7 +211,7 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         return draft.finish(manifest)
 
 
-def _require_sound(plan: SamplingPlan, job: Job) -> None:
+def _require_sound(plan: SamplingPlan | Estimate, job: Job) -> None:
     if job.strict and plan.warnings:
         numbered = [f"({number}) {text}" for number, text in enumerate(plan.warnings, start=1)]
         raise UnsoundPlanError(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # keys of streams: a new use goes behind the last, or every seed means other rows
-SAMPLE, START, SYNTHESIS, PAIRS, TREES, PROBES, INSPECTION, SELECTION = range(8)
+SAMPLE, START, SYNTHESIS, PAIRS, TREES, PROBES, INSPECTION, SELECTION, ESTIMATE = range(9)
 # of samples that are drawn from one another
 CENSUS_SAMPLE, START_SAMPLE, SMALL_START_SAMPLE, LEARNING_SAMPLE, INDICATED_SAMPLE = range(5)
 

@@ -170,15 +170,20 @@ def as_text(display: Display) -> str:
 
 
 def _text_table(table: _ClassTable) -> list[str]:
-    rows = [_COLUMNS, *(line.cells for line in table.lines)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    rows = text_table([_COLUMNS, *(line.cells for line in table.lines)])
     notes = ["", *(line.note for line in table.lines)]
-    lines = [
-        "  ".join(["", *(cell.rjust(width) for cell, width in zip(row, widths, strict=True)), note])
-        for row, note in zip(rows, notes, strict=True)
-    ]
+    lines = [f"{row}  {note}".rstrip() for row, note in zip(rows, notes, strict=True)]
     rest = [f"  {table.rest}"] if table.rest else []
-    return [fill(table.heading, WIDTH), *(line.rstrip() for line in lines), *rest]
+    return [fill(table.heading, WIDTH), *lines, *rest]
+
+
+def text_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of cells, those of a column below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(["", *(cell.rjust(width) for cell, width in zip(row, widths, strict=True))])
+        for row in rows
+    ]
 
 
 def as_html(display: Display) -> str:

@@ -23,6 +23,7 @@ from ..data.kinds import require_kinds
 from ..data.memory import from_memory
 from ..errors import InputError
 from ..graph.census import take_census
+from ..graph.chunks import Source, by_chunk
 from ..graph.dask.tasks import Tasks, compute
 from ..graph.dask.watch import watched
 from ..kernels.rows.blocks import Ints, stack, take
@@ -33,11 +34,13 @@ from ..kernels.seeding import SELECTION, stream
 from ..parameters import settings_of, wanted_of
 from ..planning import checks
 from ..planning.advice import Advice, advise
+from ..planning.cuts import offsets
 from ..planning.strategy import Label
 from ..sampler import KMeansSMOTE
 from ..threads import on_active_scheduler
 
 _SAMPLE = 0  # of the streams of a selection
+_NO_POSITIONS = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -93,13 +96,31 @@ class Sample:
         return [kept.index(place) for place in self.schema.categories]
 
 
-class _Drawn(NamedTuple):
+class Drawn(NamedTuple):
     """Rows that were drawn: X, y, and their positions in the data; and all rows of those."""
 
     X: Any
     y: NDArray[Any]
     positions: Ints
     n_all: int
+
+
+class Counted(NamedTuple):
+    """Dask collections whose labels are counted, and nothing else of them read."""
+
+    tasks: Tasks
+    source: Source
+    labels: list[LabelCounts]
+
+    @property
+    def counts(self) -> dict[Label, int]:
+        """Rows of each class, in label order, whatever chunks they are in."""
+        return _counts_of(self.labels)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Rows of each chunk."""
+        return [own.n_rows for own in self.labels]
 
 
 def take_sample(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int, seed: int) -> Sample:
@@ -139,34 +160,51 @@ def take_sample(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int, seed: int) ->
     )
 
 
-def _drawn_here(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int, seed: int) -> _Drawn:
+def _drawn_here(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int, seed: int) -> Drawn:
     data = from_memory(sampler, X, y, None, wanted_of(sampler))
     target, n = data.target, len(data.target)
     if n <= n_rows:
-        return _Drawn(data.rows, target, np.arange(n), n)
+        return Drawn(data.rows, target, np.arange(n), n)
     counts = _counts_of([count_labels(target)])
     inside = inside_of(target, draw_ranks(counts, n_rows, seed))
-    return _Drawn(_taken(data.rows, inside), target[inside], inside, n)
+    return Drawn(_taken(data.rows, inside), target[inside], inside, n)
 
 
-def _drawn_on_cluster(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int, seed: int) -> _Drawn:
+def _drawn_on_cluster(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int, seed: int) -> Drawn:
+    counted = count_on_cluster(sampler, X, y)
+    return bring(counted, draw_ranks(counted.counts, n_rows, seed))
+
+
+def count_on_cluster(sampler: KMeansSMOTE, X: Any, y: Any) -> Counted:
+    """Count the labels of Dask collections; computes."""
     with on_active_scheduler(), watched("sample"):
         tasks = Tasks(uuid4().hex)
         source = from_dask(tasks, X, y, wanted_of(sampler)).source
-        parts = source.parts
         labels = compute(*[tasks("sample-labels", count_labels, own) for own in source.target])
-        counts = _counts_of(labels)
-        wanted = _by_chunk(draw_ranks(counts, n_rows, seed), [own.counts for own in labels])
-        chosen = [number for number, ranks in enumerate(wanted) if any(map(len, ranks.values()))]
-        args = [(n, parts[n], source.target[n], wanted[n]) for n in chosen]
-        found = compute(*[tasks("sample-rows", pick_ranks, *own) for own in args])
-    starts = np.cumsum([0, *(own.n_rows for own in labels)])
-    positions = [starts[number] + own[2] for number, own in zip(chosen, found, strict=True)]
-    return _Drawn(
+    return Counted(tasks, source, labels)
+
+
+def bring(counted: Counted, ranks: Mapping[Label, Ints], positions: Ints = _NO_POSITIONS) -> Drawn:
+    """Bring rows here: those of some ranks within their classes, and those at some positions.
+
+    Each chunk that has some is read once; computes.
+    """
+    tasks, source, lengths = counted.tasks, counted.source, counted.lengths
+    wanted = _by_chunk(ranks, [own.counts for own in counted.labels])
+    at = dict(by_chunk(lengths, positions))
+    chosen = [n for n, own in enumerate(wanted) if n in at or any(map(len, own.values()))]
+    with on_active_scheduler(), watched("sample"):
+        args = [
+            (n, source.parts[n], source.target[n], wanted[n], at.get(n, _NO_POSITIONS))
+            for n in chosen
+        ]
+        found = compute(*[tasks("sample-rows", pick_rows, *own) for own in args])
+    starts = offsets(lengths)
+    return Drawn(
         _joined([own[0] for own in found]),
         np.concatenate([own[1] for own in found]),
-        np.concatenate(positions),
-        int(starts[-1]),
+        np.concatenate([starts[n] + own[2] for n, own in zip(chosen, found, strict=True)]),
+        starts[-1],
     )
 
 
@@ -180,7 +218,9 @@ def _counts_of(labels: Sequence[LabelCounts]) -> dict[Label, int]:
     return checks.sum_counts([own.counts for own in labels])
 
 
-def draw_ranks(counts: Mapping[Label, int], n_rows: int, seed: int) -> dict[Label, Ints]:
+def draw_ranks(
+    counts: Mapping[Label, int], n_rows: int, seed: int, least: int = 0
+) -> dict[Label, Ints]:
     """Ranks of the rows to take of each class, ascending; as many as its share of all.
 
     Parameters
@@ -191,13 +231,15 @@ def draw_ranks(counts: Mapping[Label, int], n_rows: int, seed: int) -> dict[Labe
         Most rows in all, but for rounding.
     seed
         Root seed.
+    least
+        Fewest rows of a class that has as many, whatever its share.
     """
     n = sum(counts.values())
     share = min(1.0, n_rows / n)
     ranks = {}
     for number, (label, n_class) in enumerate(counts.items()):
         drawn = stream(seed, SELECTION, _SAMPLE, number)
-        size = round(share * n_class)
+        size = max(round(share * n_class), min(least, n_class))
         ranks[label] = np.sort(drawn.choice(n_class, size, replace=False, shuffle=False))
     return ranks
 
@@ -223,13 +265,13 @@ def inside_of(target: Any, ranks: Mapping[Label, Ints]) -> Ints:
     return np.sort(np.concatenate(chosen)).astype(np.int64)
 
 
-def pick_ranks(
-    chunk: int, rows: Any, target: Any, ranks: Mapping[Label, Ints]
+def pick_rows(
+    chunk: int, rows: Any, target: Any, ranks: Mapping[Label, Ints], places: Ints
 ) -> tuple[Any, Any, Ints]:
-    """Rows, labels and positions in a chunk, of some ranks within its classes."""
+    """Rows, labels and positions in a chunk, of some ranks within its classes, and some places."""
     if rows.shape[0] != len(target):
         raise checks.unequal(chunk, rows.shape[0], len(target))
-    inside = inside_of(target, ranks)
+    inside = np.union1d(inside_of(target, ranks), places)
     return _taken(rows, inside), label_values(target)[inside], inside
 
 

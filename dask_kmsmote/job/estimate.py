@@ -1,0 +1,54 @@
+"""The plan of a job's table from some of its rows, which come here, or from all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import pipeline
+from ..data.memory import from_memory
+from ..graph.census import Part, rows_of_census
+from ..parameters import settings_of, wanted_of
+from ..planning.estimate import Estimate
+from ..sampler import KMeansSMOTE
+from ..selection.sample import bring, count_on_cluster, draw_ranks
+
+# rows of each class: fewer than one in so many of the sample, which would move no centre
+_LEAST = 5_000
+
+
+def plan_from_all(sampler: KMeansSMOTE, X: Any, y: Any) -> Estimate:
+    """The plan of a run."""
+    plan = sampler.fit(X, y).plan_
+    return Estimate(plan, plan.n_rows)
+
+
+def plan_from_some(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int) -> Estimate:
+    """The plan of a run with the same seed, from so many rows or a few more; from all of fewer.
+
+    Labels are counted, and then X is read once. The rows that a run finds the start of its
+    clusters on are among those that come here, so that clusters have the numbers that they have in
+    the run, and differ from its own by one pass over fewer rows.
+
+    Raises
+    ------
+    InputError, ParameterError, NoClusterError, ClusterError
+        As the messages say.
+    """
+    settings = settings_of(sampler, y)
+    # another clusterer than KMeans learns all from rows that it is given: of some, other clusters
+    if settings.clusterer.kind != "lloyd":
+        return plan_from_all(sampler, X, y)
+    counted = count_on_cluster(sampler, X, y)
+    n = sum(counted.lengths)
+    start = rows_of_census(settings, n, counted.source.n_features)
+    if n <= max(n_rows, len(start)):
+        return plan_from_all(sampler, X, y)
+    of_classes = max(0, n_rows - len(start))
+    ranks = draw_ranks(counted.counts, of_classes, settings.seed, max(2, n_rows // _LEAST))
+    rows = bring(counted, ranks, start)
+    data = from_memory(sampler, rows.X, rows.y, None, wanted_of(sampler))
+    part = Part(counted.counts, np.searchsorted(rows.positions, start))
+    with data.computing():
+        return pipeline.estimate(data.tasks, data.source, settings, part)
