@@ -180,6 +180,8 @@ def explore(
     survey, *draws = [survey] if part is None else _of_all(survey, census, settings.seed)
     # before the gather, which so leaves the rows of clusters that are not kept where they are
     keys = _kept(census, [survey, *draws], alternatives)
+    if part is not None:
+        keys = survey.with_pairs(keys)
     with stage("gather", callbacks):
         groups = gather(tasks, census, survey, keys, GROUP_BYTES)
     with stage("density", callbacks):
@@ -196,7 +198,7 @@ def decide(explored: Exploration, settings: Settings) -> Run:
         As the messages say.
     """
     census, clustering, tasks = explored.census, explored.clustering, explored.tasks
-    plan, choice = _plan(settings, explored)
+    plan, choice = _allocate(settings, explored)
     dense = explored.densities.of(choice.kept_keys(census.classes))
     # no stage around it, as it computes nothing
     synthesis = synthesize(tasks, dense, choice.kept, plan, settings.recipe)
@@ -230,11 +232,13 @@ def estimate(tasks: Tasks, source: Source, settings: Settings, part: Part) -> Es
     census, survey, seed = explored.census, explored.survey, settings.seed
     densities = with_errors(tasks, census, survey, explored.densities, seed)
     rng = stream(seed, ESTIMATE, _OF_DISTANCES)
-    plan, _ = _plan(settings, replace(explored, densities=densities))
+    plan, _ = _allocate(settings, replace(explored, densities=densities))
     others = [
         replace(explored, survey=own, densities=drawn(densities, rng)) for own in explored.draws
     ]
-    plans = [own for own, _ in _possible(partial(_plan, settings), others)]
+    plans = [own for own, _ in _possible(partial(_allocate, settings), others)]
+    n_missing = round(plan.features.n_missing * plan.n_rows / census.n_rows)
+    plan = replace(plan, features=replace(plan.features, n_missing=n_missing))
     found = Estimate(plan, census.n_rows, bounds_of([plan, *plans]))
     for text in found.warnings:
         emit(settings.callbacks, Warned(text))
@@ -245,10 +249,7 @@ def _of_all(survey: Survey, census: Census, seed: int) -> list[Survey]:
     """The survey of all rows by one of some: as estimated, then what it may be as well."""
     rng = stream(seed, ESTIMATE, _OF_SHARES)
     counts = list(census.counts.values())
-    return [
-        replace(survey, table=table)
-        for table in whole_tables(survey.table, counts, survey.wanted, rng)
-    ]
+    return [replace(survey, table=table) for table in whole_tables(survey.table, counts, rng)]
 
 
 def _wanted(census: Census, alternatives: Sequence[Settings]) -> list[Label]:
@@ -293,18 +294,13 @@ def _choose(census: Census, survey: Survey, settings: Settings) -> tuple[dict[La
     return amounts, choice
 
 
-def _plan(settings: Settings, explored: Exploration) -> tuple[SamplingPlan, Choice]:
-    amounts, choice = _choose(explored.census, explored.survey, settings)
-    return _allocate(explored, amounts, choice, settings), choice
-
-
-def _allocate(
-    explored: Exploration, amounts: dict[Label, int], choice: Choice, settings: Settings
-) -> SamplingPlan:
+def _allocate(settings: Settings, explored: Exploration) -> tuple[SamplingPlan, Choice]:
+    """The plan, and the clusters that it keeps."""
     census, chunks = explored.census, explored.census.chunks
+    amounts, choice = _choose(census, explored.survey, settings)
     keys = choice.kept_keys(census.classes)
     measured = explored.densities.measured_groups(choice, keys, settings, chunks.n_features)
-    return SamplingPlan(
+    plan = SamplingPlan(
         class_counts=tuple(census.counts.items()),
         amounts=tuple(amounts.items()),
         groups=allocate(
@@ -327,3 +323,4 @@ def _allocate(
         max_ratio=settings.max_ratio,
         features=census.features,
     )
+    return plan, choice

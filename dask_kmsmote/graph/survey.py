@@ -51,6 +51,11 @@ class Survey:
         class_code, cluster = key
         return self.wanted.index(class_code) * len(self.table) + cluster
 
+    def with_pairs(self, keys: Sequence[GroupKey]) -> list[GroupKey]:
+        """Those groups of which the pieces have two rows or more."""
+        n_rows = self.group_counts.sum(axis=0)
+        return [key for key in keys if n_rows[self.number_of(key)] > 1]
+
 
 def take_survey(
     tasks: Tasks,

@@ -8,7 +8,9 @@ How far off that may be is found by drawing. What the shares may be, given the s
 Dirichlet distribution, narrowed as the sample is a part of the whole; mean distances have their
 standard errors. Of each draw the plan is made anew, by the same choice and the same shares, and an
 interval holds the middle 90 % of what came out. So it has what no formula has: bounds on new rows,
-and clusters that are close to their threshold.
+and clusters that are close to their threshold. It leaves out that the centres of the clusters are
+means of the sampled rows, too, which moves rows between clusters that touch: where they do, 90 %
+of the intervals of a cluster's rows hold in 83 to 89 % of samples.
 """
 
 from __future__ import annotations
@@ -32,7 +34,6 @@ Ints = NDArray[np.int64]
 
 LEVEL = 0.9  # of intervals
 N_DRAWS = 200
-_LEAST = 2  # rows of a class that tell a mean distance
 _COLUMNS = ("cluster", "rows", "class rows", "share", "mean distance", "new rows", "kept")
 
 
@@ -160,9 +161,7 @@ def _between(own: Interval, how: str) -> str:
     return f"{own.low:{how}} - {own.high:{how}}"
 
 
-def whole_tables(
-    table: Ints, counts: Sequence[int], wanted: Sequence[int], rng: np.random.Generator
-) -> list[Ints]:
+def whole_tables(table: Ints, counts: Sequence[int], rng: np.random.Generator) -> list[Ints]:
     """Rows of the whole by cluster and class: as estimated, then what they may be as well.
 
     Parameters
@@ -170,38 +169,23 @@ def whole_tables(
     table
         Rows of the sample, shape (n_clusters, n_classes).
     counts
-        All rows of each class.
-    wanted
-        Numbers of the classes to generate. One row of these tells no distance in its cluster: it
-        stands for itself alone, so that the cluster has too few of them.
+        All rows of each class, of which the sample has some.
     rng
         Draws.
     """
-    columns = [
-        _columns(own, n, _LEAST if code in wanted else 0, rng)
-        for code, (own, n) in enumerate(zip(table.T, counts, strict=True))
-    ]
+    columns = [_columns(own, n, rng) for own, n in zip(table.T, counts, strict=True)]
     return [np.stack(own, axis=1) for own in zip(*columns, strict=True)]
 
 
-def _columns(sampled: Ints, n: int, least: int, rng: np.random.Generator) -> list[Ints]:
+def _columns(sampled: Ints, n: int, rng: np.random.Generator) -> list[Ints]:
     """Rows of one class by cluster: as estimated, and drawn."""
-    told = sampled >= least
-    m, n_told = int(sampled[told].sum()), n - int(sampled[~told].sum())
-    if not m:
-        return [sampled] * (1 + N_DRAWS)
-    share = sampled[told] / m
+    m = int(sampled.sum())
+    share = sampled / m
     # a prior of one row in all, shared evenly: intervals of small shares hold as often as they say
-    drawn = rng.dirichlet(sampled[told] + 1 / len(share), N_DRAWS)
-    shares = [share, *(share + (drawn - share) * np.sqrt(max(0.0, 1 - m / n_told)))]
-    return [_filled(sampled, told, n_told, own) for own in shares]
-
-
-def _filled(sampled: Ints, told: NDArray[np.bool_], n: int, shares: NDArray[np.float64]) -> Ints:
-    found = sampled.copy()
-    limits = np.full(len(shares), n, dtype=np.int64)
-    found[told] = largest_remainder(n * shares, limits, limits, n)
-    return found
+    drawn = rng.dirichlet(sampled + 1 / len(share), N_DRAWS)
+    shares = [share, *(share + (drawn - share) * np.sqrt(1 - m / n))]
+    limits = np.full(len(share), n, dtype=np.int64)
+    return [np.array(largest_remainder(n * own, limits, sampled, n)) for own in shares]
 
 
 def bounds_of(plans: Sequence[SamplingPlan]) -> tuple[GroupBounds, ...]:

@@ -7,12 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...errors import NoClusterError
 from ...kernels.neighbors.jackknife import error_of_mean
+from ...kernels.rows.blocks import Ints
 from ...kernels.seeding import ESTIMATE, stream
+from ...planning.groups import GroupKey
 from ..census import Census
 from ..dask.tasks import Tasks, compute
 from ..survey import Survey
-from .measure import DenseGroup, Densities
+from .measure import DenseGroup, Densities, Measure
 
 _ROWS = 1000  # of a group, whose distances to each other tell the error to about 5 %
 _OF_ROWS = 2  # of the streams of an estimate
@@ -31,6 +34,11 @@ def with_errors(
         Rows that all have by cluster and class.
     seed
         Root seed.
+
+    Raises
+    ------
+    NoClusterError
+        Nothing tells the distances of a class.
     """
     metric = census.shared_metric(tasks)
     errors = compute(
@@ -45,15 +53,38 @@ def with_errors(
             for key, own in densities.groups.items()
         ]
     )
-    return Densities(
-        {
-            key: _with_error(own, error, own.group.n_rows / survey.table[key[::-1]])
-            for (key, own), error in zip(densities.groups.items(), errors, strict=True)
-        }
-    )
+    measured = {
+        key: _with_error(own, error, own.group.n_rows / survey.table[key[::-1]])
+        for (key, own), error in zip(densities.groups.items(), errors, strict=True)
+    }
+    return Densities({**_unmeasured(census, survey, measured), **measured})
 
 
-def _some(m: int, key: tuple[int, int], seed: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _unmeasured(
+    census: Census, survey: Survey, measured: dict[GroupKey, DenseGroup]
+) -> dict[GroupKey, DenseGroup]:
+    """Of groups with one sampled row or none: as the others of the class, and as far off as that.
+
+    Raises
+    ------
+    NoClusterError
+        A class has no other.
+    """
+    found: dict[GroupKey, DenseGroup] = {}
+    for code in survey.wanted:
+        others = [own for key, own in measured.items() if key[0] == code]
+        if not others:
+            raise NoClusterError(
+                f"No two sampled rows of class {census.classes[code]!r} lie in one cluster that "
+                "may be kept, so no distance is known: --exact plans from all rows."
+            )
+        mean = float(np.mean([own.measure.mean for own in others]))
+        unknown = replace(others[0], measure=Measure(mean, mean, math.nan))
+        found |= {(code, cluster): unknown for cluster in range(len(survey.table))}
+    return found
+
+
+def _some(m: int, key: GroupKey, seed: int) -> Ints:
     drawn = stream(seed, ESTIMATE, _OF_ROWS, *key)
     return np.sort(drawn.choice(m, min(m, _ROWS), replace=False, shuffle=False))
 
