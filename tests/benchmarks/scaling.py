@@ -25,12 +25,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import sys
-import time
 import warnings
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 from unittest import mock
 
@@ -39,18 +37,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: seconds are those
 import dask
 import dask.array as da
 import numpy as np
-from dask._expr import HLGExpr, LLGExpr
-from dask._task_spec import Task, TaskRef
-from dask.base import collections_to_expr
-from dask.core import flatten
-from dask.highlevelgraph import HighLevelGraph
-from dask.order import order
-from dask.utils import key_split
-from distributed.protocol import serialize, to_serialize
-from distributed.scheduler import _cull, _materialize_graph
+from recorder import Recorder
 from scipy.optimize import nnls
-from simulate import Call, Load, simulate
-from standins import StandIns, bytes_of, name_of, rows_of
+from simulate import simulate
+from standins import StandIns
 
 from dask_kmsmote import KMeansSMOTE, pipeline
 from data import mixture
@@ -58,149 +48,23 @@ from data import mixture
 N_FEATURES, PART_ROWS, CLUSTERS = 18, 125_000, 50
 WORKERS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000]
 COSTS = Path(__file__).with_name("costs.json")
-# what seconds grow with, where it is not the rows that go in and come out
-WORK = {
-    "measure_pairs": lambda left, right, a, b, *_: (a.stop - a.start) * (b.stop - b.start),
-    "grow_in_cell": lambda parts, edges, k, trees, *_: _sorting(rows_of(parts)) * trees,
-}
-
-
-def _sorting(n):
-    return n * math.log2(max(2, n))
-
-
-class Future(TaskRef):
-    """A key that the stand-in for a cluster holds."""
-
-    def cancelled(self):
-        return False
-
-
-class Recorder:
-    """A client that computes in this process, task by task, and notes what a scheduler would see.
-
-    Parameters
-    ----------
-    call
-        Called with a task's function and its arguments.
-    """
-
-    def __init__(self, call):
-        self.call, self.load = call, Load()
-        self.names, self.steps = [], []  # of each task: its key's name, and the calls in it
-        self.values, self.numbers = {}, {}  # of what is held: its value, and its task's number
-        self.client_seconds, self.left_at = 0.0, None
-
-    def give(self, name, values):
-        """Hold data as keys of a one-column array, and give back futures of them."""
-        keys = [(name, number, *[0] * (value.ndim - 1)) for number, value in enumerate(values)]
-        for key, value in zip(keys, values, strict=True):
-            self._note(key, [], [], value)
-            self.values[key] = value
-        self.load.n_given = len(self.names)
-        return {key: Future(key) for key in keys}
-
-    def start(self):
-        """Begin to count the client's seconds."""
-        self.left_at = time.process_time()
-
-    def stop(self):
-        """Count those since the last call, too."""
-        self.client_seconds += time.process_time() - self.left_at
-
-    def get(self, graph, keys, **_):
-        """As a `distributed.Client`."""
-        if isinstance(graph, dict):
-            graph = LLGExpr(graph)
-        elif isinstance(graph, HighLevelGraph):
-            graph = HLGExpr(graph)
-        found = self._compute(graph, set(flatten([keys])), waits=True)
-        self.start()
-        return _packed(keys, found)
-
-    def persist(self, collections, optimize_graph=True, **_):
-        """As a `distributed.Client`."""
-        expr = collections_to_expr(collections, optimize_graph).optimize()
-        keys = expr.__dask_keys__()
-        self.values |= self._compute(expr, set(flatten(keys)), waits=False)
-        self.start()
-        rebuilds = [collection.__dask_postpersist__() for collection in collections]
-        return [
-            rebuild({key: Future(key) for key in flatten(own)}, *args)
-            for (rebuild, args), own in zip(rebuilds, keys, strict=True)
-        ]
-
-    def _compute(self, expr, keys, *, waits):
-        serialize(to_serialize(expr))
-        graph, _ = _materialize_graph(expr, validate=False)
-        if isinstance(expr, LLGExpr):
-            graph = _cull(graph, keys)
-        delay = time.process_time() - self.left_at
-        self.client_seconds += delay
-        found = self._run(graph, keys)
-        wanted = tuple(self.numbers[key] for key in keys) if waits else ()
-        self.load.calls.append(Call(delay, len(self.names), wanted))
-        return found
-
-    def _run(self, graph, keys):
-        places, found = order(graph), {}
-        users = Counter(need for node in graph.values() for need in node.dependencies)
-        for key in sorted(graph, key=places.__getitem__):
-            node, steps = graph[key], []
-            values = {k: found[k] if k in found else self.values[k] for k in node.dependencies}
-            found[key] = self._call(node, values, steps)
-            self._note(key, steps, node.dependencies, found[key])
-            for need in node.dependencies:
-                users[need] -= 1
-                if not users[need] and need not in keys:
-                    found.pop(need, None)
-        return {key: found[key] if key in found else self.values[key] for key in keys}
-
-    def _note(self, key, steps, needs, value):
-        self.load.needs.append(tuple(self.numbers[need] for need in needs))
-        self.load.nbytes.append(bytes_of(value))
-        self.names.append(key_split(key))
-        self.steps.append(steps)
-        self.numbers[key] = len(self.steps) - 1
-
-    def _call(self, node, values, steps):
-        """The value of a task; each call of a function in it is a step."""
-        if isinstance(node, Task) and node.has_subgraph():
-            inner, wanted, names, *needs = node.args
-            given = Task(None, lambda *given: given, *needs)(values)
-            own = dict(zip(names, given, strict=True))
-            for key in sorted(inner, key=order(inner).__getitem__):
-                own[key] = self._call(inner[key], own, steps)
-            return own[wanted]
-        values = {key: values[key] for key in node.dependencies}
-        if not isinstance(node, Task):
-            return node(values)
-
-        def step(*args, **options):
-            start = time.thread_time()
-            result = self.call(node.func, args, options)
-            seconds = time.thread_time() - start
-            steps.append((name_of(node.func), *features(node.func, args, result), seconds))
-            return result
-
-        return Task(node.key, step, *node.args, **node.kwargs)(values)
-
-
-def _packed(keys, found):
-    return [_packed(key, found) for key in keys] if isinstance(keys, list) else found[keys]
-
-
-def features(function, args, result):
-    """Numbers that the seconds of a call grow with."""
-    work = WORK.get(name_of(function))
-    return (0, work(*args)) if work else (sum(map(rows_of, args)), rows_of(result))
 
 
 class Costs:
     """Seconds of each kind of call, and where the rows are, from a capture."""
 
-    def __init__(self, shares, seconds):
-        self.shares, self.seconds = shares, seconds
+    def __init__(self, table, seconds):
+        self.table, self.seconds = table, seconds
+
+    @classmethod
+    def read(cls):
+        """The committed ones, or of a capture before."""
+        return cls(**json.loads(COSTS.read_text()))
+
+    def write(self):
+        """Keep them for later runs."""
+        seconds = ",\n".join(f"  {json.dumps(name)}: {own}" for name, own in self.seconds.items())
+        COSTS.write_text(f'{{\n"table": {self.table},\n"seconds": {{\n{seconds}\n}}\n}}\n')
 
     def of(self, steps):
         """Seconds of a task."""
@@ -256,9 +120,9 @@ def resample(recorder, X, y, **parameters):
     return sampler
 
 
-def dry_run(n, shares, part_rows=PART_ROWS, **parameters):
+def dry_run(n, table, part_rows=PART_ROWS, **parameters):
     """What a scheduler would be given for n rows."""
-    stand_ins = StandIns(shares)
+    stand_ins = StandIns(table)
     recorder = Recorder(stand_ins)
     starts = range(0, n, part_rows)
     chunks = [stand_ins.chunk(at, min(at + part_rows, n), N_FEATURES) for at in starts]
@@ -275,7 +139,7 @@ def capture():
         (400_000, 0.45, 2**16, 1000),  # groups of up to 40 blocks
         (1_000_000, 0.45, 2**22, 4000),  # groups of up to 45,000 rows
     ]
-    steps, shares = [], None
+    steps, table = [], None
     for number, (n, share, block_bytes, exact_rows) in enumerate(runs):
         print(f"capture {number} of {len(runs) - 1}: {n:,} rows", file=sys.stderr)
         recorder = Recorder(lambda function, args, options: function(*args, **options))
@@ -285,8 +149,8 @@ def capture():
         if number:
             steps += [step for own in recorder.steps for step in own]
         if share is None:
-            shares = _shares(sampler)
-    return Costs(shares, fit(steps))
+            table = rows_of_plan(sampler)
+    return Costs(table, fit(steps))
 
 
 def _chunks(n, share):
@@ -298,20 +162,12 @@ def _chunks(n, share):
         yield X, y
 
 
-def _shares(sampler):
-    """Of all rows, by cluster and class."""
-    table = np.zeros((CLUSTERS, 2))
+def rows_of_plan(sampler):
+    """Rows by cluster and class."""
+    table = [[0, 0] for _ in range(CLUSTERS)]
     for group in sampler.plan_.groups:
         table[group.cluster_id] = [group.n_rows - group.n_class_rows, group.n_class_rows]
-    return (table / table.sum()).round(7).tolist()
-
-
-def load_costs(*, anew=False):
-    """The committed ones, or new ones."""
-    if anew or not COSTS.exists():
-        costs = capture()
-        COSTS.write_text(json.dumps(vars(costs), indent=1) + "\n")
-    return Costs(**json.loads(COSTS.read_text()))
+    return table
 
 
 def priced(recorder, costs):
@@ -322,29 +178,37 @@ def priced(recorder, costs):
 
 def measure(n, costs):
     """A dry run of n rows, and the seconds on each number of workers."""
-    recorder = dry_run(n, costs.shares)
+    recorder = dry_run(n, costs.table)
     if missing := costs.missing(recorder):
         print(f"not captured yet: {', '.join(sorted(missing))}", file=sys.stderr)
-        costs = load_costs(anew=True)
+        costs = capture()
+        costs.write()
         if missing := costs.missing(recorder):
             raise LookupError(f"No run of `capture` calls {', '.join(sorted(missing))}.")
     load = priced(recorder, costs)
     return recorder, {workers: simulate(load, workers) for workers in WORKERS}
 
 
-def print_size(n, recorder, outcomes):
-    """A table, and a plot, of one size."""
-    load = recorder.load
-    n_tasks, work = len(load.needs) - load.n_given, sum(load.seconds)
-    print(f"\n{n:,} rows: {n_tasks:,} tasks of {work:,.0f} s; client {recorder.client_seconds:.1f} s")
-    print("\n| workers | seconds | times faster | moved GB |\n|---|---|---|---|")
-    alone = outcomes[WORKERS[0]].seconds
-    for workers, (seconds, moved) in outcomes.items():
-        print(f"| {workers:,} | {seconds:,.1f} | {alone / seconds:.1f} | {moved / 1e9:.1f} |")
-    print("\n```\nworkers    seconds, simulated")
+def print_table(found):
+    """What each size asks for, and the seconds on each number of workers."""
+    print("\n| rows | client s | tasks | their seconds | moved GB |\n|---|---|---|---|---|")
+    for n, recorder, outcomes in found:
+        work, moved = sum(recorder.load.seconds), outcomes[256].moved
+        print(f"| {n:,} | {recorder.client_seconds:.1f} | {recorder.n_tasks:,} | {work:,.0f} | "
+              f"{moved / 1e9:.1f} |")  # fmt: skip
+    print("\n| workers |", *[f"{n:,} rows: s | times faster |" for n, _, _ in found])
+    print("|---|" + "---|---|" * len(found))
+    for workers in WORKERS:
+        seconds = [(own[1].seconds, own[workers].seconds) for _, _, own in found]
+        print(f"| {workers:,} |", *[f"{now:,.1f} | {alone / now:.1f} |" for alone, now in seconds])
+
+
+def print_plot(n, outcomes):
+    """Bars of seconds."""
+    longest = max(seconds for seconds, _ in outcomes.values())
+    print(f"\n```\nworkers    seconds for {n:,} rows, simulated")
     for workers, (seconds, _) in outcomes.items():
-        bar = "#" * round(50 * math.log10(max(seconds, 1)) / math.log10(max(alone, 10)))
-        print(f"{workers:7,} {bar:50} {seconds:9,.1f}")
+        print(f"{workers:7,} {'#' * round(50 * seconds / longest):50} {seconds:9,.1f}")
     print("```", flush=True)
 
 
@@ -368,7 +232,7 @@ def summary(n, recorder, outcomes):
     return {
         "rows": n,
         "client_s": round(recorder.client_seconds, 3),
-        "tasks": len(recorder.load.needs) - recorder.load.n_given,
+        "tasks": recorder.n_tasks,
         "moved_gb": round(outcomes[256].moved / 1e9, 3),
         "simulated_s": {str(own): round(outcomes[own].seconds, 3) for own in (1, 64, 256)},
     }
@@ -380,14 +244,19 @@ def main():
     parser.add_argument("--kinds", action="store_true", help="print what the tasks are")
     parser.add_argument("--capture", action="store_true", help="measure costs anew, and keep them")
     arguments = parser.parse_args()
-    costs = load_costs(anew=arguments.capture)
-    for n in [int(arguments.rows)] if arguments.rows else [10**8, 10**9]:
-        recorder, outcomes = measure(n, costs)
-        print_size(n, recorder, outcomes)
+    if arguments.capture or not COSTS.exists():
+        capture().write()
+    costs = Costs.read()
+    dry_run(1_000_000, costs.table)  # to warm up: imports are not the client's seconds
+    sizes = [int(arguments.rows)] if arguments.rows else [10**8, 10**9]
+    found = [(n, *measure(n, costs)) for n in sizes]
+    print_table(found)
+    for n, recorder, outcomes in found:
+        print_plot(n, outcomes)
         if arguments.kinds:
             print_kinds(recorder)
     if arguments.rows:
-        print(json.dumps(summary(n, recorder, outcomes)))
+        print(json.dumps(summary(*found[0])))
 
 
 if __name__ == "__main__":

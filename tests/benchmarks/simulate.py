@@ -1,13 +1,14 @@
 """When tasks run on a cluster of any size: a discrete-event simulation of recorded graphs.
 
-- The client is one process. It submits its calls in order, each after some seconds of its own; after
-  one that it waits for, it goes on when the scheduler knows the results.
+- The client is one process. It submits its calls in order, each after some seconds of its own;
+  after one that it waits for, it goes on when the scheduler knows the results.
 - The scheduler serves one after the other: it takes in a task that has ended, for some time each,
   and hands out what has become ready.
 - A worker has one thread, and runs the task that comes first in Dask's order of those whose inputs
   are there. Inputs come over the network one transfer after the other, and go out so.
-- A task goes where it can start first: to a worker that holds some of its inputs, or to an idle one.
-  One without inputs waits in a queue for an idle worker, which otherwise takes what waits elsewhere.
+- A task goes where it can start first: to a worker that holds some of its inputs, or to an idle
+  one. One without inputs waits in a queue for an idle worker, which, where there is none, takes
+  what waits for another worker.
 
 Not in it: stragglers, spilling, compilation, memory.
 """
@@ -75,7 +76,10 @@ class Network(NamedTuple):
     latency: float = 1e-3
 
 
-def simulate(load, workers, *, per_task=1e-3, overhead=5e-4, network=Network()):
+NETWORK = Network()
+
+
+def simulate(load, workers, *, per_task=1e-3, overhead=5e-4, network=NETWORK):
     """Run a load.
 
     Parameters
@@ -93,7 +97,7 @@ def simulate(load, workers, *, per_task=1e-3, overhead=5e-4, network=Network()):
 
 
 def _some(held):
-    """The last workers that came to hold a result: of a thousand, looking at all would take long."""
+    """The last workers that came to hold a result: to look at all of a thousand takes long."""
     return islice(reversed(held), 16)
 
 

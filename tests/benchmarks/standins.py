@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -171,8 +172,7 @@ def pick(block, wanted, start):
 def route(part, cells, firsts, _):
     bounds = offsets(_cut_evenly(len(part.rows), [1] * len(firsts)))
     return [
-        GroupRows(part.rows[low:high], part.positions[low:high])
-        for low, high in zip(bounds, bounds[1:], strict=False)
+        GroupRows(part.rows[low:high], part.positions[low:high]) for low, high in pairwise(bounds)
     ]
 
 
@@ -278,12 +278,12 @@ class StandIns:
 
     Parameters
     ----------
-    shares
-        Of all rows, by cluster and class, shape (n_clusters, n_classes); their sum is 1.
+    table
+        Rows by cluster and class, shape (n_clusters, n_classes); others have the same shares.
     """
 
-    def __init__(self, shares):
-        self.shares = np.asarray(shares)
+    def __init__(self, table):
+        self.table = np.asarray(table)
         self.rules = RULES | {"summarize": self._summarize, "survey_chunk": self._survey}
 
     def __call__(self, function, args, options):
@@ -313,11 +313,9 @@ class StandIns:
 
     def _counts(self, rows, start):
         # of rows counted from the first, so that chunks add up to the row
-        def until(n):
-            return np.rint(np.cumsum(self.shares) * n)
-
-        both = np.diff(until(start + len(rows)) - until(start), prepend=0)
-        return both.reshape(self.shares.shape).astype(np.int64)
+        sums = np.cumsum(self.table)
+        first, last = (sums * end // sums[-1] for end in (start, start + len(rows)))
+        return np.diff(last - first, prepend=0).reshape(self.table.shape)
 
     def _summarize(self, rows, _, n_features):
         own = Fingerprint(len(rows), 2**63 + 1)
