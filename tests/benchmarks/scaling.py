@@ -88,8 +88,8 @@ def fit(steps):
         *ways, seconds = np.array(numbers, dtype=float).T
         table = np.column_stack([np.ones_like(seconds), *ways])
         scale = np.maximum(table.max(axis=0), 1e-9)
-        # relative errors count, of small tasks as of large ones; the sum is kept
-        weight = 1 / np.maximum(seconds, 1e-4)
+        # of many small tasks and a few large ones neither decides alone; the sum is kept
+        weight = 1 / np.sqrt(np.maximum(seconds, 1e-4))
         slopes, _ = nnls(table / scale * weight[:, np.newaxis], seconds * weight)
         fitted = (table / scale) @ slopes
         slopes *= seconds.sum() / max(fitted.sum(), 1e-12) if fitted.sum() else 1.0
@@ -134,7 +134,7 @@ def capture():
     """Costs, from runs on data: as they are, and so that all that large groups need is called."""
     runs = [
         # rows, share of the minority (as it is: None), bytes of a block, exact_rows
-        (100_000, None, 2**16, 1000),  # to warm up: compiled functions
+        (300_000, None, 2**16, 1000),  # to warm up: compiled functions
         (4_000_000, None, pipeline.GROUP_BYTES, 16_384),
         (400_000, 0.45, 2**16, 1000),  # groups of up to 40 blocks
         (1_000_000, 0.45, 2**22, 4000),  # groups of up to 45,000 rows

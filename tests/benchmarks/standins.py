@@ -234,7 +234,9 @@ RULES = {
     "count_distinct": lambda _, enough: enough,
     "find_start": lambda rows, _, k, *__: Start(_random(k, rows.shape[1]), 1.0),
     "refine_best": lambda starts, *_: starts[0].centers,
+    "pass_over": lambda _, centers, *__: (centers, [0.0]),
     "shifted": lambda parts, _, offset: blank(sum(map(len, parts)), len(offset) + 1),
+    # those of dask-ml's pass
     "sklearn.metrics.pairwise.pairwise_distances_argmin_min": lambda rows, *_, **__: (
         numbers(len(rows)), blank(len(rows))
     ),

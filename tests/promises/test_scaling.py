@@ -20,7 +20,8 @@ from benchmarks.data import mixture
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.append(str(BENCHMARKS))
-from scaling import PART_ROWS, dry_run, rows_of_plan  # noqa: E402
+from recorder import Recorder  # noqa: E402
+from scaling import PART_ROWS, as_arrays, dry_run, fit, resample, rows_of_plan  # noqa: E402
 from simulate import Call, Load, Network, simulate  # noqa: E402
 from standins import NoRuleError, StandIns  # noqa: E402
 
@@ -83,6 +84,17 @@ def test_tasks_are_those_that_a_scheduler_takes_in(counted, block_bytes, monkeyp
     # on a cluster, those of dask-ml are named after the stage
     passes = "kmsmote-clustering-lloyd"
     assert Counter(names) - Counter(dry_names) <= Counter({passes: names.count(passes)})
+
+
+def test_a_capture_computes_what_threads_compute():
+    X, y = mixture(6000, 18)
+    recorder = Recorder(lambda function, args, options: function(*args, **options))
+    data = as_arrays(recorder, [(X[:3000], y[:3000]), (X[3000:], y[3000:])])
+    captured = resample(recorder, *data)
+    sampler = KMeansSMOTE(random_state=0, kmeans_estimator=50).fit(X, y)
+    assert captured.plan_ == sampler.plan_
+    assert np.sum(rows_of_plan(captured), axis=0).tolist() == np.bincount(y).tolist()
+    assert all(fit([step for steps in recorder.steps for step in steps]).values())
 
 
 def test_what_reads_values_without_a_rule_is_named():
