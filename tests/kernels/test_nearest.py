@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from dask_kmsmote.kernels.clusters import nearest
 from dask_kmsmote.kernels.clusters.nearest import nearest_center
 from dask_kmsmote.kernels.rows.metric import Metric, indicate
 
@@ -60,11 +63,13 @@ def by_differences(rows, centers, metric=PLAIN):
 
 
 def check(rows, centers, metric=PLAIN, like=None):
-    labels, inertia = nearest_center(rows if like is None else like, centers, metric)
     expected, total = by_differences(rows, centers, metric)
-    np.testing.assert_array_equal(labels, expected)
-    assert np.float64(inertia).tobytes() == np.float64(total).tobytes() or np.isnan(total)
-    assert np.isnan(inertia) == np.isnan(total)
+    # with the screen, and without it
+    for few in (-1, 2**60):
+        with mock.patch.object(nearest, "_FEW_PAIRS", few):
+            labels, inertia = nearest_center(rows if like is None else like, centers, metric)
+        np.testing.assert_array_equal(labels, expected)
+        np.testing.assert_array_equal(inertia, total)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -139,3 +144,21 @@ def test_pieces_of_rows_are_the_rows(make, monkeypatch):
     rows, centers = np.rint(rng.normal(size=(900, 6))), rng.normal(size=(5, 6))
     monkeypatch.setattr("dask_kmsmote.kernels.rows.blocks._PIECE_BYTES", 6 * 8 * 100)
     check(rows, centers, like=make(rows))
+
+
+@pytest.mark.parametrize("kind", ["normal", "far", "tiny in 32 bits", "huge in 32 bits", "uneven"])
+def test_the_screen_leaves_few_rows_open(kind):
+    rng = np.random.default_rng(5)
+    make = KINDS.get(kind, lambda rng, shape: rng.lognormal(0, 2, shape))
+    rows, centers = make(rng, (20_000, 18)), make(rng, (50, 18))
+    # a far centre makes no others doubtful
+    centers[7] *= 1e6
+    settle, n_open = nearest._settle, []
+
+    def counting(*args):
+        n_open.append(np.count_nonzero(args[-2] < 0))
+        return settle(*args)
+
+    with mock.patch.object(nearest, "_settle", counting):
+        nearest_center(rows, centers, PLAIN)
+    assert sum(n_open) < len(rows) // 100

@@ -30,13 +30,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiled import compiled
-from ..rows.blocks import Floats, Ints, Rows, dense_pieces
+from ..rows.blocks import Floats, Rows, dense_pieces
 from ..rows.metric import Metric
 
 Floats32 = NDArray[np.float32]
 
 _LEAST_TILE, _MOST_TILE = 16, 256  # rows
-_TILE_BYTES = 2**21
+_TILE_BYTES = 2**20
+# of rows and centres: their differences take a millisecond, and the screen would be compiled
+_FEW_PAIRS = 2**18
+_OPEN = -1  # label of a row that the screen is not sure of
 _SPREADS = 1e-100, 1e100  # of centres: beyond, squares or bounds overflow or vanish
 _MOST_TERMS = 2**20
 # more than all numbers that vanish in 32 bits come to
@@ -66,15 +69,18 @@ def nearest_center(rows: Rows, centers: Floats, metric: Metric) -> tuple[NDArray
     n_numbers, n_categorical = metric.kinds(n_features).n_numbers, metric.indicators.n_categorical
     measure = (metric.scales_of(n_features), metric.fills_of(n_features), *metric.indicators[:2])
     points = np.ascontiguousarray(centers[:, :n_numbers])
+    columns = np.ascontiguousarray(points.T)
     # of centres that are too large or no numbers, no row is sure
     with np.errstate(all="ignore"):
-        exact = points, _squared_to_indicators(centers[:, n_numbers:], metric)
-        screen = tuple(_screen_of(*exact, n_categorical))
+        by_indicator = _squared_to_indicators(centers[:, n_numbers:], metric)
+        screen = tuple(_screen_of(columns, by_indicator, n_categorical))
     tile = tuple(_tile_of(n_numbers, n_categorical, len(centers)))
-    labels, inertia, start = np.empty(m, dtype=np.int32), 0.0, 0
+    labels, inertia, start = np.full(m, _OPEN, dtype=np.int32), 0.0, 0
     for piece in dense_pieces(rows):
         own = labels[start : start + len(piece)]
-        inertia = _assign(piece, measure, exact, screen, tile, own, inertia)
+        if m * len(centers) > _FEW_PAIRS:
+            _label_sure(piece, measure, screen, tile, own)
+        inertia = _settle(piece, measure, points, columns, by_indicator, own, inertia)
         start += len(piece)
     return labels, inertia
 
@@ -121,11 +127,11 @@ class _Screen(NamedTuple):
     doubt: np.float32
 
 
-def _screen_of(points: Floats, by_indicator: Floats, n_categorical: int) -> _Screen:
-    n_clusters, n_numbers = points.shape
+def _screen_of(columns: Floats, by_indicator: Floats, n_categorical: int) -> _Screen:
+    n_numbers, n_clusters = columns.shape
     # not the mean, which one far centre takes far from all others
-    middle = np.sort(points, axis=0)[n_clusters // 2]
-    apart = points - middle
+    middle = np.sort(columns, axis=1)[:, n_clusters // 2]
+    apart = columns.T - middle
     spread = np.maximum(np.abs(apart).max(initial=0), np.sqrt(by_indicator.max(initial=0)))
     n_terms, (least, most) = n_numbers + n_categorical, _SPREADS
     is_sound = least < spread < most and n_terms < _MOST_TERMS
@@ -150,10 +156,10 @@ class _Tile(NamedTuple):
 
     Attributes
     ----------
-    values, indicators
-        Of each row, numbers in the metric and the indicators of its categories.
+    values
+        Their numbers as the screen has them, shape (size, n_numbers).
     columns
-        The same numbers as the screen has them, by column, shape (n_numbers to whole fours, size).
+        The same by column, shape (n_numbers to whole fours, size).
     added
         What the categories of each row add to each centre, shape (size, n_clusters).
     lengths
@@ -164,8 +170,7 @@ class _Tile(NamedTuple):
         The first centres.
     """
 
-    values: Floats
-    indicators: Ints
+    values: Floats32
     columns: Floats32
     added: Floats32
     lengths: Floats32
@@ -176,15 +181,14 @@ class _Tile(NamedTuple):
 
 
 def _tile_of(n_numbers: int, n_categorical: int, n_clusters: int) -> _Tile:
-    row_bytes = 12 * (n_numbers + n_categorical) + 4 * n_clusters
+    row_bytes = 4 * (2 * n_numbers + n_clusters)
     size = min(_MOST_TILE, max(_LEAST_TILE, _TILE_BYTES // row_bytes))
 
     def zeros(*shape: int, dtype: Any = np.float32) -> NDArray[Any]:
         return np.zeros(shape, dtype=dtype)
 
     return _Tile(
-        values=zeros(size, n_numbers, dtype=np.float64),
-        indicators=zeros(size, n_categorical, dtype=np.int64),
+        values=zeros(size, n_numbers),
         columns=zeros(n_numbers + -n_numbers % 4, size),
         added=zeros(size, n_clusters if n_categorical else 0),
         lengths=zeros(size),
@@ -195,14 +199,13 @@ def _tile_of(n_numbers: int, n_categorical: int, n_clusters: int) -> _Tile:
     )
 
 
-# one function: parts of it would be compiled twice, for themselves and within it
+# one function each: parts of it would be compiled twice, for themselves and within it
 @compiled
-def _assign(rows, measure, exact, screen, tile, labels, inertia):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, C901, PLR0912 - numba types it
+def _label_sure(rows, measure, screen, tile, labels):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, C901, PLR0912 - numba types it
     scales, fills, codes, number = measure
-    points, by_indicator = exact
     middle, unit, factors, starts, added, lengths, doubt = screen
-    values, indicators, columns, own_added, own_lengths, own, first, after, found = tile
-    n_clusters, n_numbers = points.shape
+    values, columns, own_added, own_lengths, own, first, after, found = tile
+    n_clusters, n_numbers = len(starts), len(middle)
     size, n_categorical = len(own), len(codes) - 1
     for low in range(0, len(rows), size):
         width = min(size, len(rows) - low)
@@ -210,16 +213,14 @@ def _assign(rows, measure, exact, screen, tile, labels, inertia):  # type: ignor
             for f in range(n_numbers):
                 value, fill = rows[low + i, f], fills[f]
                 # not Python's division, which looks for 0 and keeps the loop scalar
-                values[i, f] = np.divide(fill if np.isnan(value) else value, scales[f])
-            for f in range(n_categorical):
-                indicators[i, f] = number[codes[f] + np.int64(rows[low + i, n_numbers + f])]
-
-        # the screen: inner loops over rows, which vectorise; behind the last row lie earlier ones
+                value = np.divide(fill if np.isnan(value) else value, scales[f])
+                values[i, f] = (value - middle[f]) * unit
+        # inner loops over rows, which vectorise; behind the last row lie earlier ones
         for i in range(size):
             own_lengths[i], first[i], after[i], found[i] = 0, np.inf, np.inf, 0
         for f in range(n_numbers):
             for i in range(size):
-                columns[f, i] = (values[i, f] - middle[f]) * unit
+                columns[f, i] = values[i, f]
             for i in range(size):
                 own_lengths[i] += columns[f, i] * columns[f, i]
         if n_categorical:
@@ -228,7 +229,7 @@ def _assign(rows, measure, exact, screen, tile, labels, inertia):  # type: ignor
                 for c in range(n_clusters):
                     own_added[i, c] = 0
                 for f in range(n_categorical):
-                    more = added[indicators[i, f]]
+                    more = added[number[codes[f] + np.int64(rows[low + i, n_numbers + f])]]
                     for c in range(n_clusters):
                         own_added[i, c] += more[c]
         for c in range(n_clusters):
@@ -254,24 +255,48 @@ def _assign(rows, measure, exact, screen, tile, labels, inertia):  # type: ignor
                 after[i] = other if other < after[i] else after[i]  # noqa: FURB136
                 first[i] = distance if is_nearer else before
                 found[i] = cluster if is_nearer else found[i]
-
-        # the differences: to the nearest where that is sure, or to all
         for i in range(width):
-            best = np.int64(found[i])
+            enough = doubt * (own_lengths[i] + lengths[found[i]]) + _TINY
             # not so of what is not a number, or infinite
-            is_sure = after[i] - first[i] > doubt * (own_lengths[i] + lengths[best]) + _TINY
-            start, stop = (best, best + 1) if is_sure else (0, n_clusters)
-            nearest, least = 0, 0.0
-            for c in range(start, stop):
-                squared = 0.0
-                for f in range(n_numbers):
-                    difference = values[i, f] - points[c, f]
-                    squared += difference * difference
-                for f in range(n_categorical):
-                    squared += by_indicator[indicators[i, f], c]
-                if c == start or squared < least:
-                    nearest, least = c, squared
-            labels[low + i] = nearest
+            labels[low + i] = found[i] if after[i] - first[i] > enough else _OPEN
+
+
+@compiled
+def _settle(rows, measure, points, columns, by_indicator, labels, inertia):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, C901 - numba types it
+    scales, fills, codes, number = measure
+    n_numbers, n_clusters = columns.shape
+    n_categorical = len(codes) - 1
+    values, squared = np.empty(n_numbers), np.empty(n_clusters)
+    for i in range(len(rows)):
+        for f in range(n_numbers):
+            value, fill = rows[i, f], fills[f]
+            values[f] = np.divide(fill if np.isnan(value) else value, scales[f])
+        known, own = labels[i], 0.0
+        if known != _OPEN:
+            for f in range(n_numbers):
+                difference = values[f] - points[known, f]
+                own += difference * difference
+            for f in range(n_categorical):
+                own += by_indicator[number[codes[f] + np.int64(rows[i, n_numbers + f])], known]
             # in row order within the block: with other chunks its last bits differ, the labels not
-            inertia += least
+            inertia += own
+            continue
+        # the inner loops run over the centres, which are contiguous: they vectorise, and each sum
+        # is still added up feature by feature
+        for c in range(n_clusters):
+            squared[c] = 0
+        for f in range(n_numbers):
+            for c in range(n_clusters):
+                difference = values[f] - columns[f, c]
+                squared[c] += difference * difference
+        for f in range(n_categorical):
+            indicator = number[codes[f] + np.int64(rows[i, n_numbers + f])]
+            for c in range(n_clusters):
+                squared[c] += by_indicator[indicator, c]
+        best = 0
+        for c in range(1, n_clusters):
+            if squared[c] < squared[best]:
+                best = c
+        labels[i] = best
+        inertia += squared[best]
     return inertia
