@@ -248,7 +248,7 @@ def group_of(n_blocks, n_features=18, block_rows=1000):
         blocks=blocks,
     )
     metric = tasks("metric", Metric)
-    large = approximate.LargeGroup(group=group, metric=metric, kinds=Kinds(n_features), k=2, seed=0)
+    large = approximate.LargeGroup(group=group, metric=metric, k=2, seed=0)
     approximate._probe(tasks, large)
     return tasks, large
 

@@ -308,7 +308,7 @@ def test_names_of_tasks(watch, kind, part):
         ours = [key for _, key, called in watch.tasks if any(map(is_ours, called))]
         assert {str(key).split("kmsmote-")[1].split("-")[0] for key in ours} == {"synthesis"}
     noted = "note_table" if kind == "frame" else "note_rows"
-    eager = {noted, "survey_chunk", "slice_group", "measure_pairs"}
+    eager = {noted, "survey_chunk", "slice_group", "of_one_range"}
     made = eager if part == "eager" else {"make_from_block", "parents_frame"}
     assert made <= {function.__name__ for _, _, called in watch.tasks for function in called}
     assert named_otherwise(watch.tasks) == []

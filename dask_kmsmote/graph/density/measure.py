@@ -126,7 +126,6 @@ def measure_densities(
         group.key: LargeGroup(
             group=group,
             metric=metric,
-            kinds=census.metric.kinds(group.n_features),
             k=neighbors_in(group.n_rows, by.k),
             seed=settings.seed,
         )

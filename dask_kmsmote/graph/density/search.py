@@ -20,7 +20,6 @@ from ...kernels.neighbors.cells import cut_cells, merge_found, points_of
 from ...kernels.neighbors.forest import LEAF_ROWS
 from ...kernels.neighbors.recall import PROBE_ROWS, count_in_block, probe_block, true_limits
 from ...kernels.rows.blocks import Ints
-from ...kernels.rows.metric import Kinds
 from ...kernels.seeding import PROBES, TREES, stream
 from ...planning.advice import RECALL
 from ...planning.cuts import cut
@@ -33,7 +32,7 @@ _CELL_SAMPLE_ROWS = 4096
 _AIM = 2.0 * _MARGIN  # above the recall: rather a tree too many than another round
 _FIRST_TREES = 2
 _CELL_TREES = 2  # of a chain: more find less, as they share its cells, and fewer send more
-_CHAIN_ROWS = 2**17  # of one cell, times trees: a quarter of a second
+_CHAIN_ROWS = 2**18  # of one cell, times trees: a third of a second
 MAX_TREES = 64
 
 
@@ -45,8 +44,6 @@ class LargeGroup:
     ----------
     group, metric
         Its rows, and a task: what distances are measured in.
-    kinds
-        How points are compared.
     k
         Neighbours of each row.
     seed
@@ -61,7 +58,6 @@ class LargeGroup:
 
     group: Group
     metric: Delayed
-    kinds: Kinds
     k: int
     seed: int
     nearest: list[Delayed] = field(default_factory=list)
@@ -108,11 +104,12 @@ class LargeGroup:
     @property
     def chains(self) -> list[tuple[int, int]]:
         """Trees of each chain of the next round, numbered within the group."""
-        known, wanted = self.n_trees, min(self.trees_wanted, MAX_TREES)
+        known = self.n_trees
+        if known == 0:  # in one chain, as each fills its lists anew
+            return [(0, _FIRST_TREES)]
         size = _CELL_TREES if self.n_cells > 1 else max(1, _CHAIN_ROWS // self.group.n_rows)
-        # in one chain at first: each fills its lists anew
-        size = size if known else _FIRST_TREES
-        return [(known + low, known + high) for low, high in cut(wanted - known, size)]
+        missing = min(self.trees_wanted, MAX_TREES) - known
+        return [(known + low, known + high) for low, high in cut(missing, size)]
 
     @property
     def trees_wanted(self) -> int:
