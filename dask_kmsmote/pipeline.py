@@ -24,7 +24,7 @@ from dask.delayed import Delayed
 
 from .errors import InputError, NoClusterError, ParameterError
 from .events import Warned, emit
-from .graph.census import Census, Part, amounts_of, take_census
+from .graph.census import Census, Whole, amounts_of, take_census
 from .graph.chunks import Source
 from .graph.clustering.clusterer import require_numbers
 from .graph.clustering.learn import Clustering, learn_clusters
@@ -148,7 +148,7 @@ def run(tasks: Tasks, source: Source, settings: Settings) -> Run:
 
 
 def explore(
-    tasks: Tasks, source: Source, alternatives: Sequence[Settings], part: Part | None = None
+    tasks: Tasks, source: Source, alternatives: Sequence[Settings], whole: Whole | None = None
 ) -> Exploration:
     """Read the data, once for all alternatives; computes.
 
@@ -159,7 +159,7 @@ def explore(
     alternatives
         One and more, that differ in `Settings.PLANNED` alone. What is wrong with one of several is
         left to `decide`.
-    part
+    whole
         Of which the source has some rows; None where it has all.
 
     Raises
@@ -171,16 +171,16 @@ def explore(
     callbacks = settings.callbacks
     require_numbers(settings.clusterer, len(source.schema.categories))
     with stage("census", callbacks):
-        census = take_census(tasks, source, settings, part)
+        census = take_census(tasks, source, settings, whole)
         wanted = _wanted(census, alternatives)
     with stage("clustering", callbacks):
         clustering = learn_clusters(tasks, census, settings)
     with stage("survey", callbacks):
         survey = take_survey(tasks, census, clustering, wanted, GROUP_BYTES)
-    survey, *draws = [survey] if part is None else _of_all(survey, census, settings.seed)
+    survey, *draws = [survey] if whole is None else _of_all(survey, census, settings.seed)
     # before the gather, which so leaves the rows of clusters that are not kept where they are
     keys = _kept(census, [survey, *draws], alternatives)
-    if part is not None:
+    if whole is not None:
         keys = survey.with_pairs(keys)
     with stage("gather", callbacks):
         groups = gather(tasks, census, survey, keys, GROUP_BYTES)
@@ -220,7 +220,7 @@ def decide(explored: Exploration, settings: Settings) -> Run:
     )
 
 
-def estimate(tasks: Tasks, source: Source, settings: Settings, part: Part) -> Estimate:
+def estimate(tasks: Tasks, source: Source, settings: Settings, whole: Whole) -> Estimate:
     """The plan of all rows from a part of them, and how far off it may be; computes.
 
     Raises
@@ -228,7 +228,7 @@ def estimate(tasks: Tasks, source: Source, settings: Settings, part: Part) -> Es
     InputError, ParameterError, NoClusterError, ClusterError
         As the messages say.
     """
-    explored = explore(tasks, source, [settings], part)
+    explored = explore(tasks, source, [settings], whole)
     census, survey, seed = explored.census, explored.survey, settings.seed
     densities = with_errors(tasks, census, survey, explored.densities, seed)
     rng = stream(seed, ESTIMATE, _OF_DISTANCES)

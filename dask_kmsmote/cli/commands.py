@@ -122,8 +122,8 @@ def plan(source: str, **options: Any) -> None:
     def work(log: Callback) -> dict[str, Any]:
         from ..job.run import project
 
-        n_rows = None if options["exact"] else options["rows"]
-        found = project(_job(source, None, options), log, n_rows)
+        asked = {"exact": options["exact"], "n_rows": options["rows"]}
+        found = project(_job(source, None, options), log, **asked)
         texts.append(found.estimate.to_text(warnings=False))
         content = json_format.loads(found.estimate.to_json())
         return {

@@ -283,9 +283,7 @@ plan_options = combined(
     option(
         "--rows",
         type=_POSITIVE,
-        default=1_000_000,
-        **_SHOWN,
-        help="Rows to plan from, where there are more.",
+        help="Most rows to plan from, and those that clusters start from (1000000 or 256 MiB).",
     ),
     option("--exact", is_flag=True, help="Plan from all rows, as a run does, in its time."),
 )

@@ -112,7 +112,7 @@ class Census:
         return [sum(chunk.counts.get(label, 0) for label in labels) for chunk in self.by_chunk]
 
 
-class Part(NamedTuple):
+class Whole(NamedTuple):
     """What is known of all rows, where a source has some of them.
 
     Attributes
@@ -135,7 +135,7 @@ def rows_of_census(settings: Settings, n: int, n_features: int) -> Ints:
 
 
 def take_census(
-    tasks: Tasks, source: Source, settings: Settings, part: Part | None = None
+    tasks: Tasks, source: Source, settings: Settings, whole: Whole | None = None
 ) -> Census:
     """Note and judge all chunks, and keep the sampled rows in cluster memory; computes.
 
@@ -143,7 +143,7 @@ def take_census(
     ----------
     tasks, source, settings
         The run, its input, and what it is asked for.
-    part
+    whole
         Of which the source has some rows; None where it has all.
 
     Raises
@@ -154,7 +154,7 @@ def take_census(
     # the rows to sample are chosen by position, which needs the lengths of all chunks
     source = source.counted(tasks)
     n = sum(source.lengths)
-    sample = part.sample if part else rows_of_census(settings, n, source.n_features)
+    sample = whole.sample if whole else rows_of_census(settings, n, source.n_features)
     notes = tasks.tree("census-merge", merge_notes, source.notes(tasks, sample))
     summary = tasks("census-summary", summary_of, notes)
     encoding = tasks("census-encoding", encode_noted, summary)
@@ -171,7 +171,7 @@ def take_census(
     return Census(
         chunks=source.chunks(tasks, encoding, fingerprints),
         fingerprints=fingerprints,
-        counts=part.counts if part else counts,
+        counts=whole.counts if whole else counts,
         by_chunk=found.labels,
         sample=rows,
         n_sampled=len(sample),

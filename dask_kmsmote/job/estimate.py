@@ -8,14 +8,17 @@ import numpy as np
 
 from .. import pipeline
 from ..data.memory import from_memory
-from ..graph.census import Part, rows_of_census
+from ..graph.census import Whole, rows_of_census
 from ..parameters import settings_of, wanted_of
+from ..planning.cuts import block_rows
 from ..planning.estimate import Estimate
 from ..sampler import KMeansSMOTE
 from ..selection.sample import bring, count_on_cluster, draw_ranks
 
 # rows of each class: fewer than one in so many of the sample, which would move no centre
 _LEAST = 5_000
+# rows, and their bytes as float64; a plan takes about five times as many
+_MOST, _BYTES = 1_000_000, 256 * 2**20
 
 
 def plan_from_all(sampler: KMeansSMOTE, X: Any, y: Any) -> Estimate:
@@ -24,12 +27,20 @@ def plan_from_all(sampler: KMeansSMOTE, X: Any, y: Any) -> Estimate:
     return Estimate(plan, plan.n_rows)
 
 
-def plan_from_some(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int) -> Estimate:
-    """The plan of a run with the same seed, from so many rows or a few more; from all of fewer.
+def plan_from_some(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int | None = None) -> Estimate:
+    """The plan of a run with the same seed, from some rows; from all, where there are no more.
 
     Labels are counted, and then X is read once. The rows that a run finds the start of its
     clusters on are among those that come here, so that clusters have the numbers that they have in
     the run, and differ from its own by one pass over fewer rows.
+
+    Parameters
+    ----------
+    sampler, X, y
+        What the run has, Dask collections.
+    n_rows
+        Most rows, but for those that clusters start from; None is 1,000,000, or what fits in
+        256 MiB.
 
     Raises
     ------
@@ -43,12 +54,14 @@ def plan_from_some(sampler: KMeansSMOTE, X: Any, y: Any, n_rows: int) -> Estimat
     counted = count_on_cluster(sampler, X, y)
     n = sum(counted.lengths)
     start = rows_of_census(settings, n, counted.source.n_features)
+    if n_rows is None:
+        n_rows = min(_MOST, block_rows(counted.source.n_features, _BYTES))
     if n <= max(n_rows, len(start)):
         return plan_from_all(sampler, X, y)
     of_classes = max(0, n_rows - len(start))
     ranks = draw_ranks(counted.counts, of_classes, settings.seed, max(2, n_rows // _LEAST))
     rows = bring(counted, ranks, start)
     data = from_memory(sampler, rows.X, rows.y, None, wanted_of(sampler))
-    part = Part(counted.counts, np.searchsorted(rows.positions, start))
+    whole = Whole(counted.counts, np.searchsorted(rows.positions, start))
     with data.computing():
-        return pipeline.estimate(data.tasks, data.source, settings, part)
+        return pipeline.estimate(data.tasks, data.source, settings, whole)

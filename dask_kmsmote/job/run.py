@@ -98,15 +98,19 @@ class Projection:
     n_bytes: int
 
 
-def project(job: Job, callback: Callback, n_rows: int | None = None) -> Projection:
+def project(
+    job: Job, callback: Callback, *, exact: bool = False, n_rows: int | None = None
+) -> Projection:
     """Plan a job, and write nothing.
 
     Parameters
     ----------
     job, callback
         What to plan, and what is told of it.
+    exact
+        From all rows, as a run does.
     n_rows
-        Rows to plan from; None for all.
+        Most rows to plan from otherwise; see `estimate.plan_from_some`.
 
     Raises
     ------
@@ -120,7 +124,7 @@ def project(job: Job, callback: Callback, n_rows: int | None = None) -> Projecti
     files, columns, sampler = _prepared(source, job, callback)
     with cluster.connect(job.cluster), _TOLD:
         X, y, _ = _read(source, files, columns)
-        found = plan_from_some(sampler, X, y, n_rows) if n_rows else plan_from_all(sampler, X, y)
+        found = plan_from_all(sampler, X, y) if exact else plan_from_some(sampler, X, y, n_rows)
     _require_sound(found, job)
     plan = found.plan
     n_result = plan.n_synthetic + (0 if job.columns.only_synthetic else plan.n_rows)

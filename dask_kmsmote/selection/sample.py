@@ -23,7 +23,7 @@ from ..data.kinds import require_kinds
 from ..data.memory import from_memory
 from ..errors import InputError
 from ..graph.census import take_census
-from ..graph.chunks import Source, by_chunk
+from ..graph.chunks import Source, in_chunks
 from ..graph.dask.tasks import Tasks, compute
 from ..graph.dask.watch import watched
 from ..kernels.rows.blocks import Ints, stack, take
@@ -190,14 +190,11 @@ def bring(counted: Counted, ranks: Mapping[Label, Ints], positions: Ints = _NO_P
     Each chunk that has some is read once; computes.
     """
     tasks, source, lengths = counted.tasks, counted.source, counted.lengths
-    wanted = _by_chunk(ranks, [own.counts for own in counted.labels])
-    at = dict(by_chunk(lengths, positions))
-    chosen = [n for n, own in enumerate(wanted) if n in at or any(map(len, own.values()))]
+    ranked = _by_chunk(ranks, [own.counts for own in counted.labels])
+    wanted = list(zip(ranked, in_chunks(lengths, positions), strict=True))
+    chosen = [n for n, (own, at) in enumerate(wanted) if len(at) or any(map(len, own.values()))]
     with on_active_scheduler(), watched("sample"):
-        args = [
-            (n, source.parts[n], source.target[n], wanted[n], at.get(n, _NO_POSITIONS))
-            for n in chosen
-        ]
+        args = [(n, source.parts[n], source.target[n], *wanted[n]) for n in chosen]
         found = compute(*[tasks("sample-rows", pick_rows, *own) for own in args])
     starts = offsets(lengths)
     return Drawn(
