@@ -123,7 +123,7 @@ def test_projections_are_those_of_indicators():
     rows = some_rows(rng, 400, 3, (4, 9))
     metric = some_metric(rng, rows, 3, 1.3)
     points, encoded = metric.points(rows), with_indicators(rows, metric, 3)
-    along = forest.project(points, *metric.kinds(5), np.arange(400), points[7], points[11])
+    along = forest.project(points, metric.kinds(5), np.arange(400), points[7], points[11])
     np.testing.assert_allclose(along, encoded @ (encoded[11] - encoded[7]), rtol=1e-9, atol=1e-12)
 
 

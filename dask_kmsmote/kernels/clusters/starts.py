@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiled import compiled
+from ..compiled import compiled, inlined
 from ..rows.blocks import Ints
 
 
@@ -31,42 +31,59 @@ def spread_out(
     """
     n_candidates = 2 + int(np.log(n_clusters))
     draws = random_state.uniform(size=(n_clusters, n_candidates))
-    chosen: Ints = _choose(np.ascontiguousarray(rows.T), draws)
+    chosen: Ints = np.zeros(n_clusters, dtype=np.int64)
+    # made here: numpy's functions take long to compile
+    _choose(np.ascontiguousarray(rows.T), draws, chosen, *np.full((4, len(rows)), np.inf))
     return rows[chosen]
 
 
 @compiled
-def _choose(columns, draws):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
-    n, n_clusters = columns.shape[1], len(draws)
-    chosen = np.zeros(n_clusters, dtype=np.int64)
-    chosen[0] = int(draws[0, 0] * n)
-    nearest, best, squared = np.full(n, np.inf), np.zeros(n), np.zeros(n)
-    _approach(columns, chosen[0], nearest, nearest)
-    for number in range(1, n_clusters):
-        upto, least = np.cumsum(nearest), np.inf
-        for draw in draws[number]:
-            row = min(n - 1, np.searchsorted(upto, draw * upto[-1], "right"))
-            total = _approach(columns, row, nearest, squared)
-            if total < least:
-                least, chosen[number] = total, row
-                best, squared = squared, best
+def _choose(columns, draws, chosen, nearest, best, near, upto):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+    n = columns.shape[1]
+    for number in range(len(chosen)):
+        total = 0.0
+        for i in range(n):
+            total += nearest[i]
+            upto[i] = total
+        least = np.inf
+        # the first one is any row
+        for candidate in range(draws.shape[1] if number > 0 else 1):
+            draw = draws[number, candidate]
+            row = _first_above(upto, draw * total) if number > 0 else int(draw * n)
+            found = _approach(columns, row, nearest, near)
+            if candidate == 0 or found < least:
+                least, chosen[number] = found, row
+                best, near = near, best
         nearest, best = best, nearest
-    return chosen
 
 
-@compiled
+@inlined
+def _first_above(upto, limit):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+    """The first of ascending numbers above a limit, or the last."""
+    low, high = 0, len(upto) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if upto[middle] > limit:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@inlined
 def _approach(columns, row, nearest, out):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     """Squared distances to the nearest of some rows and one more, and their sum."""
-    squared = np.zeros(len(out))
+    for i in range(len(out)):
+        out[i] = 0.0
     for column in columns:
         value = column[row]
         # the inner loop vectorises
-        for i in range(len(squared)):
+        for i in range(len(out)):
             difference = column[i] - value
-            squared[i] += difference * difference
+            out[i] += difference * difference
     total = 0.0
-    for i in range(len(squared)):
+    for i in range(len(out)):
         # min would ask for NaN
-        out[i] = squared[i] if squared[i] < nearest[i] else nearest[i]  # noqa: FURB136
+        out[i] = out[i] if out[i] < nearest[i] else nearest[i]  # noqa: FURB136
         total += out[i]
     return total

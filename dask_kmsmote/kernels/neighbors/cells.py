@@ -94,7 +94,7 @@ def learn_cells(sample: Floats, kinds: Kinds, n_cells: int, rng: np.random.Gener
             left, right = rng.choice(node, 2, replace=False)
             lefts.append(sample[left])
             rights.append(sample[right])
-            along = project(sample, *kinds, node, lefts[-1], rights[-1])
+            along = project(sample, kinds, node, lefts[-1], rights[-1])
             cuts.append(np.median(along))
             children += halve(node, along)
         level = children
@@ -116,7 +116,8 @@ def route(part: Points, cells: Cells, firsts: Sequence[int], metric: Metric) -> 
         What the points are in.
     """
     kinds = metric.kinds(part.rows.shape[1])
-    cell_of = _descend(part.rows, *kinds, part.numbers, *cells)
+    cell_of = np.empty(len(part.numbers), dtype=np.int64)
+    _descend(part.rows, kinds, part.numbers, cells, cells.rights - cells.lefts, cell_of)
     # of runs that start at the cells 8 and 12: 8 to 11 are run 0, and 12 to 15 run 1
     run_of = np.searchsorted(firsts, cell_of, side="right") - 1
     chosen = [np.flatnonzero(run_of == run) for run in range(len(firsts))]
@@ -124,20 +125,19 @@ def route(part: Points, cells: Cells, firsts: Sequence[int], metric: Metric) -> 
 
 
 @compiled
-def _descend(rows, n_numbers, penalty, numbers, lefts, rights, cuts):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
-    cell_of, directions = np.empty(len(rows), dtype=np.int64), rights - lefts
+def _descend(rows, kinds, numbers, cells, directions, cell_of):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+    lefts, rights, cuts = cells.lefts, cells.rights, cells.cuts
     for i in range(len(rows)):
         node, depth = 0, 0
         while node < len(cuts):
             left, right, direction = lefts[node], rights[node], directions[node]
-            along = along_direction(rows[i], n_numbers, penalty, left, right, direction)
+            along = along_direction(rows[i], kinds, left, right, direction)
             second = along > cuts[node]
             if along == cuts[node]:  # duplicates are spread over both
                 second = (numbers[i] >> depth) % 2 == 1
             node = 2 * node + 1 + int(second)
             depth += 1
         cell_of[i] = node - len(cuts)  # of 3 cuts: the nodes 3 to 6 are the cells 0 to 3
-    return cell_of
 
 
 def search_cell(

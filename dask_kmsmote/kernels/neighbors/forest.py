@@ -14,14 +14,19 @@ is quadratic in equal rows.
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from ..compiled import compiled
+from ..compiled import compiled, inlined
 from ..rows.blocks import Floats, Ints
 from ..rows.metric import Kinds
 from .distances import STRIP, Nearest, count_below, insert, nothing_found, squared_to_tile
 from .search import drop_self
+
+Singles = NDArray[np.float32]
 
 LEAF_ROWS = 2048  # fewer pairs a tree, but more trees, below; measured best of 512-4,096
 _VECTOR = 16  # float32 numbers in the widest registers
@@ -67,26 +72,22 @@ def near_rows(
         for _ in range(n_trees):
             # halves of more than 4 (k + 1) rows have 2 (k + 1) or more: one tree fills every list
             leaves = grow(rows, kinds, max(LEAF_ROWS, 4 * (k + 1)), rng)
-            ends = np.cumsum([len(leaf) for leaf in leaves])
-            _scan_leaves(rows, *kinds, np.concatenate(leaves), ends, *nearest)
+            room = _room_for(rows.shape[1], max(map(len, leaves)))
+            for leaf in leaves:
+                _scan_leaf(rows, kinds, leaf, nearest, room)
         return nearest
 
 
 def improve(nearest: Nearest, found: Nearest, at: Ints) -> None:
     """Put what was found for the rows `at` into their lists, each row once."""
-    _improve(*nearest, *found, at)
+    _improve(nearest, found, at)
 
 
 @compiled
-def _improve(squared, indices, found_squared, found_indices, at):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+def _improve(nearest, found, at):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
     for i in range(len(at)):
-        for rank in range(found_squared.shape[1]):
-            _offer_once(
-                squared[at[i]],
-                indices[at[i]],
-                found_squared[i, rank],
-                found_indices[i, rank],
-            )
+        for rank in range(found.squared.shape[1]):
+            _offer_once(nearest, at[i], found.squared[i, rank], found.indices[i, rank])
 
 
 def _mostly_distinct(rows: Floats) -> bool:
@@ -115,7 +116,7 @@ def grow(rows: Floats, kinds: Kinds, leaf_rows: int, rng: np.random.Generator) -
             leaves.append(node)
             continue
         left, right = rng.choice(len(node), 2, replace=False)
-        along = project(rows, *kinds, node, rows[node[left]], rows[node[right]])
+        along = project(rows, kinds, node, rows[node[left]], rows[node[right]])
         waiting += halve(node, along)
     return leaves
 
@@ -146,113 +147,126 @@ def _part(node, along, cut, half):  # type: ignore[no-untyped-def] # noqa: ANN00
     return low[:half].copy(), high[: len(node) - half].copy()
 
 
-@compiled
-def project(rows, n_numbers, penalty, chosen, left, right):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba types it
+def project(rows: Floats, kinds: Kinds, chosen: Ints, left: Floats, right: Floats) -> Floats:
     """Scalar products of some of the rows with the direction from one point to another."""
-    along, direction = np.empty(len(chosen)), right - left
-    for i in range(len(chosen)):
-        total = along_direction(rows[chosen[i]], n_numbers, penalty, left, right, direction)
-        # rows so far apart are refused later, by their mean distance
-        along[i] = total if np.isfinite(total) else 0.0
+    along = np.empty(len(chosen))
+    _project(rows, kinds, chosen, left, right, right - left, along)
     return along
 
 
 @compiled
-def along_direction(row, n_numbers, penalty, left, right, direction):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba types it
+def _project(rows, kinds, chosen, left, right, direction, along):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+    for i in range(len(chosen)):
+        total = along_direction(rows[chosen[i]], kinds, left, right, direction)
+        # rows so far apart are refused later, by their mean distance
+        along[i] = total if np.isfinite(total) else 0.0
+
+
+@inlined
+def along_direction(row, kinds, left, right, direction):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba types it
     """Scalar product of a point with the direction from one to another, their difference."""
     # four sums: each addition waits for the last to the same
     s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
-    whole = n_numbers - n_numbers % 4
+    whole = kinds.n_numbers - kinds.n_numbers % 4
     for feature in range(0, whole, 4):
         s0 += row[feature] * direction[feature]
         s1 += row[feature + 1] * direction[feature + 1]
         s2 += row[feature + 2] * direction[feature + 2]
         s3 += row[feature + 3] * direction[feature + 3]
     total = (s0 + s1) + (s2 + s3)
-    for feature in range(whole, n_numbers):
+    for feature in range(whole, kinds.n_numbers):
         total += row[feature] * direction[feature]
     # as if by indicators of weight / sqrt(2): of the category on the right 1, on the left -1
-    for feature in range(n_numbers, len(row)):
-        total += penalty / 2 * ((row[feature] == right[feature]) - (row[feature] == left[feature]))
+    for feature in range(kinds.n_numbers, len(row)):
+        sign = (row[feature] == right[feature]) - (row[feature] == left[feature])
+        total += kinds.penalty / 2 * sign
     return total
 
 
-@compiled
-def _scan_leaves(rows, n_numbers, penalty, order, ends, squared, indices):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
-    start = 0
-    for end in ends:
-        leaf = order[start:end]
-        tile, extent = _relative(rows, n_numbers, penalty, leaf)
-        _scan_leaf(rows, n_numbers, penalty, leaf, tile, extent, squared, indices)
-        start = end
+class _Room(NamedTuple):
+    """What leaves are scanned in, made once: numpy's functions take long to compile."""
+
+    tile: Singles
+    point: Singles
+    near: Singles
+    bounds: Singles
+
+
+def _room_for(n_features: int, most: int) -> _Room:
+    # whole vectors in each row of the tile, so that loads are aligned
+    width = _VECTOR * -(-most // _VECTOR)
+    tile, point = np.zeros((n_features, width), np.float32), np.empty(n_features, np.float32)
+    return _Room(tile, point, np.empty(width, np.float32), np.empty(width, np.float32))
 
 
 @compiled
-def _relative(rows, n_numbers, penalty, leaf):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+def _scan_leaf(rows, kinds, leaf, nearest, room):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+    tile, point, near, bounds = room.tile, room.point, room.near, room.bounds
+    squared, m, last = nearest.squared, len(leaf), nearest.squared.shape[1] - 1
+    extent = _write_relative(rows, kinds, leaf, tile)
+    for column in range(m):
+        # twice by the extent: its square may be 0, as that of 1e-200 is
+        bounds[column] = squared[leaf[column], last] / extent / extent
+    relative = np.float32(kinds.penalty / extent / extent)
+    high: Any = np.uint64(m)
+    for i in range(m):
+        # from a whole vector on: row 20 starts at column 16, and 16 to 20 are made infinite
+        low = np.uint64((i + 1) // _VECTOR * _VECTOR)
+        for feature in range(len(point)):
+            point[feature] = tile[feature, i]
+        squared_to_tile(point, tile, low, high, kinds.n_numbers, relative, near)
+        for column in range(low, np.uint64(i + 1)):
+            near[column] = np.inf
+        for at in range(low, high, STRIP):
+            end = min(at + STRIP, high)
+            if count_below(near, bounds, at, end, bounds[i], np.uint64(0)) == 0:
+                continue
+            for column in range(at, end):
+                if near[column] < bounds[i] or near[column] < bounds[column]:
+                    one, other = leaf[i], leaf[column]
+                    distance = _measure(rows, kinds, one, other)
+                    for _ in range(2):
+                        _offer_once(nearest, one, distance, other)
+                        one, other = other, one
+                    bounds[i] = squared[one, last] / extent / extent
+                    bounds[column] = squared[other, last] / extent / extent
+
+
+@inlined
+def _write_relative(rows, kinds, leaf, tile):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+    """Write the rows of a leaf to the tile, in units of their extent, which is returned."""
     # the weight, too, so that the penalty is 1 at most
-    origin, extent = rows[leaf[0]], np.sqrt(penalty)
+    origin, extent = rows[leaf[0]], np.sqrt(kinds.penalty)
     for number in leaf:
-        for feature in range(n_numbers):
+        for feature in range(kinds.n_numbers):
             extent = max(extent, abs(rows[number, feature] - origin[feature]))
     if extent == 0.0:
         extent = 1.0
     # from one of the rows, over the extent: float32's digits go to what differs, not to an offset
-    # whole vectors in each row of the tile, so that loads are aligned
-    tile = np.zeros((rows.shape[1], -(-len(leaf) // _VECTOR) * _VECTOR), dtype=np.float32)
     for column in range(len(leaf)):
-        for feature in range(n_numbers):
+        for feature in range(kinds.n_numbers):
             tile[feature, column] = (rows[leaf[column], feature] - origin[feature]) / extent
-        for feature in range(n_numbers, rows.shape[1]):
+        for feature in range(kinds.n_numbers, rows.shape[1]):
             tile[feature, column] = rows[leaf[column], feature]
-    return tile, extent
+    return extent
 
 
-@compiled
-def _scan_leaf(rows, n_numbers, penalty, leaf, tile, extent, squared, indices):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
-    m, last = len(leaf), squared.shape[1] - 1
-    bounds, near = np.empty(m, dtype=np.float32), np.empty(tile.shape[1], dtype=np.float32)
-    for column in range(m):
-        # twice by the extent: its square may be 0, as that of 1e-200 is
-        bounds[column] = squared[leaf[column], last] / extent / extent
-    relative = np.float32(penalty / extent / extent)
-    for i in range(m):
-        # from a whole vector on: row 20 starts at column 16, and 16 to 20 are made infinite
-        low = (i + 1) // _VECTOR * _VECTOR
-        squared_to_tile(
-            tile[:, i].copy(), tile, low, tile.shape[1], n_numbers, relative, near[low:]
-        )
-        near[low : i + 1] = np.inf
-        for at in range(low, m, STRIP):
-            strip, limit = near[at : min(at + STRIP, m)], bounds[at : at + STRIP]
-            if count_below(strip, bounds[i], limit) == 0:
-                continue
-            for column in range(len(strip)):
-                if strip[column] < bounds[i] or strip[column] < limit[column]:
-                    j = at + column
-                    distance = _measure(rows[leaf[i]], rows[leaf[j]], n_numbers, penalty)
-                    _offer_once(squared[leaf[i]], indices[leaf[i]], distance, leaf[j])
-                    _offer_once(squared[leaf[j]], indices[leaf[j]], distance, leaf[i])
-                    bounds[i] = squared[leaf[i], last] / extent / extent
-                    limit[column] = squared[leaf[j], last] / extent / extent
-
-
-@compiled
-def _measure(left: Floats, right: Floats, n_numbers: int, penalty: float) -> float:
+@inlined
+def _measure(rows, kinds, left, right):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
     total = 0.0
-    for feature in range(n_numbers):
-        difference = left[feature] - right[feature]
+    for feature in range(kinds.n_numbers):
+        difference = rows[left, feature] - rows[right, feature]
         total += difference * difference
-    for feature in range(n_numbers, len(left)):
-        if left[feature] != right[feature]:
-            total += penalty
+    for feature in range(kinds.n_numbers, rows.shape[1]):
+        if rows[left, feature] != rows[right, feature]:
+            total += kinds.penalty
     return total
 
 
-@compiled
-def _offer_once(squared: Floats, indices: Ints, distance: float, number: int) -> None:
-    if distance >= squared[-1]:
-        return
-    for known in indices:
-        if known == number:
-            return
-    insert(squared, indices, distance, number)
+@inlined
+def _offer_once(nearest, row, distance, number):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
+    is_new = distance < nearest.squared[row, nearest.squared.shape[1] - 1]
+    for rank in range(nearest.indices.shape[1]):
+        is_new &= nearest.indices[row, rank] != number
+    if is_new:
+        insert(nearest, row, distance, number)

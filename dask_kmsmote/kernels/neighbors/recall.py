@@ -11,11 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...planning.cuts import cut
-from ..compiled import compiled
 from ..groups.pieces import GroupRows
 from ..rows.blocks import Floats, Ints
 from ..rows.metric import Metric
-from .distances import TILE, Nearest, insert, squared_to_tile
+from .distances import Nearest, merge_nearest, nothing_found, pairs_block
 
 PROBE_ROWS = 1000  # the standard error of a recall of 0.95 is 0.005 with k = 2
 _SCANNED_ROWS = 8192
@@ -27,26 +26,13 @@ def squared_to_nearest(queries: Floats, block: GroupRows, k: int, metric: Metric
 
     The former are in the metric already.
     """
-    squared = np.full((len(queries), k + 1), np.inf)
-    indices = np.empty(squared.shape, dtype=np.int64)
-    kinds = metric.kinds(queries.shape[1])
+    nearest, kinds = nothing_found(len(queries), k + 1), metric.kinds(queries.shape[1])
     # some at a time, as in the metric they are a copy
     for low, high in cut(len(block.positions), _SCANNED_ROWS):
-        _scan(queries, metric.points(block.rows[low:high]), *kinds, squared, indices)
-    return squared
-
-
-@compiled
-def _scan(queries, rows, n_numbers, penalty, squared, indices):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba types it
-    tile, near = np.empty((rows.shape[1], TILE)), np.empty(TILE)
-    for start in range(0, len(rows), TILE):
-        width = min(TILE, len(rows) - start)
-        tile[:, :width] = rows[start : start + width].T
-        for i in range(len(queries)):
-            squared_to_tile(queries[i], tile, 0, width, n_numbers, penalty, near[:width])
-            for j in range(width):
-                if near[j] < squared[i, -1]:
-                    insert(squared[i], indices[i], near[j], start + j)
+        points = metric.points(block.rows[low:high])
+        _, found, _ = pairs_block(queries, points, kinds, k + 1, 0, low)
+        nearest = merge_nearest([nearest, found])
+    return nearest.squared
 
 
 def true_limits(parts: Sequence[Floats]) -> Floats:
