@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numba
 
 # numpy's errors: a division by zero is infinite, and no branch that keeps a loop scalar
 _HOW: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+
+
+def _bring_compiled() -> None:
+    """Copy what an image holds compiled to where numba, which must write there, keeps its own."""
+    held, kept = os.environ.get("KMSMOTE_COMPILED"), os.environ.get("NUMBA_CACHE_DIR")
+    if not held or not kept or Path(kept).exists():
+        return
+    # whole or not at all: other processes start at the same time, or find no room
+    own = Path(f"{kept}-{uuid4().hex}")
+    try:
+        shutil.copytree(held, own)
+        own.rename(kept)
+    except OSError:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+_bring_compiled()
 
 
 def compiled(function: Callable[..., Any]) -> Any:
