@@ -90,6 +90,20 @@ def on_active_scheduler() -> Iterator[None]:
 
 
 @contextmanager
+def on_own_threads() -> Iterator[None]:
+    """Compute on threads of this process that have ended when the body has.
+
+    After an interrupt, what others have begun goes on: it could write to what is cleared away.
+    """
+    pool = _pool(count_threads(None))
+    with ONE_BLAS_THREAD, np.errstate(**_NUMPY), dask.config.set(scheduler="threads", pool=pool):
+        try:
+            yield
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
 def in_this_thread() -> Iterator[None]:
     """Compute in the calling thread alone: for one of many pieces of work."""
     with _ALONE, on_one_thread(), np.errstate(**_NUMPY):
@@ -118,10 +132,12 @@ def _bounded(n_threads: int) -> ProcessSetting:
     with _STATE:
         if n_threads not in _BOUNDED:
             # the pool lives on: other threads may find it in the configuration and use it
-            pool = _POOLS[n_threads] = ThreadPoolExecutor(
-                n_threads,
-                thread_name_prefix="kmsmote",
-                initializer=one_openmp_thread,
-            )
+            pool = _POOLS[n_threads] = _pool(n_threads)
             _BOUNDED[n_threads] = ProcessSetting(partial(dask.config.set, pool=pool))
         return _BOUNDED[n_threads]
+
+
+def _pool(n_threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(
+        n_threads, thread_name_prefix="kmsmote", initializer=one_openmp_thread
+    )

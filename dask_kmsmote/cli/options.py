@@ -176,7 +176,11 @@ storage_options = combined(
 )
 
 cluster_options = combined(
-    option("--scheduler", help="Address of a Dask scheduler; without it, a local cluster."),
+    option(
+        "--scheduler",
+        help="Address of a Dask scheduler. Without it, and the three options that ask for a local "
+        "cluster, a table that memory holds easily is resampled in threads of this process.",
+    ),
     option("--scheduler-file", help="File that a Dask scheduler wrote its address to."),
     option(
         "--wait-for-workers",
@@ -186,14 +190,12 @@ cluster_options = combined(
         help="Seconds that a cluster may be without a worker that works.",
     ),
     option("--workers", type=_POSITIVE, help="Local processes (one for each core)."),
-    option("--threads-per-worker", type=_POSITIVE, default=1, **_SHOWN, help="Of a local process."),
+    option("--threads-per-worker", type=_POSITIVE, help="Of a local process (1)."),
     option(
         "--memory-limit",
         # the imports of a worker take twice as much: less is a slip, such as 4 for 4GiB
         type=Bytes(2**27, "auto"),
-        default="auto",
-        **_SHOWN,
-        help="Of a local process.",
+        help="Of a local process (an even share).",
     ),
 )
 

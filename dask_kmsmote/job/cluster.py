@@ -33,10 +33,10 @@ class ClusterSettings:
     Attributes
     ----------
     scheduler, scheduler_file
-        Address of a Dask scheduler, or the file that it wrote. Without either, that in
-        DASK_SCHEDULER_ADDRESS; without that, a local cluster.
+        Address of a Dask scheduler, or the file that it wrote. Without either, and without workers,
+        that in DASK_SCHEDULER_ADDRESS; without that, a local cluster.
     workers, threads_per_worker, memory_limit
-        Of the local cluster; None workers means one for each core.
+        Of the local cluster; None means one worker for each core, one thread, and an even share.
     verbose
         Show what the cluster logs.
     wait
@@ -46,10 +46,24 @@ class ClusterSettings:
     scheduler: str | None = None
     scheduler_file: str | None = None
     workers: int | None = None
-    threads_per_worker: int = 1
-    memory_limit: str = "auto"
+    threads_per_worker: int | None = None
+    memory_limit: str | None = None
     verbose: bool = False
     wait: float = 120.0
+
+    @property
+    def address(self) -> str | None:
+        """Address of a scheduler that is named, but for that in a file."""
+        # --workers asks for a local cluster also where a profile exports the address of another
+        if self.scheduler or self.scheduler_file or self.workers:
+            return self.scheduler
+        return os.environ.get("DASK_SCHEDULER_ADDRESS")
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether anything says that there is to be a cluster."""
+        of_local = self.workers or self.threads_per_worker or self.memory_limit
+        return bool(self.address or self.scheduler_file or of_local)
 
 
 @contextmanager
@@ -61,10 +75,7 @@ def connect(settings: ClusterSettings) -> Iterator[Any]:
     ClusterError
         Nothing answers at the address, or not to this client; or no local cluster can be started.
     """
-    address = settings.scheduler
-    # --workers asks for a local cluster also where a profile exports the address of another
-    if not (address or settings.scheduler_file or settings.workers):
-        address = os.environ.get("DASK_SCHEDULER_ADDRESS")
+    address = settings.address
     if not address and settings.scheduler_file:
         address = _read_address(settings.scheduler_file)
     made = _remote(address) if address else _local(settings)
@@ -203,8 +214,8 @@ def _started(settings: ClusterSettings, level: int) -> Any:
     try:
         return LocalCluster(
             n_workers=settings.workers or CPU_COUNT,
-            threads_per_worker=settings.threads_per_worker,
-            memory_limit=settings.memory_limit,
+            threads_per_worker=settings.threads_per_worker or 1,
+            memory_limit=settings.memory_limit or "auto",
             # None takes port 8787, too, and warns where another has it; ":0" listens to everybody
             dashboard_address="127.0.0.1:0",
             silence_logs=level,

@@ -132,6 +132,17 @@ class Columns:
         X = table[[name for name in self.of_result if name != self.target]]
         return X.assign(**dict.fromkeys(self._marks, False)), table[self.target]
 
+    def require_labels(self, empty: Any) -> None:
+        """Raise `InputError` where the target of a frame of these types holds no classes."""
+        import pyarrow as pa
+
+        own = getattr(empty[self.target].dtype, "pyarrow_dtype", pa.null())
+        if pa.types.is_nested(own):
+            raise InputError(
+                f"The target {self.target!r} holds values of the type {own}, which are no classes: "
+                "name a column of numbers, text or categories with --target."
+            )
+
     def joined(self, X: Any, y: Any) -> Any:
         """The result as one frame, in the order of the source, then the mark."""
         marked = {mark: X[mark].isna() for mark in self._marks}

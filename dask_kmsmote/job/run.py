@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import platform
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -22,20 +20,23 @@ from ..errors import (
     UnsoundPlanError,
 )
 from ..events import Callback, Event, Noted, StageFinished
+from ..graph.dask.tasks import same
 from ..graph.dask.watch import stage
 from ..planning.cuts import block_rows
 from ..planning.estimate import Estimate
 from ..planning.plan import SamplingPlan
 from ..process import ProcessSetting, muted
-from . import cluster
+from . import place
+from .cluster import ClusterSettings
 from .columns import Columns
+from .record import record_of
 from .storage import arrays
 from .storage.destination import Draft, whole_or_absent, writing_to
 from .storage.location import Location, contains
 from .storage.parquet import open_parquet, require_rows, write_table
 from .storage.schema import schema_of_result
 from .storage.source import Source, guess_format, open_source
-from .storage.table import PARTITION_BYTES, Files
+from .storage.table import PARTITION_BYTES, Files, Table
 from .storage.text.files import open_text
 from .storage.text.spans import TextFormat
 
@@ -43,9 +44,7 @@ if TYPE_CHECKING:
     from ..sampler import KMeansSMOTE
     from ..selection.result import SearchResult
 
-_PACKAGES = ("dask-kmsmote", "dask", "distributed", "dask-ml", "numpy", "pandas", "scikit-learn")
 _SHOWN = 5  # files in a message
-_ZARR_CHUNK_BYTES = 64 * 2**20
 # warnings of a plan are events, and would be printed twice
 _TOLD = ProcessSetting(partial(muted, "", PlanWarning))
 
@@ -67,7 +66,8 @@ class Job:
     format, text
         A key of `storage.source.FORMATS`; None guesses it from the path. How text is written.
     partition_size
-        Most bytes of a partition, such as "64MiB"; None is `storage.table.PARTITION_BYTES`.
+        Most bytes of a partition, and of what a file of the result holds, such as "64MiB"; None is
+        `storage.table.PARTITION_BYTES`.
     overwrite
         Replace a finished destination.
     layout
@@ -80,13 +80,18 @@ class Job:
     destination: Location | None
     columns: Columns
     parameters: dict[str, Any] = field(default_factory=dict)
-    cluster: cluster.ClusterSettings = field(default_factory=cluster.ClusterSettings)
+    cluster: ClusterSettings = field(default_factory=ClusterSettings)
     format: str | None = None
     text: TextFormat = field(default_factory=TextFormat)
     partition_size: str | None = None
     overwrite: bool = False
     layout: str = "append"
     strict: bool = False
+
+    @property
+    def partition_bytes(self) -> int:
+        """Most bytes of a partition."""
+        return int(parse_bytes(self.partition_size)) if self.partition_size else PARTITION_BYTES
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ def project(
     _require_shared(job.source)
     source = open_source(job.source, job.format)
     files, columns, sampler = _prepared(source, job, callback)
-    with cluster.connect(job.cluster), _TOLD:
+    with _computing(job, source, files, columns, callback):
         X, y, _ = _read(source, files, columns)
         found = plan_from_all(sampler, X, y) if exact else plan_from_some(sampler, X, y, n_rows)
     _require_sound(found, job)
@@ -151,8 +156,8 @@ def search(job: Job, callback: Callback, **asked: Any) -> SearchResult:
     _require_shared(job.source)
     source = open_source(job.source, job.format)
     files, columns, sampler = _prepared(source, job, callback)
-    with cluster.connect(job.cluster), _TOLD:
-        X, y, _ = _read(source, files, columns)
+    with _computing(job, source, files, columns, callback) as hold:
+        X, y, _ = _read(source, files, columns, hold)
         seed = job.parameters.get("random_state")
         return try_settings(X, y, sampler=sampler, random_state=seed, callbacks=[callback], **asked)
 
@@ -191,8 +196,8 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         source = open_source(job.source, job.format)
         _require_format(source, job.destination)
         files, columns, sampler = _prepared(source, job, note)
-        with cluster.connect(job.cluster), _TOLD:
-            read = _read(source, files, columns)
+        with _computing(job, source, files, columns, note) as hold:
+            read = _read(source, files, columns, hold)
             prepare = _frame_to_write if files else _arrays_to_write
             write = prepare(sampler, *read, replace(job, columns=columns))
             # around the write alone: what refuses in the stages before is not the destination
@@ -206,7 +211,7 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
                 "is at rest."
             )
         manifest = {
-            **_describe(job, source, columns, sampler.plan_, written),
+            **record_of(job, source, columns, sampler.plan_, written),
             "started": started.isoformat(timespec="seconds"),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(perf_counter() - start, 3),
@@ -237,8 +242,20 @@ def _prepared(
     """What can be known before a cluster starts, which takes seconds: files, columns, a sampler."""
     files, columns = _opened(source, job, callback)
     sampler = _sampler(job, columns, callback)
-    _require_features(sampler, files, columns)
+    _require_possible(sampler, source, files, columns)
     return files, columns, sampler
+
+
+@contextmanager
+def _computing(
+    job: Job, source: Source, files: Files | None, columns: Columns, callback: Callback
+) -> Iterator[Callable[[Any], Any]]:
+    if files is None:
+        n_bytes = sum(int(own.nbytes) for own in _read(source, files, columns)[:2])
+    else:
+        n_bytes = files.n_bytes(columns.of_result)
+    with place.computing(job.cluster, n_bytes, callback) as hold, _TOLD:
+        yield hold
 
 
 def _sampler(job: Job, columns: Columns, callback: Callback) -> KMeansSMOTE:
@@ -252,14 +269,23 @@ def _sampler(job: Job, columns: Columns, callback: Callback) -> KMeansSMOTE:
     return KMeansSMOTE(**job.parameters, **of_columns, layout=job.layout, callbacks=[callback])
 
 
-def _require_features(sampler: KMeansSMOTE, files: Files | None, columns: Columns) -> None:
-    """Raise `InputError` for all columns of a table that can't be features, unread."""
+def _require_possible(
+    sampler: KMeansSMOTE, source: Source, files: Files | None, columns: Columns
+) -> None:
+    """Raise what is wrong with the parameters, and with the types of a table, unread."""
     from ..kernels.rows.schema import schema_of_frame
-    from ..parameters import wanted_of
+    from ..parameters import settings_of, wanted_of
 
-    empty = files.declared(columns.of_result) if files else None
+    sampler._validate_params()
+    recipe, wanted = settings_of(sampler, None).recipe, wanted_of(sampler)
+    if files is None:
+        X, y, _ = _read(source, files, columns)
+        recipe.check_dtype(sampler._input(X, y).source.dtype)
+        return
+    empty = files.declared(columns.of_result)
     if empty is not None:
-        schema_of_frame(columns.split(empty)[0], wanted_of(sampler), "dask frame")
+        columns.require_labels(empty)
+        recipe.check_dtype(schema_of_frame(columns.split(empty)[0], wanted, "dask frame").dtype)
 
 
 def _require_apart(source: Location, destination: Location) -> None:
@@ -271,10 +297,10 @@ def _require_apart(source: Location, destination: Location) -> None:
 
 
 def _require_shared(*places: Location | None) -> None:
-    for place in places:
-        if place is not None and place.url.startswith("memory:"):
+    for own in places:
+        if own is not None and own.url.startswith("memory:"):
             raise ParameterError(
-                f"{place.shown!r} is in the memory of one process, which workers do not share: "
+                f"{own.shown!r} is in the memory of one process, which workers do not share: "
                 "name a path or a store."
             )
 
@@ -303,7 +329,7 @@ def _opened(source: Source, job: Job, callback: Callback) -> tuple[Files | None,
                 "--features names its one array of features, --target that of labels."
             )
         return None, columns
-    n_bytes = parse_bytes(job.partition_size) if job.partition_size else PARTITION_BYTES
+    n_bytes = job.partition_bytes
     files: Files
     if source.format == "csv":
         files = open_text(source, text, n_bytes, callback)
@@ -322,17 +348,19 @@ def _opened(source: Source, job: Job, callback: Callback) -> tuple[Files | None,
     return files, columns
 
 
-def _read(source: Source, files: Files | None, columns: Columns) -> tuple[Any, Any, Any]:
-    """X and y, and the Arrow schema of a table."""
+def _read(
+    source: Source, files: Files | None, columns: Columns, hold: Callable[[Any], Any] = same
+) -> tuple[Any, Any, Any]:
+    """X and y, and the table that they are of, whose frame is held; none of arrays."""
     if files is None:
         features = (columns.features or ("X",))[0]
         return *arrays.read_arrays(source, features, columns.target), None
     table = files.typed(columns.of_result, columns.keep, columns.unnamed)
-    return *columns.split(table.frame), table.schema
+    return *columns.split(hold(table.frame)), table
 
 
 def _frame_to_write(
-    sampler: KMeansSMOTE, X: Any, y: Any, schema: Any, job: Job
+    sampler: KMeansSMOTE, X: Any, y: Any, table: Table, job: Job
 ) -> Callable[[Draft], list[dict[str, Any]]]:
     columns = job.columns
     make = sampler.fit_synthesize if columns.only_synthetic else sampler.fit_resample
@@ -341,11 +369,12 @@ def _frame_to_write(
     _require_sound(plan, job)
     _require_something(plan, columns)
     frame = columns.joined(*result)
-    wanted = schema_of_result(schema, list(frame.columns), columns.mark)
+    wanted = schema_of_result(table.schema, list(frame.columns), columns.mark)
     n_rows = plan.n_synthetic + (0 if columns.only_synthetic else plan.n_rows)
+    rows_of_file = job.partition_bytes * plan.n_rows // table.n_bytes
 
     def write(draft: Draft) -> list[dict[str, Any]]:
-        files = write_table(frame, draft, wanted)
+        files = write_table(frame, draft, wanted, rows_of_file)
         require_rows(sum(file["rows"] for file in files), n_rows)
         return files
 
@@ -361,39 +390,4 @@ def _arrays_to_write(
     _require_sound(sampler.plan_, job)
     _require_something(sampler.plan_, columns)
     named = {(columns.features or ("X",))[0]: X, columns.target: y}
-    return partial(arrays.write_arrays, named, block_rows(X.shape[1], _ZARR_CHUNK_BYTES))
-
-
-def _describe(
-    job: Job, source: Source, columns: Columns, plan: SamplingPlan, files: list[dict[str, Any]]
-) -> dict[str, Any]:
-    amounts = dict(plan.amounts)
-    written = 0 if columns.only_synthetic else 1  # of the originals
-    return {
-        "source": {
-            "url": job.source.shown,
-            "format": source.format,
-            "files": len(source.files),
-            "bytes": source.n_bytes,
-            "fingerprint": source.fingerprint,
-        },
-        "destination": job.destination.shown if job.destination else None,
-        "columns": asdict(columns),
-        "parameters": {
-            name: value if isinstance(value, str | int | float | None) else str(value)
-            for name, value in job.parameters.items()
-        },
-        "seed": plan.seed,
-        "classes": {
-            str(label): {"before": count, "after": written * count + amounts.get(label, 0)}
-            for label, count in plan.class_counts
-        },
-        "rows": plan.n_rows,
-        "synthetic_rows": plan.n_synthetic,
-        "bytes": sum(file["bytes"] for file in files),
-        "files": files,
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
-        "plan": json.loads(plan.to_json()),
-        "plan_text": plan.to_text(warnings=False),
-        "warnings": list(plan.warnings),
-    }
+    return partial(arrays.write_arrays, named, block_rows(X.shape[1], job.partition_bytes))

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 from uuid import uuid4
@@ -106,6 +106,10 @@ class ParquetFiles:
         nameless = [name for name in self._stored if _NAMELESS_INDEX.fullmatch(name)]
         return sorted({*nameless, *(str(name) for name in ranges if name is not None)})
 
+    def n_bytes(self, columns: Sequence[str]) -> int:
+        """About what some columns of all files take in memory."""
+        return sum(piece.n_bytes for piece in self._pieces(self._schema_of(columns)))
+
     def declared(self, columns: Sequence[str]) -> Any:
         """An empty frame of some columns in their types, as if nothing were missing in them."""
         return empty_frame(self._schema_of(columns), ())
@@ -123,7 +127,8 @@ class ParquetFiles:
             f.name for f in schema if is_whole_in_arrow(f.type) and self._has_nulls(f.name)
         )
         args, meta = (self.source.location, schema, nullable), empty_frame(schema, nullable)
-        return Table(from_parts(_read, self._parts(schema), meta, args, self.source), schema)
+        frame = from_parts(_read, self._parts(schema), meta, args, self.source)
+        return Table(frame, schema, self.n_bytes(columns))
 
     def _schema_of(self, columns: Sequence[str]) -> Any:
         import pyarrow as pa
@@ -170,13 +175,16 @@ class ParquetFiles:
         # of a column without statistics anything may be missing
         return any(_n_nulls(footer, column) != 0 for footer in self.footers.values())
 
-    def _parts(self, schema: Any) -> list[list[Piece]]:
-        pieces = [
+    def _pieces(self, schema: Any) -> list[Piece]:
+        return [
             Piece(path, group, own.num_rows, self._folders[path], _n_bytes(own, schema))
             for path, footer in self.footers.items()
             for group, own in enumerate(map(footer.row_group, range(footer.num_row_groups)))
             if own.num_rows
         ]
+
+    def _parts(self, schema: Any) -> list[list[Piece]]:
+        pieces = self._pieces(schema)
         # the order of categories is that of a file: the engine joins those of several
         if any(getattr(field.type, "ordered", False) for field in schema):
             return [list(own) for _, own in groupby(pieces, key=lambda piece: piece.path)]
@@ -312,8 +320,17 @@ def _repeated(value: str | None, arrow_type: Any, n: int) -> Any:
     return of_value.take(pa.array([0] * n, pa.int32())).cast(arrow_type)
 
 
-def write_table(frame: Any, draft: Draft, schema: Any) -> list[dict[str, Any]]:
-    """Write a Dask frame as Parquet, a file for each partition; computes.
+def write_table(frame: Any, draft: Draft, schema: Any, n_rows: int) -> list[dict[str, Any]]:
+    """Write a Dask frame as Parquet; computes.
+
+    Parameters
+    ----------
+    frame
+        Of known divisions, its index 0 ... n - 1.
+    draft, schema
+        Where, and in which types.
+    n_rows
+        Most rows of a file, unless a partition has more.
 
     Returns
     -------
@@ -329,8 +346,8 @@ def write_table(frame: Any, draft: Draft, schema: Any) -> list[dict[str, Any]]:
     location.fs.makedirs(location.path, exist_ok=True)
     files = compute(
         *[
-            tasks("write", _write, part, location, PART.format(number) + draft.ending, schema)
-            for number, part in enumerate(frame.to_delayed())
+            tasks("write", _write, parts, location, PART.format(number) + draft.ending, schema)
+            for number, parts in enumerate(_runs(frame, n_rows))
         ]
     )
     sizes = {name: int(info["size"]) for name, info in location.files().items()}
@@ -342,12 +359,22 @@ def write_table(frame: Any, draft: Draft, schema: Any) -> list[dict[str, Any]]:
     return [file | {"path": file["path"].removesuffix(draft.ending)} for file in files]
 
 
-def _write(part: Any, location: Location, name: str, schema: Any) -> dict[str, Any]:
+def _runs(frame: Any, n_rows: int) -> list[list[Any]]:
+    """The partitions of each file, as tasks."""
+    parts, starts = frame.to_delayed(), frame.divisions
+    # the last division is that of the last row
+    lengths = [stop - start for start, stop in pairwise((*starts[:-1], starts[-1] + 1))]
+    return [parts[low:high] for low, high in bundle(lengths, n_rows, len(lengths))]
+
+
+def _write(parts: Sequence[Any], location: Location, name: str, schema: Any) -> dict[str, Any]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = to_arrow(part, schema)
+    # row groups are cut anew: those of small parts would be small
+    table = pa.concat_tables([to_arrow(part, schema) for part in parts])
     with location.fs.open(location.path_of(name), "wb") as file:
-        pq.write_table(table, file)
+        pq.write_table(table.unify_dictionaries(), file)
         n_bytes = file.tell()
     return {"path": name, "rows": table.num_rows, "bytes": n_bytes}
 

@@ -28,10 +28,13 @@ class Table:
         A Dask frame in types that hold all values, and nulls.
     schema
         The same columns as Arrow has them.
+    n_bytes
+        About what they take in memory.
     """
 
     frame: Any
     schema: Any
+    n_bytes: int
 
 
 class Files(Protocol):
@@ -48,6 +51,9 @@ class Files(Protocol):
     @property
     def unread(self) -> Sequence[str]:
         """What was an index of row numbers, or one without a name, and is left out."""
+
+    def n_bytes(self, columns: Sequence[str]) -> int:
+        """About what some columns of all files take in memory."""
 
     def declared(self, columns: Sequence[str]) -> Any:
         """An empty frame of some columns in their types; None where all rows have to be seen."""

@@ -26,6 +26,7 @@ from .spans import Span, TextFormat, as_one, header_of, lines_of, spans_of, unde
 from .types import Evidence, added, converted, evidence_of
 
 _HEADER_THREADS = 16
+_MEMORY_RATIO = 2  # about what values take in memory of what they take as text
 _NAMELESS = re.compile(r"Unnamed: \d+(\.\d+)*")
 _SEPARATORS = ";", "\t", "|", ","
 
@@ -81,6 +82,10 @@ class TextFiles:
         """Nothing: of text, an index is a column."""
         return []
 
+    def n_bytes(self, columns: Sequence[str]) -> int:  # noqa: ARG002 - text tells no columns apart
+        """About what the values of all files take in memory."""
+        return _MEMORY_RATIO * sum(span.n_bytes for span in self._spans)
+
     def declared(self, columns: Sequence[str]) -> None:
         """Nothing: text says no types."""
 
@@ -109,12 +114,18 @@ class TextFiles:
         )
         args = self.source.location, self.form, self.names, schema, nullable
         meta = empty_frame(schema, nullable)
-        return Table(from_parts(_read, self._parts(spans), meta, args, self.source), schema)
+        frame = from_parts(_read, self._parts(spans), meta, args, self.source)
+        return Table(frame, schema, self.n_bytes(columns))
+
+    @property
+    def _spans(self) -> list[Span]:
+        source = self.source
+        name, size = source.location.name, self.partition_bytes
+        return list(spans_of(source.files, name, self.form, size))
 
     def _scanned(self, columns: Sequence[str]) -> tuple[list[Span], list[Found]]:
         """Spans that begin and end with a row, and what they hold."""
-        source, size = self.source, self.partition_bytes
-        spans = list(spans_of(source.files, source.location.name, self.form, size))
+        spans = self._spans
         with stage("types", [self.callback]):
             found = self._scan(spans, columns)
             whole = list(_joined(spans, found))

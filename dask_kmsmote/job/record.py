@@ -1,0 +1,54 @@
+"""What a manifest says of a job: the source, what was asked for, the plan, and what was written."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from ..planning.plan import SamplingPlan
+from .columns import Columns
+from .storage.source import Source
+
+if TYPE_CHECKING:
+    from .run import Job
+
+_PACKAGES = ("dask-kmsmote", "dask", "distributed", "dask-ml", "numpy", "pandas", "scikit-learn")
+
+
+def record_of(
+    job: Job, source: Source, columns: Columns, plan: SamplingPlan, files: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The manifest of a job, but for its times."""
+    amounts = dict(plan.amounts)
+    written = 0 if columns.only_synthetic else 1  # of the originals
+    return {
+        "source": {
+            "url": job.source.shown,
+            "format": source.format,
+            "files": len(source.files),
+            "bytes": source.n_bytes,
+            "fingerprint": source.fingerprint,
+        },
+        "destination": job.destination.shown if job.destination else None,
+        "columns": asdict(columns),
+        "parameters": {
+            name: value if isinstance(value, str | int | float | None) else str(value)
+            for name, value in job.parameters.items()
+        },
+        "seed": plan.seed,
+        "classes": {
+            str(label): {"before": count, "after": written * count + amounts.get(label, 0)}
+            for label, count in plan.class_counts
+        },
+        "rows": plan.n_rows,
+        "synthetic_rows": plan.n_synthetic,
+        "bytes": sum(file["bytes"] for file in files),
+        "files": files,
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
+        "plan": json.loads(plan.to_json()),
+        "plan_text": plan.to_text(warnings=False),
+        "warnings": list(plan.warnings),
+    }
