@@ -171,7 +171,11 @@ storage_options = combined(
     option("--separator", type=Sign(), default=",", **_SHOWN, help="Of columns in CSV, or tab."),
     option("--decimal", type=Sign(), default=".", **_SHOWN, help="Mark of decimals in CSV."),
     option("--encoding", type=Encoding(), default="utf-8", **_SHOWN, help="Of CSV."),
-    option("--partition-size", type=Bytes(), help="Bytes of a partition (64MiB)."),
+    option(
+        "--partition-size",
+        type=Bytes(),
+        help="Bytes of a partition, and of a file of the result, as rows lie in memory (64MiB).",
+    ),
     option("--storage-options", type=Json(), default="{}", help="Of fsspec, as JSON."),
 )
 

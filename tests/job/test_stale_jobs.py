@@ -46,11 +46,13 @@ def another_file_with_its_times(file, text):
     beside.replace(file)
 
 
+WHERE = ["threads", "processes"]
 REWRITES = [in_place, in_place_with_its_old_times, another_file_with_its_times]
 
 
+@pytest.mark.parametrize("cluster", [ClusterSettings(), ClusterSettings(workers=1)], ids=WHERE)
 @pytest.mark.parametrize("rewrite", REWRITES)
-def test_source_rewritten_while_its_job_writes(tmp_path, rewrite):
+def test_source_rewritten_while_its_job_writes(tmp_path, rewrite, cluster):
     file, text = tmp_path / "table.csv", table()
     file.write_text(text)
     assert len(other(text)) == len(text)
@@ -65,7 +67,7 @@ def test_source_rewritten_while_its_job_writes(tmp_path, rewrite):
         Location(str(tmp_path / "out")),
         Columns("label", keep=("kept",)),
         {"random_state": 0, "kmeans_estimator": 2},
-        ClusterSettings(workers=1),
+        cluster,
     )
     # the engine compares features, and the job its files
     with pytest.raises((InputError, DestinationError), match="changed"):
