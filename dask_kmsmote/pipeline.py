@@ -33,6 +33,7 @@ from .graph.dask.watch import stage
 from .graph.density.measure import Densities, measure_densities
 from .graph.density.sampled import drawn, with_errors
 from .graph.gather import gather
+from .graph.parts import count_in_parts
 from .graph.settings import Search, Settings
 from .graph.survey import Survey, take_survey
 from .graph.synthesis import Synthesis, synthesize
@@ -177,9 +178,12 @@ def explore(
         clustering = learn_clusters(tasks, census, settings)
     with stage("survey", callbacks):
         survey = take_survey(tasks, census, clustering, wanted, GROUP_BYTES)
-    survey, *draws = [survey] if whole is None else _of_all(survey, census, settings.seed)
+        surveys = [survey]
+        if whole is not None:
+            surveys = _of_all(tasks, census, clustering, survey, settings.seed)
+    survey, *draws = surveys
     # before the gather, which so leaves the rows of clusters that are not kept where they are
-    keys = _kept(census, [survey, *draws], alternatives)
+    keys = _kept(census, surveys, alternatives)
     if whole is not None:
         keys = survey.with_pairs(keys)
     with stage("gather", callbacks):
@@ -245,11 +249,14 @@ def estimate(tasks: Tasks, source: Source, settings: Settings, whole: Whole) -> 
     return found
 
 
-def _of_all(survey: Survey, census: Census, seed: int) -> list[Survey]:
-    """The survey of all rows by one of some: as estimated, then what it may be as well."""
-    rng = stream(seed, ESTIMATE, _OF_SHARES)
-    counts = list(census.counts.values())
-    return [replace(survey, table=table) for table in whole_tables(survey.table, counts, rng)]
+def _of_all(
+    tasks: Tasks, census: Census, clustering: Clustering, survey: Survey, seed: int
+) -> list[Survey]:
+    """The survey of all by one of some: as estimated, then what it may be as well; computes."""
+    parts = count_in_parts(tasks, census, clustering.estimator.cluster_centers_)
+    rng, counts = stream(seed, ESTIMATE, _OF_SHARES), list(census.counts.values())
+    tables = whole_tables(survey.table, parts, counts, rng)
+    return [replace(survey, table=table) for table in tables]
 
 
 def _wanted(census: Census, alternatives: Sequence[Settings]) -> list[Label]:
