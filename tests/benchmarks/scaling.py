@@ -154,8 +154,8 @@ def capture():
 
 
 def _chunks(n, share):
-    size = min(PART_ROWS, n // 8)
-    for part in range(n // size):
+    size = min(PART_ROWS, n // 24)  # of more than 16 pieces, groups are parted first
+    for part in range(-(-n // size)):
         X, y = mixture(size, N_FEATURES, part=part)
         if share is not None:
             y = (np.random.default_rng(part).random(size) < share).astype(np.int8)

@@ -21,7 +21,15 @@ from benchmarks.data import mixture
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.append(str(BENCHMARKS))
 from recorder import Recorder  # noqa: E402
-from scaling import PART_ROWS, as_arrays, dry_run, fit, resample, rows_of_plan  # noqa: E402
+from scaling import (  # noqa: E402
+    PART_ROWS,
+    Costs,
+    as_arrays,
+    dry_run,
+    fit,
+    resample,
+    rows_of_plan,
+)
 from simulate import Call, Load, Network, simulate  # noqa: E402
 from standins import NoRuleError, StandIns  # noqa: E402
 
@@ -95,6 +103,15 @@ def test_a_capture_computes_what_threads_compute():
     assert captured.plan_ == sampler.plan_
     assert np.sum(rows_of_plan(captured), axis=0).tolist() == np.bincount(y).tolist()
     assert all(fit([step for steps in recorder.steps for step in steps]).values())
+
+
+def test_the_committed_costs_know_every_task_of_large_groups(monkeypatch):
+    monkeypatch.setattr(pipeline, "GROUP_BYTES", 2**16)
+    costs = Costs.read()
+    recorder = dry_run(5_000_000, costs.table, exact_rows=1000)
+    called = {step[0] for steps in recorder.steps for step in steps}
+    assert {"select_groups", "grow_in_cell", "make_from_picked", "survey_chunk"} <= called
+    assert costs.missing(recorder) == set()
 
 
 def test_what_reads_values_without_a_rule_is_named():
