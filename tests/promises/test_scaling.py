@@ -108,7 +108,7 @@ def test_a_capture_computes_what_threads_compute():
 def test_the_committed_costs_know_every_task_of_large_groups(monkeypatch):
     monkeypatch.setattr(pipeline, "GROUP_BYTES", 2**16)
     costs = Costs.read()
-    recorder = dry_run(5_000_000, costs.table, exact_rows=1000)
+    recorder = dry_run(2_500_000, costs.table, exact_rows=1000)
     called = {step[0] for steps in recorder.steps for step in steps}
     assert {"select_groups", "grow_in_cell", "make_from_picked", "survey_chunk"} <= called
     assert costs.missing(recorder) == set()
