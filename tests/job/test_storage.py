@@ -91,11 +91,12 @@ def test_result_and_manifest(job):
 
 
 def test_same_seed_same_contents_and_overwrite(job):
-    assert job().exit_code == 0
+    several = ["--partition-size", "1KiB"]  # files
+    assert job(*several).exit_code == 0
     first, rows = contents(job.out), pd.read_parquet(job.out)
-    refused = job()
+    refused = job(*several)
     assert (refused.exit_code, "--overwrite" in refused.stderr) == (5, True), refused.output
-    again = job("--overwrite")
+    again = job(*several, "--overwrite")
     assert again.exit_code == 0, again.output
     assert first == contents(job.out)
     pd.testing.assert_frame_equal(rows, pd.read_parquet(job.out))
