@@ -6,11 +6,26 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from files import DEPLOY, README, ROOT, documents
 
 IMAGE = os.environ.get("KMSMOTE_TEST_IMAGE")
+JOB = """
+import numpy as np, pandas as pd
+from dask_kmsmote import KMeansSMOTE
+rng = np.random.default_rng(1)
+y = np.repeat([0, 1], [20_000, 10_000])
+X = rng.normal(size=(len(y), 8)) + y[:, np.newaxis]
+frame = pd.DataFrame(X).rename(columns=str).assign(text=np.where(X[:, 0] > 0, "a", "b"))
+job = KMeansSMOTE(random_state=0, exact_rows=1000, cluster_balance_threshold=0.0)
+"""
+TABLES = (
+    "job.fit_resample(X, y)",
+    "job.fit_resample(X.astype(np.float32), y)",
+    "job.fit_resample(frame, y)",
+)
 VALIDATE = ROOT.parent / "shared/recipes/kubernetes/validate_crd.py"
 
 
@@ -78,10 +93,14 @@ def test_shell(script):
 def test_image():
     assert f"KMSMOTE_TEST_IMAGE={IMAGE}" in README.read_text()
     container = run("buildah", "from", "--pull-never", IMAGE).strip()
+    call = partial(run, "buildah", "run", container, "--")
     try:
-        assert run("buildah", "run", container, "--", "id", "-u").strip() == "10001"
-        assert "--metrics" in run(
-            "buildah", "run", container, "--", "dask-kmsmote", "resample", "--help"
-        )
+        assert call("id", "-u").strip() == "10001"
+        assert "--metrics" in call("dask-kmsmote", "resample", "--help")
+        # of the image alone, as its user may write to /tmp alone
+        for table in TABLES:
+            log = call("env", "NUMBA_DEBUG_CACHE=1", "python", "-c", JOB + table)
+            assert "data loaded" in log, table
+            assert "data saved" not in log, table
     finally:
         run("buildah", "rm", container)
