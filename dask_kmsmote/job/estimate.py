@@ -21,6 +21,12 @@ _LEAST = 5_000
 _MOST, _BYTES = 1_000_000, 256 * 2**20
 
 
+def bytes_held(sampler: KMeansSMOTE, n_bytes: int) -> int:
+    """Bytes of a table of so many that a plan from some of its rows holds."""
+    is_sampled = settings_of(sampler, None).clusterer.kind == "lloyd"
+    return min(n_bytes, _BYTES) if is_sampled else n_bytes
+
+
 def plan_from_all(sampler: KMeansSMOTE, X: Any, y: Any) -> Estimate:
     """The plan of a run."""
     plan = sampler.fit(X, y).plan_

@@ -122,12 +122,14 @@ def project(
     InputError, ParameterError, NoClusterError, ClusterError
         As the messages say.
     """
-    from .estimate import plan_from_all, plan_from_some
+    from .estimate import bytes_held, plan_from_all, plan_from_some
 
     _require_shared(job.source)
     source = open_source(job.source, job.format)
     files, columns, sampler = _prepared(source, job, callback)
-    with _computing(job, source, files, columns, callback):
+    n_bytes = _bytes_of(source, files, columns)
+    n_held = n_bytes if exact else bytes_held(sampler, n_bytes)
+    with place.computing(job.cluster, n_held, callback), _TOLD:
         X, y, _ = _read(source, files, columns)
         found = plan_from_all(sampler, X, y) if exact else plan_from_some(sampler, X, y, n_rows)
     _require_sound(found, job)
@@ -250,12 +252,16 @@ def _prepared(
 def _computing(
     job: Job, source: Source, files: Files | None, columns: Columns, callback: Callback
 ) -> Iterator[Callable[[Any], Any]]:
-    if files is None:
-        n_bytes = sum(int(own.nbytes) for own in _read(source, files, columns)[:2])
-    else:
-        n_bytes = files.n_bytes(columns.of_result)
+    n_bytes = _bytes_of(source, files, columns)
     with place.computing(job.cluster, n_bytes, callback) as hold, _TOLD:
         yield hold
+
+
+def _bytes_of(source: Source, files: Files | None, columns: Columns) -> int:
+    """About what the table takes in memory."""
+    if files is not None:
+        return files.n_bytes(columns.of_result)
+    return sum(int(own.nbytes) for own in _read(source, files, columns)[:2])
 
 
 def _sampler(job: Job, columns: Columns, callback: Callback) -> KMeansSMOTE:
