@@ -11,19 +11,20 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 
 from dask_kmsmote.kernels.clusters.learning import Extent, Start
+from dask_kmsmote.kernels.clusters.passes import Sums
 from dask_kmsmote.kernels.groups.picking import Moments, Picked
-from dask_kmsmote.kernels.groups.pieces import GroupRows, Piece
-from dask_kmsmote.kernels.making.drawing import Draw, chosen_neighbor
-from dask_kmsmote.kernels.neighbors.cells import Cells, Found
+from dask_kmsmote.kernels.groups.pieces import Piece
+from dask_kmsmote.kernels.making.drawing import chosen_neighbor
+from dask_kmsmote.kernels.making.interpolation import Wanted
+from dask_kmsmote.kernels.neighbors.cells import Cells, Found, Points
 from dask_kmsmote.kernels.neighbors.density import Density, Pairs, RangeNearest
 from dask_kmsmote.kernels.neighbors.distances import Nearest
 from dask_kmsmote.kernels.neighbors.recall import PROBE_ROWS
-from dask_kmsmote.kernels.rows.census import Summary
+from dask_kmsmote.kernels.rows.census import Notes, Summary
 from dask_kmsmote.kernels.rows.fingerprint import Fingerprint
 from dask_kmsmote.kernels.rows.labels import LabelCounts
 from dask_kmsmote.kernels.rows.metric import Spread
@@ -161,28 +162,39 @@ def merge_pieces(parts):
 def pick(block, wanted, start):
     n = len(block.rows)
     if isinstance(wanted, Blank):
-        # drawn evenly: some rows more than once
-        n *= -math.expm1(-math.prod(wanted.shape) / wanted.notes["below"])
+        n *= wanted.notes["share"]
     else:
         inside = np.unique(wanted)
         n = np.count_nonzero((inside >= start) & (inside < start + n))
     return Picked(numbers(n), blank(n, block.rows.shape[1]))
 
 
+def sample_pairs(m, n, *_):
+    # drawn evenly: some rows more than once
+    return numbers(2, n, share=-math.expm1(-2 * n / m))
+
+
+def _points(n, n_features):
+    return Points(blank(n, n_features), numbers(n), blank(n))
+
+
 def route(part, cells, firsts, _):
-    bounds = offsets(_cut_evenly(len(part.rows), [1] * len(firsts)))
-    return [
-        GroupRows(part.rows[low:high], part.positions[low:high]) for low, high in pairwise(bounds)
-    ]
+    return [_points(n, part.rows.shape[1]) for n in _cut_evenly(len(part.rows), [1] * len(firsts))]
 
 
-def split_found(found, edges):
+def grow_in_cell(parts, k, trees, *_):
+    return [_found(sum(len(part.rows) for part in parts), k, trees)]
+
+
+def split_found(runs, edges):
+    found = [part for run in runs for part in run]
     squared, n = found[0].nearest.squared, sum(len(part.numbers) for part in found)
     trees = squared.notes["trees"]
     return [_found(own, squared.shape[1], trees) for own in _cut_evenly(n, np.diff(edges))]
 
 
-def merge_found(known, found, start, n_rows, k):
+def merge_found(known, runs, start, n_rows, k):
+    found = [part for run in runs for part in run]
     grown = sum(len(own.numbers) * own.nearest.squared.notes["trees"] for own in found)
     before = 0 if known is None else known.squared.notes["trees"]
     return _near(n_rows, k, trees=before + grown / n_rows)
@@ -207,16 +219,14 @@ def from_sample(_, nearest):
     return Density(1.0, 1e-4, np.concatenate([part.indices for part in nearest]))
 
 
-def draw_block(density, stream, interpolation, _):
-    n, (m, k) = stream.n_rows, density.neighbors.shape
-    drawn = Draw(numbers(n, below=m), numbers(n, k), numbers(n), blank(n), numbers(n))
-    alone = interpolation.parents is chosen_neighbor
-    return drawn._replace(neighbors=numbers(n, 1)) if alone else drawn
-
-
-def wanted_of(draw):
-    n, k = draw.neighbors.shape
-    return numbers(n, 1 + k, below=draw.base.notes["below"])
+def wanted_of(density, low, high, streams, parents):
+    m, k = density.neighbors.shape
+    drawn, k = sum(stream.n_rows for stream in streams), 1 if parents is chosen_neighbor else k
+    # base rows that are drawn at all, and the different ones among their neighbours elsewhere
+    base = (high - low) * -math.expm1(-drawn / (high - low))
+    near = (m - (high - low)) * -math.expm1(-k * base / m)
+    n = min(m, round(base + near))
+    return Wanted(numbers(n, share=n / m), low, numbers(high - low, k))
 
 
 def _random(*shape):
@@ -226,7 +236,6 @@ def _random(*shape):
 
 RULES = {
     # census
-    "sampled": lambda rows, _, indices: rows[indices],
     "measure_spread": lambda rows, n: Spread(np.zeros(n), np.ones(n)),
     # clustering
     "coordinates_of": lambda rows, _: blank(*rows.shape),
@@ -234,42 +243,41 @@ RULES = {
     "count_distinct": lambda _, enough: enough,
     "find_start": lambda rows, _, k, *__: Start(_random(k, rows.shape[1]), 1.0),
     "refine_best": lambda starts, *_: starts[0].centers,
-    "pass_over": lambda _, centers, *__: (centers, [0.0]),
-    "shifted": lambda parts, _, offset: blank(sum(map(len, parts)), len(offset) + 1),
-    # those of dask-ml's pass
-    "sklearn.metrics.pairwise.pairwise_distances_argmin_min": lambda rows, *_, **__: (
-        numbers(len(rows)), blank(len(rows))
+    "sum_by_center": lambda rows, asked: Sums(
+        np.zeros(len(asked.centers), np.int64),
+        np.zeros((len(asked.centers), *asked.roundings.shape)),
+        np.zeros((len(asked.centers), 0), np.int64),
     ),
-    "dask_ml.cluster.k_means._centers_dense": lambda rows, _, k, *__: _random(k, rows.shape[1]),
-    "numpy.bincount": lambda *_, minlength, **__: np.ones(minlength, np.int64),
     # survey, gather
     "merge_pieces": merge_pieces,
     # density
     "pick": pick,
     "pick_in_order": lambda parts, wanted, _: blank(len(wanted), parts[0].rows.shape[1]),
-    "sample_pairs": lambda m, n, *_: numbers(2, n, below=m),
+    "sample_pairs": sample_pairs,
     "measure_own_pairs": lambda _, m, n, *__: Moments(n, 1.0, 0.1),
     "measure_picked_pairs": lambda _, pairs, __: Moments(pairs.shape[1], 1.0, 0.1),
     "measure_pairs": measure_pairs,
+    "of_one_range": lambda _, m, k, __: Density(1.0, 0.0, numbers(m, k)),
     "collect_range": collect_range,
     "merge_range": lambda parts: parts[0],
     "probe_block": lambda sample, _, k, __: blank(min(PROBE_ROWS, len(sample)), k + 1),
     "true_limits": lambda parts: blank(len(parts[0])),
-    "number_rows": lambda block, *_: GroupRows(blank(*block.rows.shape), block.positions),
+    "points_of": lambda block, *_: _points(*block.rows.shape),
     "cut_cells": lambda sample, n, *_: Cells(
         *[np.zeros((n - 1, sample.shape[1]))] * 2, np.zeros(n - 1)
     ),
     "route": route,
-    "grow_in_cell": lambda parts, _, k, trees, *__: [_found(len(p.rows), k, trees) for p in parts],
+    "grow_in_cell": grow_in_cell,
     "split_found": split_found,
     "merge_found": merge_found,
     "count_in_block": count_in_block,
     "from_sample": from_sample,
     # synthesis
-    "draw_block": draw_block,
     "wanted_of": wanted_of,
     "make_from_block": lambda block, _, stream, *__: blank(stream.n_rows, block.rows.shape[1]),
-    "make_from_picked": lambda parts, draw, *_: blank(len(draw.base), parts[0].rows.shape[1]),
+    "make_from_parents": lambda parents, stream, *_: blank(
+        stream.n_rows, parents.picked.rows.shape[1]
+    ),
     "unchanged_rows": lambda rows, *_: rows,
     "unchanged_labels": lambda target, _: target,
 }  # fmt: skip
@@ -286,7 +294,7 @@ class StandIns:
 
     def __init__(self, table):
         self.table = np.asarray(table)
-        self.rules = RULES | {"summarize": self._summarize, "survey_chunk": self._survey}
+        self.rules = RULES | {"note_rows": self._note, "survey_chunk": self._survey}
 
     def __call__(self, function, args, options):
         """What the function would return, of the right shapes and counts.
@@ -319,12 +327,12 @@ class StandIns:
         first, last = (sums * end // sums[-1] for end in (start, start + len(rows)))
         return np.diff(last - first, prepend=0).reshape(self.table.shape)
 
-    def _summarize(self, rows, _, n_features):
+    def _note(self, rows, _, n_features, sample):
         own = Fingerprint(len(rows), 2**63 + 1)
         by_class = dict(enumerate(self._counts(rows, rows.notes["start"]).sum(axis=0).tolist()))
-        none = np.zeros(n_features, dtype=np.int64)
+        none, peaks = np.zeros(n_features, dtype=np.int64), np.ones(n_features)
         labels = LabelCounts(by_class, 0, 0, 0, own)
-        return Summary((own,), (labels,), none, none, none, (), {})
+        return Notes(Summary((own,), (labels,), none, none, none, peaks, (), {}), (rows[sample],))
 
     def _survey(self, rows, target, clusters, start, fingerprints, model):
         counts = self._counts(rows, start)
