@@ -29,7 +29,7 @@ from dask_kmsmote.kernels.neighbors.recall import PROBE_ROWS
 WORK = {
     "measure_pairs": lambda left, right, a, b, *_: (a.stop - a.start) * (b.stop - b.start),
     "probe_block": lambda sample, block, *_: min(PROBE_ROWS, len(sample)) * rows_of(block),
-    "grow_in_cell": lambda parts, edges, k, trees, *_: _sorting(rows_of(parts)) * trees,
+    "grow_in_cell": lambda parts, k, trees, *_: _sorting(rows_of(parts)) * trees,
     "sample_pairs": lambda m, n, *_: n,
     "measure_own_pairs": lambda block, m, n, *_: n,
     "measure_picked_pairs": lambda parts, pairs, _: pairs.shape[1],
