@@ -66,10 +66,7 @@ def main() -> None:
     keep_whole_seconds()
     for dtype in (np.float64, np.float32, np.int64):
         over_sample(*table(2000, dtype))
-        X, y = mixed(2000, dtype)
-        # pandas holds numbers by column, a single one by row: another type to numba each
-        for frame in (X, X.drop(columns="flag"), X[["0", "text"]]):
-            over_sample(frame, y)
+        over_sample(*mixed(2000, dtype))
         # more rows than one block of KMeans has, and groups that are searched in parts
         X, y = (da.from_array(part, chunks=25_000) for part in table(250_000, dtype))
         over_sample(X.rechunk((25_000, -1)), y, exact_rows=2000, cluster_balance_threshold=0.0)
