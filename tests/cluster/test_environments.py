@@ -30,8 +30,8 @@ pytestmark = [
 BAD = {
     "ours": (MISSING.format("dask_kmsmote"), ["no dask_kmsmote (ModuleNotFoundError"]),
     "two": (
-        MISSING.format("numba") + MISSING.format("dask_ml"),
-        ["no numba (ModuleNotFoundError", "no dask_ml (ModuleNotFoundError"],
+        MISSING.format("numba") + MISSING.format("sklearn"),
+        ["no numba (ModuleNotFoundError", "no sklearn (ModuleNotFoundError"],
     ),
     "older": (OTHER_OURS.format("0.0.1"), [f"dask_kmsmote 0.0.1; here it is {__version__}"]),
     "dask": (
@@ -78,7 +78,7 @@ def test_all_are_named_with_what_they_lack(mixed):
             assert f"{names[name]} has {said}" in text, text
     assert not any(names[name] in text for name in GOOD)
     assert f"'dask-kmsmote=={__version__}'" in text
-    assert "'dask-ml==" in text
+    assert "'scikit-learn==" in text
     assert "run them with Python 3." in text
 
 

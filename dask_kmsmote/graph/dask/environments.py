@@ -26,9 +26,10 @@ _US, _SCHEDULER = "dask_kmsmote", "the scheduler"
 _DASK = ("dask", "distributed")  # of these, the same version
 # what tasks call; first what that stands on, so that all that is missing is named
 _NEEDED = (
-    "numba", "numpy", "pandas", "scipy", "sklearn", "threadpoolctl", "dask_ml",
-    "dask_kmsmote.pipeline", "dask_kmsmote.kernels.making.partitions",
+    "numba", "numpy", "pandas", "scipy", "threadpoolctl", "dask_kmsmote.graph.dask.tasks",
+    "dask_kmsmote.data.unchanged", "dask_kmsmote.order.mixing",
 )  # fmt: skip
+_LOOKED_FOR = ("sklearn",)  # 60 MB of a process, and one of all learns clusters
 _IMPORTS = 30.0  # seconds to import all, on a machine that has other work
 _asked: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
 
@@ -95,7 +96,7 @@ def _versions(answer: Any) -> dict[str, str]:
 
 
 def _lacking(client: Any, workers: Sequence[str]) -> list[_Fault]:
-    question, told = imports(_NEEDED), {}
+    question, told = imports(_NEEDED, _LOOKED_FOR), {}
     # who takes longer is left to Dask
     with suppress(TimeoutError):
         told[_SCHEDULER] = ask(client, _IMPORTS, question)

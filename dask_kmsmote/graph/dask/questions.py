@@ -168,20 +168,26 @@ def describe(client: Any, seconds: float) -> tuple[list[WorkerState], list[str]]
     return [WorkerState(*worker) for worker in workers], wishes
 
 
-def imports(modules: Sequence[str]) -> _Question:
+def imports(modules: Sequence[str], packages: Sequence[str] = ()) -> _Question:
     """The question what a process can't import of these modules, and the version of this package.
 
-    It answers a dict of the error by package, and a version or None.
+    It answers a dict of the error by package, and a version or None. Packages are looked for, and
+    not imported: few processes need them.
     """
 
     def imported() -> tuple[dict[str, str], str | None]:
         import sys
         from importlib import import_module
+        from importlib.util import find_spec
 
-        failed = {}
-        for module in modules:
+        def look_for(package: str) -> None:
+            if find_spec(package) is None:
+                raise ModuleNotFoundError(f"No module named {package!r}")
+
+        failed, looks = {}, dict.fromkeys(packages, look_for)
+        for module in (*packages, *modules):
             try:
-                import_module(module)
+                looks.get(module, import_module)(module)
             except Exception as error:  # noqa: BLE001 - whatever a package does as it is imported
                 name = str(getattr(error, "name", None) or module).partition(".")[0]
                 failed[name] = f"{type(error).__name__}: {error}"

@@ -114,8 +114,9 @@ def to_pandas(table: Any, nullable: Collection[str]) -> Any:
 
 
 _PARTS_OF_MAP = "key_type", "item_type"
-# what pandas noted in a file of its own types, and of the index
-_AS_IT_IS = {"ignore_metadata": True}
+# what pandas noted in a file of its own types, and of the index; columns as Arrow holds them, as
+# blocks of several would be copies
+_AS_IT_IS = {"ignore_metadata": True, "split_blocks": True, "self_destruct": True}
 
 
 def empty_frame(schema: Any, nullable: Collection[str]) -> Any:

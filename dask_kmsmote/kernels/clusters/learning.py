@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,9 +10,10 @@ from numpy.typing import NDArray
 
 from ...libraries import on_one_thread
 from ...planning.cuts import block_rows
-from ...process import ProcessSetting, muted
 from ..rows.blocks import Floats, Rows, as_dense
 from ..rows.metric import Metric
+from .nearest import nearest_center
+from .passes import Pass, moved, pass_until, roundings_for, sum_by_center
 from .starts import spread_out
 
 Reals = NDArray[np.floating[Any]]
@@ -30,8 +30,7 @@ _RUNS = 3, 12
 _RUN_ROWS = 8_000  # of all runs together, but for the least: 1,000 rows have 8
 _TRIAL_PASSES = 5
 _PASSES = 20
-# rows that differ by less than KMeans' own rounding; the clusters without any stay empty
-_QUIET = ProcessSetting(partial(muted, "Number of distinct clusters"))
+_TOLERANCE = 1e-4  # of the variance, as scikit-learn's
 
 
 def start_size(n_clusters: int) -> int:
@@ -103,41 +102,38 @@ def count_distinct(rows: Reals, enough: int) -> int:
 
 
 def find_start(sample: Reals, n_distinct: int, n_clusters: int, n_runs: int, seed: int) -> Start:
-    """The best centres of a few passes of scikit-learn's KMeans on a sample, started several times.
+    """The best centres of a few of Lloyd's passes over a sample, started several times.
 
     Where the sample has fewer distinct rows than clusters, the last centre is repeated; the
     repeats stay empty.
     """
-    # not at the top: 60 MB of a worker, of which few find a start
-    from sklearn.cluster import KMeans
-
-    # of several runs on few rows scikit-learn's own starts would take half the time, for calls
-    init = spread_out if n_runs > 1 else "k-means++"
-    with _QUIET, on_one_thread():
-        kmeans = KMeans(
-            n_distinct, init=init, n_init=n_runs, max_iter=_TRIAL_PASSES, random_state=seed
-        ).fit(sample)
-    centers = kmeans.cluster_centers_.astype(np.float64, copy=False)
-    repeats = np.repeat(centers[-1:], n_clusters - n_distinct, axis=0)
-    return Start(np.vstack([centers, repeats]), float(kmeans.inertia_))
+    rng = np.random.RandomState(seed)
+    starts = [
+        _refined(spread_out(sample, n_distinct, rng), sample, _TRIAL_PASSES) for _ in range(n_runs)
+    ]
+    inertias = [nearest_center(sample, centers, Metric())[1] for centers in starts]
+    best = int(np.argmin(inertias))
+    repeats = np.repeat(starts[best][-1:], n_clusters - n_distinct, axis=0)
+    return Start(np.vstack([starts[best], repeats]), inertias[best])
 
 
 def refine_best(starts: Sequence[Start], small: Reals, large: Reals | None) -> Floats:
     """Centres of the least inertia (the first of equals), brought to rest, refined on more rows."""
     centers = min(starts, key=lambda start: start.inertia).centers
-    # KMeans would move the repeats, which no row is nearest to, to the farthest rows
-    if len(np.unique(centers, axis=0)) < len(centers):
-        return centers
     centers = _refined(centers, small, _PASSES)
     return centers if large is None else _refined(centers, large, _REFINING_PASSES)
 
 
-def _refined(centers: Floats, sample: Reals, passes: int) -> Floats:
-    from sklearn.cluster import KMeans
+def _refined(centers: Reals, sample: Reals, passes: int) -> Floats:
+    points = as_dense(centers)
+    roundings = roundings_for(np.abs(sample).max(axis=0).astype(np.float64), len(sample))
+    offset = np.zeros(points.shape[1])
 
-    with _QUIET, on_one_thread():
-        kmeans = KMeans(len(centers), init=centers, n_init=1, max_iter=passes).fit(sample)
-    return np.asarray(kmeans.cluster_centers_, dtype=np.float64)
+    def move(centers: Floats) -> Floats:
+        asked = Pass(centers, offset, roundings, Metric())
+        return moved(sum_by_center(sample, asked), asked)
+
+    return pass_until(move, points, passes, _TOLERANCE * measure_extent(sample).variance)[0]
 
 
 def fit_clusterer(estimator: Any, rows: Rows, metric: Metric) -> Any:

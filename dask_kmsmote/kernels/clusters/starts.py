@@ -18,7 +18,7 @@ from ..rows.blocks import Ints
 def spread_out(
     rows: NDArray[np.floating[Any]], n_clusters: int, random_state: np.random.RandomState
 ) -> NDArray[np.floating[Any]]:
-    """Some of the rows, far from each other: an `init` of scikit-learn's KMeans.
+    """Some of the rows, far from each other, to start KMeans from.
 
     Parameters
     ----------
