@@ -33,6 +33,8 @@ WORK = {
     "sample_pairs": lambda m, n, *_: n,
     "measure_own_pairs": lambda block, m, n, *_: n,
     "measure_picked_pairs": lambda parts, pairs, _: pairs.shape[1],
+    "draw_block": lambda density, stream, *_: stream.n_rows,
+    "make_from_block": lambda block, density, stream, *_: stream.n_rows,
 }
 
 
