@@ -4,7 +4,7 @@
   or over `learning_rows` of them; another clusterer, which is fitted once on bounded rows; or a
   frozen one. For None and a number, the recipe makes one.
 - `learn`: one of the three, from the rows that the census brought or from all.
-- `lloyd`: dask-ml's passes, on blocks that do not depend on the chunks.
+- `lloyd`: the passes, a task for each chunk, whose sums do not depend on the chunks.
 
 The centres are the same for any chunking, scheduler and number of workers: samples are chosen by
 the positions of rows, the blocks of a pass follow from the shape of X, and all that is random is

@@ -2,7 +2,7 @@
 
 - `tasks`: makes named tasks without `dask.delayed`, and arrays of them in one layer. `Tasks` is one
   run's; its token is in every key, so that two runs never share one.
-- `own_keys`: copies of a graph under keys of a run's own, and names for the tasks of dask-ml.
+- `own_keys`: copies of the user's graphs under keys of a run's own.
 - `watch`: spans of a distributed cluster, how far a stage has come, and that it moves.
     - `environments`: whether the cluster's processes can do the work, before it is given to them.
     - `stuck`: a cluster on which nothing moves, found out and given up; `reasons`: why, in words.

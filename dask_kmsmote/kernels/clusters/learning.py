@@ -68,7 +68,7 @@ class Extent(NamedTuple):
 def coordinate_dtype(with_indicators: bool) -> np.dtype[Any]:
     """Of what centres are learned from: 32 bits with indicators, which are many.
 
-    Sums over rows are of 64 bits all the same: dask-ml's are, and those that are measured here.
+    Sums over rows are of 64 bits all the same.
     """
     return np.dtype(np.float32 if with_indicators else np.float64)
 
