@@ -6,7 +6,7 @@
 - `nearest`: the nearest centre of each row.
 - `assignment`: what labels rows: their nearest centres, or a clusterer's own `predict`.
 
-The assignment is our own: the usual matrix product gives a row other last bits at another place of its block, so that a row
-between two centres could change its cluster with the chunks. What labels rows is a `Labeler`,
-chosen in `graph.clustering.learn`; a fit's own labels may stand for one.
+The assignment is our own: the usual matrix product gives a row other last bits at another place of
+its block, so that a row between two centres could change its cluster with the chunks. What labels
+rows is a `Labeler`, chosen in `graph.clustering.learn`; a fit's own labels may stand for one.
 """
