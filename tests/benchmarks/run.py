@@ -108,7 +108,7 @@ def with_own_starts(scale: float) -> list[Figure]:
     seconds, reference = median_seconds(ours), median_seconds(theirs)
     with threadpool_limits(1):
         reference = min(reference, median_seconds(theirs))
-    what = f"{len(X):,} x 18, 50 clusters, own starts / imbalanced-learn: time"
+    what = f"{len(X):,} x 18, 50 clusters, own starts: time / its"
     return [
         Figure("S1", what, f"{seconds:.2f} s", f"{reference:.2f} s", seconds / reference, 1 / 3)
     ]
