@@ -110,7 +110,7 @@ def test_the_committed_costs_know_every_task_of_large_groups(monkeypatch):
     costs = Costs.read()
     recorder = dry_run(2_500_000, costs.table, exact_rows=1000)
     called = {step[0] for steps in recorder.steps for step in steps}
-    assert {"select_groups", "grow_in_cell", "make_from_picked", "survey_chunk"} <= called
+    assert {"select_groups", "grow_in_cell", "make_from_parents", "survey_chunk"} <= called
     assert costs.missing(recorder) == set()
 
 

@@ -137,7 +137,7 @@ def _noted(rows: Rows, own: Fingerprint, target: Any) -> Summary:
 
 def _peaks(values: NDArray[Any], n_features: int) -> Floats:
     """Largest absolute value of each column; NaN where one is."""
-    if len(values) == 0:
+    if values.size == 0:
         return np.zeros(n_features)
     if values.ndim == 1:
         # of sparse rows, which do not lie by column
