@@ -289,7 +289,8 @@ plan_options = combined(
     option(
         "--rows",
         type=_POSITIVE,
-        help="Most rows to plan from, and those that clusters start from (1000000 or 256 MiB).",
+        help="Rows to plan from, and up to 200,000 that clusters start from. Default: 1000000, or "
+        "what 256 MiB hold; all of three times as many.",
     ),
     option("--exact", is_flag=True, help="Plan from all rows, as a run does, in its time."),
 )

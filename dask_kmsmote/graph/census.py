@@ -121,10 +121,14 @@ class Whole(NamedTuple):
         All rows of each class, in label order.
     sample
         Places in the source of the rows that a census of all rows samples (`rows_of_census`).
+    noted
+        What a census notes of all rows, where there are categories: which of many are the most
+        common is no matter of some rows.
     """
 
     counts: dict[Label, int]
     sample: Ints
+    noted: Summary | None = None
 
 
 def rows_of_census(settings: Settings, n: int, n_features: int) -> Ints:
@@ -157,13 +161,15 @@ def take_census(
     sample = whole.sample if whole else rows_of_census(settings, n, source.n_features)
     notes = tasks.tree("census-merge", merge_notes, source.notes(tasks, sample))
     summary = tasks("census-summary", summary_of, notes)
-    encoding = tasks("census-encoding", encode_noted, summary)
+    of_all = whole.noted if whole and whole.noted else summary
+    encoding = tasks("census-encoding", encode_noted, of_all)
     kept = persist(summary, encoding, source.sampled(tasks, notes, encoding))
     summary, encoding, rows = kept
+    of_all = whole.noted if whole and whole.noted else summary
     found, spread, indicators = compute(
         tasks("census-found", without_values, summary),
         tasks("census-spread", measure_spread, rows, len(source.schema.numbers)),
-        tasks("census-indicators", indicate_noted, summary, encoding),
+        tasks("census-indicators", indicate_noted, of_all, encoding),
     )
     counts = _judge(found, source)
     fingerprints = found.fingerprints()

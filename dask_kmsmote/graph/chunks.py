@@ -54,6 +54,9 @@ class Source(Protocol):
     def parts(self) -> Sequence[Part]:
         """What makes each chunk of X, as it came."""
 
+    def of_lengths(self, lengths: tuple[int, ...]) -> Source:
+        """The same with these lengths."""
+
     def counted(self, tasks: Tasks) -> Source:
         """The same with known lengths; where they are unknown, the labels are counted."""
 
@@ -111,11 +114,15 @@ class Chunks:
         """Rows of each chunk, where they are known."""
         return self.known or ()
 
+    def of_lengths(self, lengths: tuple[int, ...]) -> Chunks:
+        """The same with these lengths."""
+        return replace(self, known=lengths)
+
     def counted(self, tasks: Tasks) -> Chunks:
         """The same with known lengths; where they are unknown, the labels are counted."""
         if self.known is not None:
             return self
-        return replace(self, known=measure_lengths(tasks, self.target))
+        return self.of_lengths(measure_lengths(tasks, self.target))
 
     def notes(self, tasks: Tasks, sample: Ints) -> list[Delayed]:
         """What a census notes of each chunk, and the rows at some ascending positions."""
@@ -174,11 +181,15 @@ class Table:
         """Rows of each chunk, where they are known."""
         return self.known or ()
 
+    def of_lengths(self, lengths: tuple[int, ...]) -> Table:
+        """The same with these lengths."""
+        return replace(self, known=lengths)
+
     def counted(self, tasks: Tasks) -> Table:
         """The same with known lengths; where they are unknown, the labels are counted."""
         if self.known is not None:
             return self
-        return replace(self, known=measure_lengths(tasks, self.target))
+        return self.of_lengths(measure_lengths(tasks, self.target))
 
     def notes(self, tasks: Tasks, sample: Ints) -> list[Delayed]:
         """What a census notes of each chunk, and the rows at some ascending positions."""

@@ -27,6 +27,7 @@ from ..graph.chunks import Source, in_chunks
 from ..graph.dask.tasks import Tasks, compute
 from ..graph.dask.watch import watched
 from ..kernels.rows.blocks import Ints, stack, take
+from ..kernels.rows.census import Summary, merge_notes, summary_of
 from ..kernels.rows.labels import LabelCounts, count_labels, keys, label_values, numbers_of
 from ..kernels.rows.labels import code as coded
 from ..kernels.rows.schema import Schema
@@ -181,7 +182,18 @@ def count_on_cluster(sampler: KMeansSMOTE, X: Any, y: Any) -> Counted:
         tasks = Tasks(uuid4().hex)
         source = from_dask(tasks, X, y, wanted_of(sampler)).source
         labels = compute(*[tasks("sample-labels", count_labels, own) for own in source.target])
-    return Counted(tasks, source, labels)
+    return Counted(tasks, source.of_lengths(tuple(own.n_rows for own in labels)), labels)
+
+
+def note_all(counted: Counted) -> Summary:
+    """What a census notes of all rows; computes."""
+    tasks = counted.tasks
+    notes = counted.source.notes(tasks, _NO_POSITIONS)
+    with on_active_scheduler(), watched("sample"):
+        merged = tasks.tree("sample-notes", merge_notes, notes)
+        (summary,) = compute(tasks("sample-summary", summary_of, merged))
+    found: Summary = summary
+    return found
 
 
 def bring(counted: Counted, ranks: Mapping[Label, Ints], positions: Ints = _NO_POSITIONS) -> Drawn:

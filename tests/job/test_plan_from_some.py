@@ -66,6 +66,23 @@ def test_bounds_hold_as_often_as_they_say(make, k):
     assert 0.8 < np.mean([np.mean(flags) for flags in held.values()]) < 0.97
 
 
+def test_of_many_categories_clusters_are_those_of_the_run():
+    # as common as one another: some rows tell others the most common 31
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"size": rng.normal(size=12_000), "of": rng.integers(0, 200, 12_000)})
+    frame["of"] = "c" + frame["of"].astype(str)
+    y = pd.Series((rng.random(12_000) < 0.1).astype(int), name="label")
+    table = as_frame(frame.assign(label=y), [0, 5_000, 12_000])
+    sampler = KMeansSMOTE(random_state=0, kmeans_estimator=4)
+    found = plan_from_some(sampler, table[["size", "of"]], table["label"], 4_000)
+    exact = sampler.fit(frame, y).plan_
+    off = [
+        abs(own.n_rows / group.n_rows - 1)
+        for own, group in zip(found.plan.groups, exact.groups, strict=True)
+    ]
+    assert max(off) < 0.1
+
+
 @pytest.mark.parametrize("sizes", [20_000, 6_000, 333])
 def test_a_plan_is_the_same_for_any_chunks(sizes):
     X, y = touching(20_000)
