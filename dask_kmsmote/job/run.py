@@ -198,20 +198,16 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         source = open_source(job.source, job.format)
         _require_format(source, job.destination)
         files, columns, sampler = _prepared(source, job, note)
-        with _computing(job, source, files, columns, note) as hold:
+        with (
+            _at_rest(job, source),
+            _computing(job, source, files, columns, note) as hold,
+        ):
             read = _read(source, files, columns, hold)
             prepare = _frame_to_write if files else _arrays_to_write
             write = prepare(sampler, *read, replace(job, columns=columns))
             # around the write alone: what refuses in the stages before is not the destination
             with stage("write", [note], frames=True), writing_to(job.destination):
                 written = write(draft)
-        # after the last read. The engine compares X and y; to be written, a table is read once more
-        # from its files, with columns that the engine has never seen.
-        if open_source(job.source, job.format).fingerprint != source.fingerprint:
-            raise DestinationError(
-                f"The source {job.source.shown!r} changed meanwhile: run the job again when it "
-                "is at rest."
-            )
         manifest = {
             **record_of(job, source, columns, sampler.plan_, written),
             "started": started.isoformat(timespec="seconds"),
@@ -220,6 +216,33 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
             "stages": {name: round(value, 3) for name, value in seconds.items()},
         }
         return draft.finish(manifest)
+
+
+@contextmanager
+def _at_rest(job: Job, source: Source) -> Iterator[None]:
+    """Raise `DestinationError` where the source is another after the body, also if that fails."""
+    # the engine compares X and y; a table to be written has columns that it has never seen
+    try:
+        yield
+    except Exception as error:
+        if _is_changed(job, source):
+            raise _changed(job) from error
+        raise
+    if _is_changed(job, source):
+        raise _changed(job)
+
+
+def _is_changed(job: Job, source: Source) -> bool:
+    try:
+        return open_source(job.source, job.format).fingerprint != source.fingerprint
+    except InputError:  # nothing is left of it
+        return True
+
+
+def _changed(job: Job) -> DestinationError:
+    return DestinationError(
+        f"The source {job.source.shown!r} changed meanwhile: run the job again when it is at rest."
+    )
 
 
 def _require_sound(plan: SamplingPlan | Estimate, job: Job) -> None:

@@ -74,3 +74,29 @@ def test_source_rewritten_while_its_job_writes(tmp_path, rewrite, cluster):
         run(job, change)
     assert not (tmp_path / "out").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
+CHANGES = {
+    "fewer columns": lambda file: pd.read_parquet(file).drop(columns="b").to_parquet(file),
+    "fewer row groups": lambda file: pd.read_parquet(file).head(50).to_parquet(file),
+    "cut short": lambda file: os.truncate(file, 2000),
+    "gone": os.remove,
+    "other types": lambda file: pd.read_parquet(file).astype(str).to_parquet(file),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_source_changed_before_its_rows_are_read(tmp_path, change):
+    file, out = tmp_path / "table.parquet", tmp_path / "out"
+    X, y = make_imbalanced(300, 3, 0.2, seed=1)
+    frame = pd.DataFrame(X, columns=list("abc")).assign(label=y)
+    frame.to_parquet(file, row_group_size=100)
+
+    def changing(event):
+        if isinstance(event, StageStarted) and event.stage == "read":
+            CHANGES[change](file)
+
+    job = Job(Location(str(file)), Location(str(out)), Columns("label"))
+    with pytest.raises(DestinationError, match="changed meanwhile: run the job again"):
+        run(job, changing)
+    assert [path.name for path in tmp_path.iterdir() if path != file] == []

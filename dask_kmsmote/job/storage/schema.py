@@ -115,8 +115,13 @@ def to_pandas(table: Any, nullable: Collection[str]) -> Any:
 
 _PARTS_OF_MAP = "key_type", "item_type"
 # what pandas noted in a file of its own types, and of the index; columns as Arrow holds them, as
-# blocks of several would be copies
-_AS_IT_IS = {"ignore_metadata": True, "split_blocks": True, "self_destruct": True}
+# blocks of several would be copies; and no thread of Arrow's, which may outlive the interpreter
+_AS_IT_IS = {
+    "ignore_metadata": True,
+    "split_blocks": True,
+    "self_destruct": True,
+    "use_threads": False,
+}
 
 
 def empty_frame(schema: Any, nullable: Collection[str]) -> Any:
@@ -132,7 +137,7 @@ def to_arrow(frame: Any, schema: Any) -> Any:
     """A frame as an Arrow table, with a note for pandas of such types alone as it reads back."""
     import pyarrow as pa
 
-    table = pa.Table.from_pandas(frame, schema, preserve_index=False)
+    table = pa.Table.from_pandas(frame, schema, preserve_index=False, nthreads=1)
     note = json.loads(table.schema.metadata[b"pandas"])
     for column in note["columns"]:
         if not _is_read_by_pandas(column["numpy_type"]):
