@@ -65,6 +65,17 @@ def nearest_center(rows: Rows, centers: Floats, metric: Metric) -> tuple[NDArray
     inertia
         Sum of the squared distances, in squared units of the metric.
     """
+    return _labelled(rows, centers, metric, True)
+
+
+def nearest_labels(rows: Rows, centers: Floats, metric: Metric) -> NDArray[np.int32]:
+    """The labels of `nearest_center` alone, which take a third less time."""
+    return _labelled(rows, centers, metric, False)[0]
+
+
+def _labelled(
+    rows: Rows, centers: Floats, metric: Metric, is_measured: bool
+) -> tuple[NDArray[np.int32], float]:
     m, n_features = rows.shape
     n_numbers, n_categorical = metric.kinds(n_features).n_numbers, metric.indicators.n_categorical
     measure = (metric.scales_of(n_features), metric.fills_of(n_features), *metric.indicators[:2])
@@ -80,7 +91,8 @@ def nearest_center(rows: Rows, centers: Floats, metric: Metric) -> tuple[NDArray
         own = labels[start : start + len(piece)]
         if m * len(centers) > _FEW_PAIRS:
             _label_sure(piece, measure, screen, tile, own)
-        inertia = _settle(piece, measure, points, columns, by_indicator, own, inertia)
+        exact = points, columns, by_indicator
+        inertia = _settle(piece, measure, *exact, is_measured, own, inertia)
         start += len(piece)
     return labels, inertia
 
@@ -262,12 +274,14 @@ def _label_sure(rows, measure, screen, tile, labels):  # type: ignore[no-untyped
 
 
 @compiled
-def _settle(rows, measure, points, columns, by_indicator, labels, inertia):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, C901 - numba types it
+def _settle(rows, measure, points, columns, by_indicator, is_measured, labels, inertia):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, C901, PLR0912 - numba types it
     scales, fills, codes, number = measure
     n_numbers, n_clusters = columns.shape
     n_categorical = len(codes) - 1
     values, squared = np.empty(n_numbers), np.empty(n_clusters)
     for i in range(len(rows)):
+        if labels[i] != _OPEN and not is_measured:
+            continue
         for f in range(n_numbers):
             value, fill = rows[i, f], fills[f]
             values[f] = np.divide(fill if np.isnan(value) else value, scales[f])
