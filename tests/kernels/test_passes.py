@@ -53,6 +53,9 @@ def asked_of(rows, centers, metric=PLAIN, offset=None):
     peaks = (
         np.nanmax(np.abs(numbers), axis=0, initial=0) / metric.scales_of(rows.shape[1])[:n_numbers]
     )
+    peaks = np.maximum(
+        peaks, np.abs(metric.fills_of(rows.shape[1]) / metric.scales_of(rows.shape[1]))[:n_numbers]
+    )
     roundings = roundings_for(peaks + np.abs(offset[:n_numbers]), rows.shape[0])
     return Pass(centers, offset, roundings, metric)
 

@@ -56,6 +56,8 @@ def lloyd(
         Most passes, and the movement at which to stop before.
     """
     scales = metric.scales_of(len(peaks))[: len(peaks)]
+    # what stands in for what is missing is a mean, which may be rounded up
+    peaks = np.maximum(peaks, np.abs(metric.fills_of(len(peaks))[: len(peaks)]))
     roundings = roundings_for(peaks / scales + np.abs(offset[: len(peaks)]), n_rows)
 
     def move(centers: Floats) -> Floats:
