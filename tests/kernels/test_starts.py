@@ -14,7 +14,7 @@ from dask_kmsmote.kernels.clusters.learning import (
     find_start,
     refine_best,
 )
-from dask_kmsmote.kernels.clusters.starts import spread_out
+from dask_kmsmote.kernels.clusters.starts import columns_of, come_to_rest, spread_out
 from dask_kmsmote.libraries import on_one_thread
 
 
@@ -28,7 +28,10 @@ def test_starts_are_as_good_as_those_of_scikit_learn(kind, dtype):
     rng = np.random.default_rng(0)
     rows = {"clouds": make_imbalanced()[0], "uniform": rng.uniform(size=(500, 4)),
             "skewed": rng.lognormal(size=(500, 3))}[kind].astype(dtype)  # fmt: skip
-    own = [inertia(rows, spread_out(rows, 6, np.random.RandomState(seed))) for seed in range(200)]
+    own = [
+        inertia(rows, spread_out(columns_of(rows), 6, np.random.RandomState(seed)))
+        for seed in range(200)
+    ]
     with on_one_thread():
         found = [kmeans_plusplus(rows, 6, random_state=seed)[0] for seed in range(200)]
     theirs = [inertia(rows, centers) for centers in found]
@@ -41,7 +44,7 @@ def test_starts_are_as_good_as_those_of_scikit_learn(kind, dtype):
 ])  # fmt: skip
 def test_each_distinct_row_is_a_start(rows):
     for seed in range(20):
-        found = spread_out(rows, 4, np.random.RandomState(seed))
+        found = spread_out(columns_of(rows), 4, np.random.RandomState(seed))
         assert len(found) == 4
         if rows.max() > 1e-100:  # whose squares are no zeros
             assert len(np.unique(found, axis=0)) == 4
@@ -71,3 +74,18 @@ def test_the_inertia_is_near_that_of_eight_runs_of_scikit_learn(kind):
     with on_one_thread():
         theirs = [KMeans(6, n_init=8, random_state=seed).fit(rows).inertia_ for seed in range(10)]
     assert np.mean(own) <= 1.006 * np.mean(theirs)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [5, 255, 256, 257, 2000])
+def test_passes_are_those_of_scikit_learn(n, dtype):
+    rows = np.random.default_rng(n).normal(size=(n, 3)).astype(dtype)
+    centers = rows[:4].astype(float)
+    found, total = come_to_rest(columns_of(rows), centers, 7, 0.0)
+    with on_one_thread():
+        theirs = KMeans(4, init=centers, n_init=1, max_iter=7, tol=0).fit(rows.astype(float))
+    np.testing.assert_allclose(found, theirs.cluster_centers_, rtol=1e-9)
+    assert total == pytest.approx(theirs.inertia_, rel=1e-9)
+    # one that no row is nearest to stays
+    far = np.vstack([centers, [[1e3, 0.0, 0.0]]])
+    assert come_to_rest(columns_of(rows), far, 7, 0.0)[0][-1].tolist() == [1e3, 0.0, 0.0]

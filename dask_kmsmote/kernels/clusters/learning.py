@@ -12,9 +12,7 @@ from ...libraries import on_one_thread
 from ...planning.cuts import block_rows
 from ..rows.blocks import Floats, Rows, as_dense
 from ..rows.metric import Metric
-from .nearest import nearest_center
-from .passes import Pass, moved, pass_until, roundings_for, sum_by_center
-from .starts import spread_out
+from .starts import columns_of, come_to_rest, spread_out
 
 Reals = NDArray[np.floating[Any]]
 
@@ -107,33 +105,27 @@ def find_start(sample: Reals, n_distinct: int, n_clusters: int, n_runs: int, see
     Where the sample has fewer distinct rows than clusters, the last centre is repeated; the
     repeats stay empty.
     """
-    rng = np.random.RandomState(seed)
+    rng, columns, limit = np.random.RandomState(seed), columns_of(sample), _limit(sample)
     starts = [
-        _refined(spread_out(sample, n_distinct, rng), sample, _TRIAL_PASSES) for _ in range(n_runs)
+        come_to_rest(columns, spread_out(columns, n_distinct, rng), _TRIAL_PASSES, limit)
+        for _ in range(n_runs)
     ]
-    inertias = [nearest_center(sample, centers, Metric())[1] for centers in starts]
-    best = int(np.argmin(inertias))
-    repeats = np.repeat(starts[best][-1:], n_clusters - n_distinct, axis=0)
-    return Start(np.vstack([starts[best], repeats]), inertias[best])
+    centers, inertia = min(starts, key=lambda start: start[1])
+    repeats = np.repeat(centers[-1:], n_clusters - n_distinct, axis=0)
+    return Start(np.vstack([centers, repeats]), inertia)
 
 
 def refine_best(starts: Sequence[Start], small: Reals, large: Reals | None) -> Floats:
     """Centres of the least inertia (the first of equals), brought to rest, refined on more rows."""
     centers = min(starts, key=lambda start: start.inertia).centers
-    centers = _refined(centers, small, _PASSES)
-    return centers if large is None else _refined(centers, large, _REFINING_PASSES)
+    for sample, passes in ((small, _PASSES), (large, _REFINING_PASSES)):
+        if sample is not None:
+            centers, _ = come_to_rest(columns_of(sample), centers, passes, _limit(sample))
+    return centers
 
 
-def _refined(centers: Reals, sample: Reals, passes: int) -> Floats:
-    points = as_dense(centers)
-    roundings = roundings_for(np.abs(sample).max(axis=0).astype(np.float64), len(sample))
-    offset = np.zeros(points.shape[1])
-
-    def move(centers: Floats) -> Floats:
-        asked = Pass(centers, offset, roundings, Metric())
-        return moved(sum_by_center(sample, asked), asked)
-
-    return pass_until(move, points, passes, _TOLERANCE * measure_extent(sample).variance)[0]
+def _limit(sample: Reals) -> float:
+    return _TOLERANCE * measure_extent(sample).variance
 
 
 def fit_clusterer(estimator: Any, rows: Rows, metric: Metric) -> Any:

@@ -38,7 +38,7 @@ Floats32 = NDArray[np.float32]
 _LEAST_TILE, _MOST_TILE = 16, 256  # rows
 _TILE_BYTES = 2**20
 # of rows and centres: their differences take a millisecond, and the screen would be compiled
-_FEW_PAIRS = 2**18
+_FEW_PAIRS = 2**16
 _OPEN = -1  # label of a row that the screen is not sure of
 _SPREADS = 1e-100, 1e100  # of centres: beyond, squares or bounds overflow or vanish
 _MOST_TERMS = 2**20
@@ -81,17 +81,20 @@ def _labelled(
     measure = (metric.scales_of(n_features), metric.fills_of(n_features), *metric.indicators[:2])
     points = np.ascontiguousarray(centers[:, :n_numbers])
     columns = np.ascontiguousarray(points.T)
-    # of centres that are too large or no numbers, no row is sure
     with np.errstate(all="ignore"):
         by_indicator = _squared_to_indicators(centers[:, n_numbers:], metric)
-        screen = tuple(_screen_of(columns, by_indicator, n_categorical))
-    tile = tuple(_tile_of(n_numbers, n_categorical, len(centers)))
+    exact = points, columns, by_indicator
+    screen = None
+    if m * len(centers) > _FEW_PAIRS:
+        # of centres that are too large or no numbers, no row is sure
+        with np.errstate(all="ignore"):
+            screen = tuple(_screen_of(columns, by_indicator, n_categorical))
+        tile = tuple(_tile_of(n_numbers, n_categorical, len(centers)))
     labels, inertia, start = np.full(m, _OPEN, dtype=np.int32), 0.0, 0
     for piece in dense_pieces(rows):
         own = labels[start : start + len(piece)]
-        if m * len(centers) > _FEW_PAIRS:
+        if screen is not None:
             _label_sure(piece, measure, screen, tile, own)
-        exact = points, columns, by_indicator
         inertia = _settle(piece, measure, *exact, is_measured, own, inertia)
         start += len(piece)
     return labels, inertia
