@@ -176,3 +176,15 @@ def test_workers_in_this_process():
         Client(cluster),
     ):
         assert KMeansSMOTE(random_state=0).fit(*chunked(*make_imbalanced())).plan_.n_synthetic
+
+
+def test_a_worker_imports_what_its_threads_must_not_import_at_once(fit_for_work):
+    def imported():
+        import sys
+
+        return [name in sys.modules for name in ("dask.dataframe", "sklearn")]
+
+    with Client(scheduler_file=str(fit_for_work.file)) as client:
+        KMeansSMOTE(random_state=0).fit(*chunked(*make_imbalanced()))
+        # scikit-learn is 60 MB of a worker, and only a user's clusterer needs it there
+        assert list(client.run(imported).values()) == [[True, False]]

@@ -26,8 +26,10 @@ _US, _SCHEDULER = "dask_kmsmote", "the scheduler"
 _DASK = ("dask", "distributed")  # of these, the same version
 # what tasks call; first what that stands on, so that all that is missing is named
 _NEEDED = (
-    "numba", "numpy", "pandas", "scipy", "threadpoolctl", "dask_kmsmote.graph.dask.tasks",
-    "dask_kmsmote.data.unchanged", "dask_kmsmote.order.mixing",
+    "numba", "numpy", "pandas", "scipy", "threadpoolctl",
+    # here, as it fails where two threads of a worker import it at once
+    "dask.dataframe",
+    "dask_kmsmote.graph.dask.tasks", "dask_kmsmote.data.unchanged", "dask_kmsmote.order.mixing",
 )  # fmt: skip
 _LOOKED_FOR = ("sklearn",)  # 60 MB of a process, and one of all learns clusters
 _IMPORTS = 30.0  # seconds to import all, on a machine that has other work
