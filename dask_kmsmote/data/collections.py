@@ -153,7 +153,7 @@ def _beside_array(tasks: Tasks, X: da.Array, y: Any, wanted: Wanted) -> DaskInpu
     known = lengths_of(matrix) if has_known_chunks(matrix) else None
     source: Source = Table(parts, labels, schema, known)
     if schema.is_plain:
-        source = Chunks(parts, labels, schema, matrix.dtype, known)
+        source = Chunks(parts, labels, schema, known, matrix.dtype)
     features = ArrayFeatures(matrix)
     return DaskInput(tasks=tasks, source=source, features=features, target=ArrayTarget(target))
 

@@ -223,7 +223,7 @@ def source_in_memory(
         return Table(parts, by_chunk, schema, lengths, is_held=True)
     matrix = da.from_array(rows, chunks=(lengths, (rows.shape[1],)), name=False, asarray=False)
     blocks = list(matrix.to_delayed(optimize_graph=False).ravel())
-    return Chunks(blocks, by_chunk, schema, rows.dtype, lengths)
+    return Chunks(blocks, by_chunk, schema, lengths, rows.dtype)
 
 
 class _Checked(NamedTuple):

@@ -161,15 +161,14 @@ def take_census(
     sample = whole.sample if whole else rows_of_census(settings, n, source.n_features)
     notes = tasks.tree("census-merge", merge_notes, source.notes(tasks, sample))
     summary = tasks("census-summary", summary_of, notes)
-    of_all = whole.noted if whole and whole.noted else summary
-    encoding = tasks("census-encoding", encode_noted, of_all)
+    noted = whole.noted if whole else None
+    encoding = tasks("census-encoding", encode_noted, noted or summary)
     kept = persist(summary, encoding, source.sampled(tasks, notes, encoding))
     summary, encoding, rows = kept
-    of_all = whole.noted if whole and whole.noted else summary
     found, spread, indicators = compute(
         tasks("census-found", without_values, summary),
         tasks("census-spread", measure_spread, rows, len(source.schema.numbers)),
-        tasks("census-indicators", indicate_noted, of_all, encoding),
+        tasks("census-indicators", indicate_noted, noted or summary, encoding),
     )
     counts = _judge(found, source)
     fingerprints = found.fingerprints()

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import dask.array as da
 import numpy as np
@@ -73,36 +73,13 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Chunks:
-    """X and y as rows, cut alike into chunks.
+class _Parted:
+    """X and y in parts, whose rows may be unknown."""
 
-    Attributes
-    ----------
-    parts
-        What makes each chunk's rows: numbers, then codes.
-    target
-        A task for each chunk's labels: numpy or pandas.
-    schema
-        What the columns are.
-    dtype
-        Type of the rows.
-    known
-        Rows of each chunk; None where they are unknown.
-    is_compared
-        Rows are compared with what they were wherever they are read.
-    """
-
-    parts: list[Part]
+    parts: Sequence[Part]
     target: list[Delayed]
     schema: Schema
-    dtype: np.dtype[Any]
     known: tuple[int, ...] | None
-    is_compared: bool = False
-
-    @property
-    def feature_names(self) -> tuple[Any, ...]:
-        """Names of the features, as rows have them."""
-        return self.schema.features
 
     @property
     def n_features(self) -> int:
@@ -114,15 +91,44 @@ class Chunks:
         """Rows of each chunk, where they are known."""
         return self.known or ()
 
-    def of_lengths(self, lengths: tuple[int, ...]) -> Chunks:
+    def of_lengths(self, lengths: tuple[int, ...]) -> Self:
         """The same with these lengths."""
         return replace(self, known=lengths)
 
-    def counted(self, tasks: Tasks) -> Chunks:
+    def counted(self, tasks: Tasks) -> Self:
         """The same with known lengths; where they are unknown, the labels are counted."""
         if self.known is not None:
             return self
         return self.of_lengths(measure_lengths(tasks, self.target))
+
+
+@dataclass(frozen=True)
+class Chunks(_Parted):
+    """X and y as rows, cut alike into chunks.
+
+    Attributes
+    ----------
+    parts
+        What makes each chunk's rows: numbers, then codes.
+    target
+        A task for each chunk's labels: numpy or pandas.
+    schema
+        What the columns are.
+    known
+        Rows of each chunk; None where they are unknown.
+    dtype
+        Type of the rows.
+    is_compared
+        Rows are compared with what they were wherever they are read.
+    """
+
+    dtype: np.dtype[Any]
+    is_compared: bool = False
+
+    @property
+    def feature_names(self) -> tuple[Any, ...]:
+        """Names of the features, as rows have them."""
+        return self.schema.features
 
     def notes(self, tasks: Tasks, sample: Ints) -> list[Delayed]:
         """What a census notes of each chunk, and the rows at some ascending positions."""
@@ -143,7 +149,7 @@ class Chunks:
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(_Parted):
     """X and y as parts of a table.
 
     Attributes
@@ -160,36 +166,12 @@ class Table:
         In this process, where no later read gives other values.
     """
 
-    parts: list[Delayed]
-    target: list[Delayed]
-    schema: Schema
-    known: tuple[int, ...] | None
     is_held: bool = False
-
-    @property
-    def n_features(self) -> int:
-        """Columns of the rows."""
-        return self.schema.n_features
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the rows."""
         return self.schema.dtype
-
-    @property
-    def lengths(self) -> tuple[int, ...]:
-        """Rows of each chunk, where they are known."""
-        return self.known or ()
-
-    def of_lengths(self, lengths: tuple[int, ...]) -> Table:
-        """The same with these lengths."""
-        return replace(self, known=lengths)
-
-    def counted(self, tasks: Tasks) -> Table:
-        """The same with known lengths; where they are unknown, the labels are counted."""
-        if self.known is not None:
-            return self
-        return self.of_lengths(measure_lengths(tasks, self.target))
 
     def notes(self, tasks: Tasks, sample: Ints) -> list[Delayed]:
         """What a census notes of each chunk, and the rows at some ascending positions."""
@@ -216,7 +198,7 @@ class Table:
             nested(coded_rows, part, schema, encoding, own)
             for part, own in zip(self.parts, known, strict=True)
         ]
-        return Chunks(rows, self.target, self.schema, self.dtype, self.known, is_compared=True)
+        return Chunks(rows, self.target, self.schema, self.known, self.dtype, is_compared=True)
 
     def _shared_schema(self, tasks: Tasks) -> Delayed:
         # as an argument it would be in the task of every chunk

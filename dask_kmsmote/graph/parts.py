@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..kernels.clusters.passes import Pass, roundings_for
+from ..kernels.clusters.passes import pass_over
 from ..kernels.groups.parts import count_parts, move_parts, sum_parts
 from ..kernels.rows.blocks import Floats, Ints
 from ..planning.cuts import offsets
@@ -19,10 +19,8 @@ def count_in_parts(tasks: Tasks, census: Census, centers: Floats) -> Ints:
 
     Shape (n_parts, n_clusters, n_classes).
     """
-    chunks, metric, n_numbers = census.chunks, census.metric, len(census.peaks)
-    scales = metric.scales_of(n_numbers)[:n_numbers]
-    roundings = roundings_for(census.peaks / scales, census.n_rows)
-    asked = Pass(centers, np.zeros(centers.shape[1]), roundings, metric)
+    chunks, offset = census.chunks, np.zeros(centers.shape[1])
+    asked = pass_over(census.peaks, census.n_rows, centers, offset, census.metric)
     placed = list(zip(chunks.parts, chunks.target, offsets(chunks.lengths), strict=False))
     sums = [tasks("survey-parts", sum_parts, rows, at, _PARTS, asked) for rows, _, at in placed]
     moved = tasks("survey-parts-moved", move_parts, sums, asked)

@@ -7,6 +7,6 @@
 - `lloyd`: the passes, a task for each chunk, whose sums do not depend on the chunks.
 
 The centres are the same for any chunking, scheduler and number of workers: samples are chosen by
-the positions of rows, the blocks of a pass follow from the shape of X, and all that is random is
+the positions of rows, the sums of a pass are exact in any order, and all that is random is
 keyed by the seed (of a clusterer that the user gave, if it has one, by its own).
 """

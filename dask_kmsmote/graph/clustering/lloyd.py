@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from dask.delayed import Delayed
 
 from ...kernels.clusters.passes import (
     Pass,
     merge_sums,
     moved,
+    pass_over,
     pass_until,
-    roundings_for,
     sum_by_center,
 )
 from ...kernels.rows.blocks import Floats
@@ -55,13 +54,9 @@ def lloyd(
     max_iter, tolerance
         Most passes, and the movement at which to stop before.
     """
-    scales = metric.scales_of(len(peaks))[: len(peaks)]
-    # what stands in for what is missing is a mean, which may be rounded up
-    peaks = np.maximum(peaks, np.abs(metric.fills_of(len(peaks))[: len(peaks)]))
-    roundings = roundings_for(peaks / scales + np.abs(offset[: len(peaks)]), n_rows)
 
     def move(centers: Floats) -> Floats:
-        asked = Pass(centers, offset, roundings, metric)
+        asked = pass_over(peaks, n_rows, centers, offset, metric)
         (sums,) = compute(_summed(tasks, rows, asked))
         return moved(sums, asked)
 

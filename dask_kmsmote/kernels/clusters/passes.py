@@ -91,6 +91,16 @@ def roundings_for(peaks: Floats, n_rows: int) -> Floats:
     return roundings
 
 
+def pass_over(peaks: Floats, n_rows: int, centers: Floats, offset: Floats, metric: Metric) -> Pass:
+    """A pass over n_rows rows, of whose numbers, in the units of X, the largest are known."""
+    n_numbers = len(peaks)
+    scales, fills = (own(n_numbers)[:n_numbers] for own in (metric.scales_of, metric.fills_of))
+    # what stands in for what is missing is a mean, which may be rounded up
+    peaks = np.maximum(peaks, np.abs(fills)) / scales
+    roundings = roundings_for(peaks + np.abs(offset[:n_numbers]), n_rows)
+    return Pass(centers, offset, roundings, metric)
+
+
 def sum_by_center(rows: Rows, asked: Pass) -> Sums:
     """Count and add the rows of a chunk, in the units of X, that are nearest to each centre."""
     metric, n_clusters = asked.metric, len(asked.centers)
