@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from dask.utils import parse_bytes
 
 from ..errors import (
-    DestinationError,
     InputError,
     ParameterError,
     PlanWarning,
@@ -35,7 +34,7 @@ from .storage.destination import Draft, whole_or_absent, writing_to
 from .storage.location import Location, contains
 from .storage.parquet import open_parquet, require_rows, write_table
 from .storage.schema import schema_of_result
-from .storage.source import Source, guess_format, open_source
+from .storage.source import Source, at_rest, guess_format, open_source
 from .storage.table import PARTITION_BYTES, Files, Table
 from .storage.text.files import open_text
 from .storage.text.spans import TextFormat
@@ -199,7 +198,7 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         _require_format(source, job.destination)
         files, columns, sampler = _prepared(source, job, note)
         with (
-            _at_rest(job, source),
+            at_rest(source),
             _computing(job, source, files, columns, note) as hold,
         ):
             read = _read(source, files, columns, hold)
@@ -216,33 +215,6 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
             "stages": {name: round(value, 3) for name, value in seconds.items()},
         }
         return draft.finish(manifest)
-
-
-@contextmanager
-def _at_rest(job: Job, source: Source) -> Iterator[None]:
-    """Raise `DestinationError` where the source is another after the body, also if that fails."""
-    # the engine compares X and y; a table to be written has columns that it has never seen
-    try:
-        yield
-    except Exception as error:
-        if _is_changed(job, source):
-            raise _changed(job) from error
-        raise
-    if _is_changed(job, source):
-        raise _changed(job)
-
-
-def _is_changed(job: Job, source: Source) -> bool:
-    try:
-        return open_source(job.source, job.format).fingerprint != source.fingerprint
-    except InputError:  # nothing is left of it
-        return True
-
-
-def _changed(job: Job) -> DestinationError:
-    return DestinationError(
-        f"The source {job.source.shown!r} changed meanwhile: run the job again when it is at rest."
-    )
 
 
 def _require_sound(plan: SamplingPlan | Estimate, job: Job) -> None:

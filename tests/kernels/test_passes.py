@@ -17,9 +17,9 @@ from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
 from dask_kmsmote.kernels.clusters.passes import (
-    Pass,
     merge_sums,
     moved,
+    pass_over,
     pass_until,
     roundings_for,
     sum_by_center,
@@ -50,14 +50,8 @@ def asked_of(rows, centers, metric=PLAIN, offset=None):
     offset = np.zeros(centers.shape[1]) if offset is None else offset
     n_numbers = rows.shape[1] - metric.indicators.n_categorical
     numbers = (rows.toarray() if sparse.issparse(rows) else rows)[:, :n_numbers].astype(float)
-    peaks = (
-        np.nanmax(np.abs(numbers), axis=0, initial=0) / metric.scales_of(rows.shape[1])[:n_numbers]
-    )
-    peaks = np.maximum(
-        peaks, np.abs(metric.fills_of(rows.shape[1]) / metric.scales_of(rows.shape[1]))[:n_numbers]
-    )
-    roundings = roundings_for(peaks + np.abs(offset[:n_numbers]), rows.shape[0])
-    return Pass(centers, offset, roundings, metric)
+    peaks = np.nanmax(np.abs(numbers), axis=0, initial=0)
+    return pass_over(peaks, rows.shape[0], centers, offset, metric)
 
 
 def one_pass(rows, centers, metric=PLAIN, offset=None):

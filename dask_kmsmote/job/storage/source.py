@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ...errors import InputError
+from ...errors import DestinationError, InputError
 from .location import Location, fingerprint
 from .manifest import DRAFT, part_paths, read_manifest
 
@@ -197,3 +197,28 @@ def _is_visible(name: str, kind: str) -> bool:
     # _temporary/0/part.parquet is of a writer that has not finished, or died
     hidden = any(part.startswith(("_", ".")) for part in name.split("/"))
     return kind == "zarr" or not hidden
+
+
+@contextmanager
+def at_rest(source: Source) -> Iterator[None]:
+    """Raise `DestinationError` where a source is another after the body, also if that fails."""
+    changed = DestinationError(
+        f"The source {source.location.shown!r} changed meanwhile: run the job again when it is at "
+        "rest."
+    )
+    # the engine compares X and y; a table to be written has columns that it has never seen
+    try:
+        yield
+    except Exception as error:
+        if _is_changed(source):
+            raise changed from error
+        raise
+    if _is_changed(source):
+        raise changed
+
+
+def _is_changed(source: Source) -> bool:
+    try:
+        return open_source(source.location, source.format).fingerprint != source.fingerprint
+    except InputError:  # nothing is left of it
+        return True
