@@ -28,7 +28,9 @@ from .options import (
     column_options,
     column_parts,
     combined,
+    destination_options,
     grid_of,
+    mode_of,
     option,
     options_of,
     plan_options,
@@ -39,7 +41,7 @@ from .options import (
     storage_options,
 )
 from .stop import Stop
-from .values import Json
+from .values import Json, Whole
 
 if TYPE_CHECKING:
     from ..job.run import Job
@@ -85,8 +87,7 @@ def cli() -> None:
 @argument("source")
 @argument("destination")
 @combined(sampler_options, column_options, storage_options)
-@option("--overwrite", is_flag=True, help="Replace a finished destination, once the new is whole.")
-@combined(cluster_options, run_options)
+@combined(destination_options, cluster_options, run_options)
 @option("--metrics", metavar="FILE", help="Write a Prometheus textfile, also of a failed run.")
 def resample(source: str, destination: str, **options: Any) -> None:
     """Resample the table SOURCE to DESTINATION: local paths or URLs such as s3://bucket/table."""
@@ -198,6 +199,9 @@ def _given(ctx: click.Context) -> dict[str, Any]:
 
 @cli.command()
 @argument("destination")
+@option(
+    "--version", type=Whole(0), help="Of a Delta table: its run, or the last before (the last)."
+)
 @option("--storage-options", type=Json(), default="{}", help="Of fsspec, as JSON.")
 @option("--json", "json", is_flag=True, help="Print the manifest on stdout.")
 @option("--verbose", is_flag=True, help="Log tracebacks.")
@@ -208,7 +212,8 @@ def report(destination: str, **options: Any) -> None:
         from ..job.storage.location import Location
         from ..job.storage.manifest import require_manifest
 
-        return require_manifest(Location(destination, options["storage_options"]))
+        location = Location(destination, options["storage_options"])
+        return require_manifest(location, options["version"])
 
     def show(manifest: dict[str, Any]) -> None:
         text = manifest.get(
@@ -248,7 +253,9 @@ def _job(source: str, destination: str | None, options: dict[str, Any]) -> Job:
         format=options["format"],
         text=TextFormat(options["separator"], options["decimal"], options["encoding"]),
         partition_size=options["partition_size"],
-        overwrite=options.get("overwrite", False),
+        version=options["version"],
+        mode=mode_of(options),
+        destination_format=options.get("destination_format"),
         layout=options["layout"],
         strict=options["strict"],
     )

@@ -165,9 +165,10 @@ column_options = combined(
 storage_options = combined(
     option(
         "--format",
-        type=click.Choice(["parquet", "zarr", "csv"]),
-        help="Of the source (guessed from its path). CSV is written as Parquet.",
+        type=click.Choice(["parquet", "zarr", "csv", "delta"]),
+        help="Of the source (guessed from what is there). CSV is written as Parquet.",
     ),
+    option("--version", type=Whole(0), help="Of a Delta table to read (the newest)."),
     option("--separator", type=Sign(), default=",", **_SHOWN, help="Of columns in CSV, or tab."),
     option("--decimal", type=Sign(), default=".", **_SHOWN, help="Mark of decimals in CSV."),
     option("--encoding", type=Encoding(), default="utf-8", **_SHOWN, help="Of CSV."),
@@ -177,6 +178,23 @@ storage_options = combined(
         help="Bytes of a partition, and of a file of the result, as rows lie in memory (64MiB).",
     ),
     option("--storage-options", type=Json(), default="{}", help="Of fsspec, as JSON."),
+)
+
+destination_options = combined(
+    option(
+        "--mode",
+        type=click.Choice(["error", "overwrite", "append"]),
+        default="error",
+        **_SHOWN,
+        help="Of a destination that is there: refuse, replace it once the result is whole, or add "
+        "to it (a Delta table).",
+    ),
+    option("--overwrite", is_flag=True, help="The same as --mode overwrite."),
+    option(
+        "--destination-format",
+        type=click.Choice(["parquet", "delta", "zarr"]),
+        help="Of the destination (what it is; else Parquet, and Zarr of a Zarr group).",
+    ),
 )
 
 cluster_options = combined(
@@ -331,6 +349,14 @@ def column_parts(options: dict[str, Any]) -> Columns:
         only_synthetic=options["only_synthetic"],
         mark=options["mark_synthetic"],
     )
+
+
+def mode_of(options: dict[str, Any]) -> str:
+    """What is done with a destination that is there."""
+    mode: str = options.get("mode", "error")
+    if options.get("overwrite") and mode == "append":
+        raise ParameterError("--overwrite and --mode append exclude each other: give one.")
+    return "overwrite" if options.get("overwrite") else mode
 
 
 def cluster_settings(options: dict[str, Any]) -> ClusterSettings:

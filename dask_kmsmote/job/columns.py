@@ -143,10 +143,15 @@ class Columns:
                 "name a column of numbers, text or categories with --target."
             )
 
+    @property
+    def written(self) -> list[str]:
+        """Columns of the result, in their order."""
+        return [*self.of_result, *self._marks]
+
     def joined(self, X: Any, y: Any) -> Any:
         """The result as one frame, in the order of the source, then the mark."""
         marked = {mark: X[mark].isna() for mark in self._marks}
-        return X.assign(**{self.target: y, **marked})[[*self.of_result, *self._marks]]
+        return X.assign(**{self.target: y, **marked})[self.written]
 
 
 def as_option(names: Sequence[str]) -> str:

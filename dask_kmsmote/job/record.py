@@ -28,6 +28,7 @@ def record_of(
         "source": {
             "url": job.source.shown,
             "format": source.format,
+            "version": source.version,
             "files": len(source.files),
             "bytes": source.n_bytes,
             "fingerprint": source.fingerprint,

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dask.utils import parse_bytes
 
 from ..errors import (
+    DestinationError,
     InputError,
     ParameterError,
     PlanWarning,
@@ -30,7 +31,10 @@ from .cluster import ClusterSettings
 from .columns import Columns
 from .record import record_of
 from .storage import arrays
-from .storage.destination import Draft, whole_or_absent, writing_to
+from .storage.delta.draft import committed
+from .storage.delta.files import open_delta
+from .storage.delta.log import has_log
+from .storage.destination import Drafted, whole_or_absent, writing_to
 from .storage.location import Location, contains
 from .storage.parquet import open_parquet, require_rows, write_table
 from .storage.schema import schema_of_result
@@ -67,8 +71,13 @@ class Job:
     partition_size
         Most bytes of a partition, and of what a file of the result holds, such as "64MiB"; None is
         `storage.table.PARTITION_BYTES`.
-    overwrite
-        Replace a finished destination.
+    version
+        Of a source that is a Delta table; the newest for None.
+    mode
+        What is done with a destination that is there: "error", "overwrite", or, of a Delta table,
+        "append".
+    destination_format
+        "parquet" or "delta"; None is what the destination is, or else Parquet, and Zarr of arrays.
     layout
         Of `KMeansSMOTE`; synthetic rows alone have one order.
     strict
@@ -83,7 +92,9 @@ class Job:
     format: str | None = None
     text: TextFormat = field(default_factory=TextFormat)
     partition_size: str | None = None
-    overwrite: bool = False
+    version: int | None = None
+    mode: str = "error"
+    destination_format: str | None = None
     layout: str = "append"
     strict: bool = False
 
@@ -124,7 +135,7 @@ def project(
     from .estimate import bytes_held, plan_from_all, plan_from_some
 
     _require_shared(job.source)
-    source = open_source(job.source, job.format)
+    source = open_source(job.source, job.format, job.version)
     files, columns, sampler = _prepared(source, job, callback)
     n_bytes = _bytes_of(source, files, columns)
     n_held = n_bytes if exact else bytes_held(sampler, n_bytes)
@@ -155,7 +166,7 @@ def search(job: Job, callback: Callback, **asked: Any) -> SearchResult:
     from ..selection.search import search as try_settings
 
     _require_shared(job.source)
-    source = open_source(job.source, job.format)
+    source = open_source(job.source, job.format, job.version)
     files, columns, sampler = _prepared(source, job, callback)
     with _computing(job, source, files, columns, callback) as hold:
         X, y, _ = _read(source, files, columns, hold)
@@ -184,7 +195,7 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
     _require_shared(job.source, job.destination)
     # a result within the source would be read as a part of it the next time; a source within the
     # destination would go when that is replaced
-    _require_apart(job.source, job.destination)
+    _require_apart(job)
     seconds: dict[str, float] = {}
 
     def note(event: Event) -> None:
@@ -193,9 +204,9 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         callback(event)
 
     # first: a destination that is taken is told before files are listed and a cluster starts
-    with whole_or_absent(job.destination, job.overwrite) as draft:
-        source = open_source(job.source, job.format)
-        _require_format(source, job.destination)
+    with _draft(job, job.destination) as draft:
+        source = open_source(job.source, job.format, job.version)
+        _require_format(source, job)
         files, columns, sampler = _prepared(source, job, note)
         with (
             at_rest(source),
@@ -203,10 +214,10 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         ):
             read = _read(source, files, columns, hold)
             prepare = _frame_to_write if files else _arrays_to_write
-            write = prepare(sampler, *read, replace(job, columns=columns))
+            write = prepare(sampler, *read, replace(job, columns=columns), draft)
             # around the write alone: what refuses in the stages before is not the destination
             with stage("write", [note], frames=True), writing_to(job.destination):
-                written = write(draft)
+                written = write()
         manifest = {
             **record_of(job, source, columns, sampler.plan_, written),
             "started": started.isoformat(timespec="seconds"),
@@ -215,6 +226,44 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
             "stages": {name: round(value, 3) for name, value in seconds.items()},
         }
         return draft.finish(manifest)
+
+
+@contextmanager
+def _draft(job: Job, destination: Location) -> Iterator[Drafted]:
+    """What is written, and becomes the destination when the body is done."""
+    is_table = has_log(destination)
+    kind = job.destination_format or ("delta" if is_table or _names_delta(destination) else None)
+    if is_table and kind != "delta":
+        raise DestinationError(
+            f"The destination {destination.shown!r} is a Delta table: leave out "
+            f"--destination-format {kind}, or name another destination."
+        )
+    if kind == "delta":
+        _require_new_rows(job, destination)
+        with committed(destination, job.mode, ()) as draft:
+            yield draft
+    elif job.mode == "append":
+        raise ParameterError(
+            f"--mode append is of Delta tables, and {destination.shown!r} is none: leave it out, "
+            "or make one with --destination-format delta."
+        )
+    else:
+        with whole_or_absent(destination, job.mode == "overwrite") as draft_of_files:
+            yield draft_of_files
+
+
+def _names_delta(destination: Location) -> bool:
+    return guess_format(destination, None) == "delta"
+
+
+def _require_new_rows(job: Job, destination: Location) -> None:
+    """Raise `ParameterError` where a table would get rows that it has."""
+    is_same = contains(job.source, destination)
+    if is_same and job.mode == "append" and not job.columns.only_synthetic:
+        raise ParameterError(
+            f"--mode append would add the rows of {destination.shown!r} to it a second time: name "
+            "--only-synthetic, too."
+        )
 
 
 def _require_sound(plan: SamplingPlan | Estimate, job: Job) -> None:
@@ -289,8 +338,13 @@ def _require_possible(
         recipe.check_dtype(schema_of_frame(columns.split(empty)[0], wanted, "dask frame").dtype)
 
 
-def _require_apart(source: Location, destination: Location) -> None:
-    if contains(source, destination) or contains(destination, source):
+def _require_apart(job: Job) -> None:
+    source, destination = job.source, job.destination
+    if destination is None:
+        return
+    within = contains(source, destination), contains(destination, source)
+    # a Delta table may be both, as a version stays as it is when the next is committed
+    if any(within) and not (all(within) and has_log(destination)):
         raise ParameterError(
             f"The destination {destination.shown!r} and the source {source.shown!r} lie within "
             "each other: name a destination beside it."
@@ -306,12 +360,15 @@ def _require_shared(*places: Location | None) -> None:
             )
 
 
-def _require_format(source: Source, destination: Location) -> None:
-    kind = "zarr" if source.format == "zarr" else "parquet"
-    if guess_format(destination, None) not in {kind, "parquet"}:
+def _require_format(source: Source, job: Job) -> None:
+    destination = cast("Location", job.destination)
+    kinds = ["zarr"] if source.format == "zarr" else ["parquet", "delta"]
+    asked = {job.destination_format, guess_format(destination, None)} - {None, "parquet"}
+    if (job.destination_format or kinds[0]) not in kinds or asked - {*kinds}:
         raise ParameterError(
-            f"From {source.format} files, {kind} is written, and {destination.shown!r} says "
-            f"otherwise: name a destination that ends in .{kind}, or in nothing."
+            f"From {source.format} files, {' or '.join(kinds)} is written, and another format is "
+            f"asked for: name a destination that ends in .{kinds[0]}, or in nothing, and no other "
+            "--destination-format."
         )
 
 
@@ -334,6 +391,8 @@ def _opened(source: Source, job: Job, callback: Callback) -> tuple[Files | None,
     files: Files
     if source.format == "csv":
         files = open_text(source, text, n_bytes, callback)
+    elif source.snapshot is not None:
+        files = open_delta(source, source.snapshot, n_bytes)
     else:
         files = open_parquet(source, n_bytes)
     columns = columns.resolved(files.names, files.index)
@@ -361,21 +420,22 @@ def _read(
 
 
 def _frame_to_write(
-    sampler: KMeansSMOTE, X: Any, y: Any, table: Table, job: Job
-) -> Callable[[Draft], list[dict[str, Any]]]:
+    sampler: KMeansSMOTE, X: Any, y: Any, table: Table, job: Job, draft: Drafted
+) -> Callable[[], list[dict[str, Any]]]:
     columns = job.columns
+    schema = schema_of_result(table.schema, columns.written, columns.mark)
+    stored = draft.accept(schema, columns.keep)
     make = sampler.fit_synthesize if columns.only_synthetic else sampler.fit_resample
     result = make(X, y)
     plan = sampler.plan_
     _require_sound(plan, job)
     _require_something(plan, columns)
     frame = columns.joined(*result)
-    wanted = schema_of_result(table.schema, list(frame.columns), columns.mark)
     n_rows = plan.n_synthetic + (0 if columns.only_synthetic else plan.n_rows)
     rows_of_file = job.partition_bytes * plan.n_rows // table.n_bytes
 
-    def write(draft: Draft) -> list[dict[str, Any]]:
-        files = write_table(frame, draft, wanted, rows_of_file)
+    def write() -> list[dict[str, Any]]:
+        files = write_table(frame, draft, schema, stored, rows_of_file)
         require_rows(sum(file["rows"] for file in files), n_rows)
         return files
 
@@ -383,12 +443,12 @@ def _frame_to_write(
 
 
 def _arrays_to_write(
-    sampler: KMeansSMOTE, X: Any, y: Any, _: Any, job: Job
-) -> Callable[[Draft], list[dict[str, Any]]]:
+    sampler: KMeansSMOTE, X: Any, y: Any, _: Any, job: Job, draft: Drafted
+) -> Callable[[], list[dict[str, Any]]]:
     columns = job.columns
     make = sampler.fit_synthesize if columns.only_synthetic else sampler.fit_resample
     X, y = make(X, y)
     _require_sound(sampler.plan_, job)
     _require_something(sampler.plan_, columns)
     named = {(columns.features or ("X",))[0]: X, columns.target: y}
-    return partial(arrays.write_arrays, named, block_rows(X.shape[1], job.partition_bytes))
+    return partial(arrays.write_arrays, named, block_rows(X.shape[1], job.partition_bytes), draft)

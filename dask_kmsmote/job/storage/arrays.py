@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import InputError, ParameterError
-from .destination import Draft
+from .destination import Drafted
 from .source import Source
 
 _METADATA = ".zarray", "zarr.json"
@@ -71,7 +71,7 @@ def _require_zarr() -> None:
         ) from error
 
 
-def write_arrays(arrays: dict[str, Any], rows: int, draft: Draft) -> list[dict[str, Any]]:
+def write_arrays(arrays: dict[str, Any], rows: int, draft: Drafted) -> list[dict[str, Any]]:
     """Write Dask arrays as a Zarr group, in chunks of so many rows; computes."""
     import dask
 

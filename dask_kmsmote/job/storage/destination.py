@@ -16,10 +16,10 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from ...errors import DestinationError, ParameterError
@@ -28,6 +28,7 @@ from .location import Location
 from .manifest import (
     DRAFT,
     DRAFT_ENDING,
+    PART,
     RUN,
     keeper,
     manifest_text,
@@ -188,6 +189,32 @@ def _require_ours(draft: Draft, manifest: dict[str, Any] | None) -> None:
         )
 
 
+class Drafted(Protocol):
+    """What a run writes until it is published.
+
+    Attributes
+    ----------
+    destination, location
+        Where it is published, and where it is until then.
+    """
+
+    destination: Location
+    location: Location
+    ending: str
+
+    def accept(self, schema: Any, absent: Collection[str]) -> Any:
+        """The Arrow types that columns of a schema are stored in; `absent` are null in new rows."""
+
+    def part(self, number: int) -> str:
+        """The name of a file."""
+
+    def written(self) -> dict[str, int]:
+        """Files that the run has written, and their bytes."""
+
+    def finish(self, content: dict[str, Any]) -> dict[str, Any]:
+        """Keep what is to be said of the run, and return it: what was written is whole."""
+
+
 class Draft:
     """What a run writes.
 
@@ -212,6 +239,18 @@ class Draft:
 
     def _place(self) -> Location:
         raise NotImplementedError
+
+    def accept(self, schema: Any, absent: Collection[str]) -> Any:  # noqa: ARG002 - of the Protocol
+        """The same types: Parquet has them all."""
+        return schema
+
+    def part(self, number: int) -> str:
+        """The name of a file."""
+        return PART.format(number) + self.ending
+
+    def written(self) -> dict[str, int]:
+        """Files that the run has written, and their bytes."""
+        return {name: int(info["size"]) for name, info in self.location.files().items()}
 
     def finish(self, content: dict[str, Any]) -> dict[str, Any]:
         """Write the manifest, and return it: the draft is whole."""

@@ -15,6 +15,7 @@ from io import BytesIO
 from typing import Any
 
 from ...errors import InputError
+from .delta.log import has_log, open_snapshot
 from .location import Location
 
 _MANIFEST_VERSION = 1
@@ -108,8 +109,10 @@ def read_manifest(location: Location) -> dict[str, Any] | None:
         It is not one: what it holds is told apart by type, and nothing in it is run.
     """
     text = manifest_text(location)
-    if text is None:
-        return None
+    return None if text is None else _checked(text, location)
+
+
+def _checked(text: str | bytes, location: Location) -> dict[str, Any]:
     try:
         content = _load_strictly(text)
     except (ValueError, RecursionError) as error:
@@ -150,9 +153,14 @@ def _not_ours(location: Location, what: str) -> InputError:
     )
 
 
+def manifest_of(content: dict[str, Any]) -> dict[str, Any]:
+    """What a manifest has, with its version."""
+    return {"manifest_version": _MANIFEST_VERSION, **content}
+
+
 def write_manifest(location: Location, content: dict[str, Any]) -> dict[str, Any]:
     """Write the manifest of a table that is there, and return it."""
-    manifest = {"manifest_version": _MANIFEST_VERSION, **content}
+    manifest = manifest_of(content)
     text, name = json.dumps(manifest), keeper(location.files())
     if name in _FIRST_PARTS:
         _into_footer(location, f"{location.path}/{name}", text)
@@ -180,15 +188,26 @@ def _into_attributes(location: Location, text: str) -> None:
     zarr.open_group(location.url, mode="a", storage_options=options).attrs[_KEY] = text
 
 
-def require_manifest(location: Location) -> dict[str, Any]:
+def require_manifest(location: Location, version: int | None = None) -> dict[str, Any]:
     """The manifest of a finished destination.
+
+    Parameters
+    ----------
+    location
+        The destination.
+    version
+        Of a Delta table: the newest manifest is that of this version or of one before.
 
     Raises
     ------
     InputError
         There is none, or something is left out of it.
     """
-    manifest = read_manifest(location)
+    manifest = (
+        _of_log(location, version)
+        if version is not None or has_log(location)
+        else read_manifest(location)
+    )
     if manifest is None:
         raise InputError(
             f"{location.shown!r} has no manifest: no run has finished there. Check the path."
@@ -197,6 +216,14 @@ def require_manifest(location: Location) -> dict[str, Any]:
     if not _KINDS.keys() - {"plan_text"} <= manifest.keys() or not _tells_counts(manifest):
         raise _not_ours(location, "is incomplete")
     return manifest
+
+
+def _of_log(location: Location, version: int | None) -> dict[str, Any] | None:
+    found = next(open_snapshot(location, version).manifests(), None)
+    if found is None:
+        return None
+    number, text = found
+    return {**_checked(text, location), "version": number}
 
 
 def _tells_counts(manifest: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,14 +19,15 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 from uuid import uuid4
 
+import numpy as np
+
 from ...errors import DestinationError, InputError
 from ...graph.dask.tasks import Tasks, compute
 from ...kernels.rows.columns import is_whole_in_arrow
 from ...planning.cuts import bundle
 from ..columns import as_option
-from .destination import Draft
+from .destination import Drafted
 from .location import Location
-from .manifest import PART
 from .schema import empty_frame, selected, to_arrow, to_pandas, widest
 from .source import Source
 from .table import MOST_FILES, Table, from_parts, require_names_once
@@ -36,14 +38,36 @@ _WHOLE_NUMBER = re.compile(r"0|-?[1-9]\d{0,17}")  # "01" is none, as it would co
 _NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
 
 
-class Piece(NamedTuple):
-    """A row group of a file, the values that its folders name, and its bytes in memory."""
+@dataclass(frozen=True)
+class StoredFile:
+    """A file, and where its columns are.
+
+    Attributes
+    ----------
+    path
+        Relative to the table.
+    shared
+        Columns that all its rows have one value of, which is not in it.
+    stored
+        The names of the others within it; what is in neither has no value in this file.
+    int96
+        What a timestamp of 96 bits is read in: in "ns", some 600 years can be told apart.
+    """
 
     path: str
+    shared: Mapping[str, Any]
+    stored: Mapping[str, str]
+    int96: str = "ns"
+
+
+class Piece(NamedTuple):
+    """A row group of a file, its bytes in memory, and which of its rows are deleted, as bits."""
+
+    file: StoredFile
     row_group: int
     n_rows: int
-    folders: Mapping[str, str | None]
     n_bytes: int
+    deleted: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -173,12 +197,17 @@ class ParquetFiles:
 
     def _has_nulls(self, column: str) -> bool:
         # of a column without statistics anything may be missing
-        return any(_n_nulls(footer, column) != 0 for footer in self.footers.values())
+        return any(n_nulls(footer, column) != 0 for footer in self.footers.values())
+
+    def _file(self, path: str) -> StoredFile:
+        stored = self._schemas[path].names
+        return StoredFile(path, self._folders[path], dict(zip(stored, stored, strict=True)))
 
     def _pieces(self, schema: Any) -> list[Piece]:
         return [
-            Piece(path, group, own.num_rows, self._folders[path], _n_bytes(own, schema))
+            Piece(file, group, own.num_rows, _n_bytes(own, file, schema))
             for path, footer in self.footers.items()
+            for file in [self._file(path)]
             for group, own in enumerate(map(footer.row_group, range(footer.num_row_groups)))
             if own.num_rows
         ]
@@ -187,7 +216,7 @@ class ParquetFiles:
         pieces = self._pieces(schema)
         # the order of categories is that of a file: the engine joins those of several
         if any(getattr(field.type, "ordered", False) for field in schema):
-            return [list(own) for _, own in groupby(pieces, key=lambda piece: piece.path)]
+            return [list(own) for _, own in groupby(pieces, key=path_of)]
         runs = bundle([piece.n_bytes for piece in pieces], self.partition_bytes, MOST_FILES)
         return [pieces[low:high] for low, high in runs]
 
@@ -238,7 +267,8 @@ def _folders_of(path: str) -> list[tuple[str, str | None]]:
     return [(unquote(name), value) for name, value in values]
 
 
-def _n_nulls(footer: Any, name: str) -> int | None:
+def n_nulls(footer: Any, name: str) -> int | None:
+    """Values of a column of a file that are missing; None where it does not say."""
     places = [j for j in range(footer.num_columns) if footer.schema.column(j).path == name]
     total = 0
     for group in range(footer.num_row_groups):
@@ -250,10 +280,15 @@ def _n_nulls(footer: Any, name: str) -> int | None:
     return total
 
 
-def _n_bytes(row_group: Any, schema: Any) -> int:
+def path_of(piece: Piece) -> str:
+    """The path of its file."""
+    return piece.file.path
+
+
+def _n_bytes(row_group: Any, file: StoredFile, schema: Any) -> int:
     """About what some columns of a row group take in memory."""
     columns = map(row_group.column, range(row_group.num_columns))
-    names = set(schema.names)
+    names = {file.stored[name] for name in schema.names if name in file.stored}
     encoded: int = sum(
         column.total_uncompressed_size
         for column in columns
@@ -274,7 +309,7 @@ def _read(
     import pyarrow as pa
 
     wanted = selected(schema, columns)
-    by_file = groupby(part, key=lambda piece: piece.path)
+    by_file = groupby(part, key=path_of)
     # without a name, so that columns are freed as pandas takes them
     frame = to_pandas(
         pa.concat_tables(
@@ -297,28 +332,53 @@ def _read_file(pieces: Sequence[Piece], location: Location, schema: Any) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path, folders = pieces[0].path, pieces[0].folders
-    in_file = [own.name for own in schema if own.name not in folders]
+    file_of = pieces[0].file
+    path, shared = file_of.path, file_of.shared
+    stored = {own.name: file_of.stored[own.name] for own in schema if own.name in file_of.stored}
     groups = [piece.row_group for piece in pieces]
     # together from a store, which takes its time for each request; else one by one: together, they
     # take three times the memory that they need in the end
+    in_file = list(stored.values())
     together = [[name] for name in in_file] if location.is_local else [in_file]
     read: dict[str, Any] = {}
     # not a fragment of a dataset, which forgets the order of its row groups
     with location.fs.open(location.path_of(path)) as file:
-        opened = pq.ParquetFile(file, pre_buffer=not location.is_local)
+        opened = pq.ParquetFile(
+            file, pre_buffer=not location.is_local, coerce_int96_timestamp_unit=file_of.int96
+        )
         for names in together:
             # with one thread, as a worker has others
             found = opened.read_row_groups(groups, names, use_threads=False)
             read |= {name: found[name] for name in names}
     n_rows = sum(piece.n_rows for piece in pieces)
     columns = [
-        _repeated(folders[own.name], own.type, n_rows)
-        if own.name in folders
-        else _cast(read[own.name], own, path)
+        _cast(read[stored[own.name]], own, path)
+        if own.name in stored
+        else _repeated(shared.get(own.name), own.type, n_rows)
         for own in schema
     ]
-    return pa.table(columns, schema)
+    table = pa.table(columns, schema)
+    return table.filter(_kept(pieces)) if any(piece.deleted for piece in pieces) else table
+
+
+def _kept(pieces: Sequence[Piece]) -> Any:
+    """For each row of some pieces, whether it is not deleted."""
+    import pyarrow as pa
+
+    return pa.array(np.concatenate([~is_deleted(piece.deleted, piece.n_rows) for piece in pieces]))
+
+
+def as_bits(is_deleted: np.ndarray) -> bytes | None:
+    """Which rows of a piece are deleted, as it has them: packed and compressed; None for none."""
+    # it travels in a task: of a million rows, every hundredth of them deleted, 17 KB
+    return zlib.compress(np.packbits(is_deleted).tobytes()) if is_deleted.any() else None
+
+
+def is_deleted(bits: bytes | None, n_rows: int) -> np.ndarray:
+    """For each row of a piece, whether it is deleted."""
+    if bits is None:
+        return np.zeros(n_rows, bool)
+    return np.unpackbits(np.frombuffer(zlib.decompress(bits), np.uint8))[:n_rows].astype(bool)
 
 
 def _cast(values: Any, field: Any, path: str) -> Any:
@@ -333,22 +393,30 @@ def _cast(values: Any, field: Any, path: str) -> Any:
         ) from error
 
 
-def _repeated(value: str | None, arrow_type: Any, n: int) -> Any:
+def _repeated(value: Any, arrow_type: Any, n: int) -> Any:
     import pyarrow as pa
 
-    of_value = pa.array([value]).cast(arrow_type.value_type).dictionary_encode()
-    return of_value.take(pa.array([0] * n, pa.int32())).cast(arrow_type)
+    of_value = pa.array([value])
+    if pa.types.is_dictionary(arrow_type):
+        of_value = of_value.cast(arrow_type.value_type).dictionary_encode()
+    else:
+        of_value = of_value.cast(arrow_type)
+    return of_value.take(pa.array(np.zeros(n, np.int32))).cast(arrow_type)
 
 
-def write_table(frame: Any, draft: Draft, schema: Any, n_rows: int) -> list[dict[str, Any]]:
+def write_table(
+    frame: Any, draft: Drafted, schema: Any, stored: Any, n_rows: int
+) -> list[dict[str, Any]]:
     """Write a Dask frame as Parquet; computes.
 
     Parameters
     ----------
     frame
         Of known divisions, its index 0 ... n - 1.
-    draft, schema
-        Where, and in which types.
+    draft
+        Where.
+    schema, stored
+        The types of the columns, and those that they are stored in.
     n_rows
         Most rows of a file, unless a partition has more.
 
@@ -366,12 +434,11 @@ def write_table(frame: Any, draft: Draft, schema: Any, n_rows: int) -> list[dict
     location.fs.makedirs(location.path, exist_ok=True)
     files = compute(
         *[
-            tasks("write", _write, parts, location, PART.format(number) + draft.ending, schema)
+            tasks("write", _write, parts, location, draft.part(number), schema, stored)
             for number, parts in enumerate(_runs(frame, n_rows))
         ]
     )
-    sizes = {name: int(info["size"]) for name, info in location.files().items()}
-    if sizes != {file["path"]: file["bytes"] for file in files}:
+    if draft.written() != {file["path"]: file["bytes"] for file in files}:
         raise DestinationError(
             f"What lies at {draft.destination.shown!r} is not what was written: look who else "
             "writes there, and run the job again."
@@ -387,19 +454,36 @@ def _runs(frame: Any, n_rows: int) -> list[list[Any]]:
     return [parts[low:high] for low, high in bundle(lengths, n_rows, len(lengths))]
 
 
-def _write(parts: Sequence[Any], location: Location, name: str, schema: Any) -> dict[str, Any]:
+def _write(
+    parts: Sequence[Any], location: Location, name: str, schema: Any, stored: Any
+) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     # row groups are cut anew: those of small parts would be small
-    table = pa.concat_tables([to_arrow(part, schema) for part in parts])
+    table = pa.concat_tables([to_arrow(part, schema) for part in parts]).unify_dictionaries()
+    if stored != schema:
+        table = pa.table([_stored(table[own.name], own) for own in stored], stored)
     with location.fs.open(location.path_of(name), "wb") as file:
-        pq.write_table(table.unify_dictionaries(), file)
+        pq.write_table(table, file)
         n_bytes = file.tell()
     n_rows = table.num_rows
     del table
     _free()
     return {"path": name, "rows": n_rows, "bytes": n_bytes}
+
+
+def _stored(values: Any, field: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        return values.cast(field.type)
+    except pa.ArrowInvalid as error:
+        raise InputError(
+            f"The column {field.name!r} of {values.type} can't be written as {field.type}, which "
+            f"the destination has: {error}. Leave it out with --drop {as_option([field.name])}, or "
+            "write Parquet to another destination."
+        ) from error
 
 
 def require_rows(n_written: int, n_rows: int) -> None:

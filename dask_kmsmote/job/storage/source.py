@@ -10,24 +10,26 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ...errors import DestinationError, InputError
+from ...errors import DestinationError, InputError, ParameterError
+from .delta.log import LOG, Snapshot, files_gone, has_log, open_snapshot
 from .location import Location, fingerprint
 from .manifest import DRAFT, part_paths, read_manifest
 
 # of tables that are more than their files: the log, by its path, and how to read what it says
 _LOGS = {
-    "Delta": (r"(^|/)_delta_log/", "deltalake.DeltaTable({path!r}).to_pandas()"),
+    "Delta": (rf"(^|/){LOG}/", None),
     "Iceberg": (
         r"(^|/)metadata/[^/]*\.metadata\.json$",
         "pyiceberg.table.StaticTable.from_metadata({path!r}).scan().to_pandas()",
     ),
     "Hudi": (r"(^|/)\.hoodie/", "spark.read.format('hudi').load({path!r}).toPandas()"),
 }
-_LOG_FOLDERS = "_delta_log", "metadata", ".hoodie"
+_LOG_FOLDERS = LOG, "metadata", ".hoodie"
 FORMATS = {
     "parquet": (".parquet", ".parq", ".pq"),
     "csv": (".csv", ".tsv", ".txt"),
     "zarr": (".zarr",),
+    "delta": (".delta",),
 }
 _COMPRESSED = ".gz", ".bz2", ".xz", ".zip", ".zst"  # of text
 
@@ -44,12 +46,20 @@ class Source:
         Paths relative to the place, and what is known of each.
     ignored
         Others there, which are of another format.
+    snapshot
+        The version of a Delta table that they are of.
     """
 
     location: Location
     format: str
     files: dict[str, dict[str, Any]]
     ignored: tuple[str, ...] = ()
+    snapshot: Snapshot | None = None
+
+    @property
+    def version(self) -> int | None:
+        """The version of a table that has some."""
+        return None if self.snapshot is None else self.snapshot.version
 
     @property
     def n_bytes(self) -> int:
@@ -81,20 +91,36 @@ def _ends_as(name: str, kind: str) -> bool:
     return name.endswith(FORMATS[kind])
 
 
-def open_source(location: Location, given: str | None = None) -> Source:
+def open_source(location: Location, given: str | None = None, version: int | None = None) -> Source:
     """Look what files there are.
+
+    Parameters
+    ----------
+    location, given
+        The place, and the format as the user calls it.
+    version
+        Of a Delta table; the newest for None.
 
     Raises
     ------
     InputError
-        There is nothing, or no file of the format; its files are those of a Delta, Iceberg or Hudi
-        table; a name reads as a pattern; or a file is gone that a manifest names, or lies
-        elsewhere.
+        There is nothing, or no file of the format, or no such version; its files are those of an
+        Iceberg or Hudi table, or of a part of a Delta table; a name reads as a pattern; or a file
+        is gone that a manifest names, or lies elsewhere.
+    ParameterError
+        A version of what has none.
     """
     if not location.exists():
         is_pattern = location.reads_as_pattern()
         hint = "name the folder, as patterns are not read" if is_pattern else "check its path"
         raise InputError(f"The source {location.shown!r} does not exist: {hint}.")
+    if given == "delta" or (given is None and has_log(location)):
+        return _of_version(open_snapshot(location, version))
+    if version is not None:
+        raise ParameterError(
+            f"--version is of Delta tables, and the source {location.shown!r} is none: leave it "
+            "out."
+        )
     manifest, files = read_manifest(location), location.files()
     kind = _kind_of(location, files, given)
     ignored: tuple[str, ...] = ()
@@ -135,6 +161,11 @@ def open_source(location: Location, given: str | None = None) -> Source:
     return Source(location, kind, files, ignored)
 
 
+def _of_version(snapshot: Snapshot) -> Source:
+    files = {file.path: {"size": file.n_bytes, "mtime": file.modified} for file in snapshot.files}
+    return Source(snapshot.location, "delta", files, snapshot=snapshot)
+
+
 def _kind_of(location: Location, files: Collection[str], given: str | None) -> str:
     kind = guess_format(location, given)
     if given is not None or any(_is_visible(name, kind) and _ends_as(name, kind) for name in files):
@@ -172,10 +203,16 @@ def _require_none_among(source: Location, place: Location, files: Collection[str
         if found:
             # the newest metadata of Iceberg; else the folder that has the log
             path = f"{place.shown}/{found[-1] if kind == 'Iceberg' else re.split(log, found[0])[0]}"
+            path = path.rstrip("/")
+            mend = (
+                f"Name the table, {path!r}, and no --format but delta."
+                if reader is None
+                else f"Write what is left to Parquet: {reader.format(path=path)}"
+                ".to_parquet('table.parquet')."
+            )
             raise InputError(
                 f"The source {source.shown!r} is of a table of {kind}, whose files have rows that "
-                "are deleted or replaced: only its log says which. Write what is left to Parquet: "
-                f"{reader.format(path=path.rstrip('/'))}.to_parquet('table.parquet')."
+                f"are deleted or replaced: only its log says which. {mend}"
             )
 
 
@@ -212,6 +249,8 @@ def at_rest(source: Source) -> Iterator[None]:
     except Exception as error:
         if _is_changed(source):
             raise changed from error
+        if source.snapshot is not None and isinstance(error, FileNotFoundError):
+            raise files_gone(source.snapshot) from error
         raise
     if _is_changed(source):
         raise changed
@@ -219,6 +258,7 @@ def at_rest(source: Source) -> Iterator[None]:
 
 def _is_changed(source: Source) -> bool:
     try:
-        return open_source(source.location, source.format).fingerprint != source.fingerprint
+        now = open_source(source.location, source.format, source.version)
     except InputError:  # nothing is left of it
         return True
+    return now.fingerprint != source.fingerprint

@@ -1,0 +1,335 @@
+"""A destination that is a Delta table: files that no version names, and one commit that does.
+
+A store takes a version once, so that of two runs one wins, and a reader sees all of a version or
+nothing of it. A run that may not have committed yet has a note below the table, `_kmsmote/<run>`:
+
+    1. load the newest version     2. leave the note     3. workers write files
+    4. list the files of others that have a note         5. take the own note away, and commit
+    6. remove the files listed in 4
+
+Step 6 removes nothing that a version names: who has a note in step 4 has loaded a version before
+the commit of step 5, and as all runs commit a transaction of one application, it will fail. A run
+that dies within step 5 leaves files that `vacuum` removes, as it does all of these.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+from ....errors import DestinationError, InputError, ParameterError, StorageError
+from ..destination import _uninterrupted as uninterrupted
+from ..destination import writing_to
+from ..location import Location
+from ..manifest import RUN, manifest_of
+from .log import Snapshot, deltalake, first_line, has_log, open_snapshot, options_of, url_of
+from .types import require_columns_of, require_feature_for, schema_of_delta
+
+_NOTES = "_kmsmote"
+_APPLICATION = "dask-kmsmote"
+# what a table may ask of its writers: the rest makes rules for rows, or needs more than files
+_WRITTEN = {
+    *("appendOnly", "timestampNtz", "deletionVectors", "v2Checkpoint", "vacuumProtocolCheck"),
+    *("domainMetadata", "clustering", "changeDataFeed", "invariants", "checkConstraints"),
+    *("columnMapping", "generatedColumns", "identityColumns", "rowTracking"),
+}
+_RULES = re.compile(r"delta\.(constraints\.|columnMapping\.mode|enableRowTracking|appendOnly)")
+_RULES_OF_COLUMNS = {"delta.invariants", "delta.generationExpression", "delta.identity.start"}
+
+
+@contextmanager
+def committed(
+    destination: Location, mode: str, partition_by: Collection[str]
+) -> Iterator[DeltaDraft]:
+    """Files of a Delta table, committed as one version when the body is done.
+
+    Where the body fails, they are removed, and the table stays as it was.
+
+    Parameters
+    ----------
+    destination
+        The table, or where there is to be one.
+    mode
+        "error" where there must be none, "overwrite" or "append".
+    partition_by
+        Columns whose values a file shares; none for those of a table that is there.
+
+    Raises
+    ------
+    DestinationError
+        There is a table already, or something else, or another writer commits meanwhile.
+    ParameterError
+        The table is partitioned by other columns, or has rules for its rows that are not checked.
+    """
+    draft = DeltaDraft(destination, mode, tuple(partition_by))
+    try:
+        with writing_to(destination):
+            draft.open()
+        yield draft
+        with uninterrupted():
+            draft.commit()
+    except BaseException:
+        draft.clear()
+        raise
+
+
+class DeltaDraft:
+    """What a run writes to a table.
+
+    Attributes
+    ----------
+    destination, location
+        The table, where its files are, too.
+    run
+        Name of the run.
+    partition_by
+        Columns whose values a file shares.
+    """
+
+    ending = ""
+
+    def __init__(self, destination: Location, mode: str, partition_by: tuple[str, ...]) -> None:
+        self.destination = self.location = destination
+        self.mode = mode
+        self.run = uuid4().hex
+        self.snapshot = open_snapshot(destination) if has_log(destination) else None
+        self._require_free()
+        self.partition_by = partition_by
+        if self.snapshot is not None:
+            _require_no_rules(self.snapshot, mode)
+            self.partition_by = _partition_of(self.snapshot, partition_by)
+        self._manifest: dict[str, Any] = {}
+        self._schema: Any = None
+        self._is_in_doubt = False
+
+    def _require_free(self) -> None:
+        shown = self.destination.shown
+        if self.snapshot is not None and self.mode == "error":
+            raise DestinationError(
+                f"The Delta table {shown!r} exists already, at version {self.snapshot.version}: "
+                "name another, replace what it holds with --mode overwrite, or add new rows to it "
+                "with --mode append --only-synthetic."
+            )
+        if self.snapshot is None and any(
+            not name.startswith(f"{_NOTES}/") for name in self.destination.files()
+        ):
+            raise DestinationError(
+                f"The destination {shown!r} exists already, and is no Delta table: name another, "
+                "or remove it yourself."
+            )
+
+    @cached_property
+    def _note(self) -> str:
+        return self.destination.path_of(f"{_NOTES}/{self.run}")
+
+    def open(self) -> None:
+        """Leave a note of the run."""
+        fs = self.destination.fs
+        fs.makedirs(fs._parent(self._note), exist_ok=True)
+        text = "A run of dask-kmsmote that has not committed. Of a dead one, the next removes it.\n"
+        fs.pipe_file(self._note, text.encode())
+
+    def part(self, number: int) -> str:
+        """The name of a file."""
+        return f"part-{number:06d}-{self.run}.parquet"
+
+    def accept(self, schema: Any, absent: Collection[str]) -> Any:
+        """The Arrow types that columns are written in.
+
+        Parameters
+        ----------
+        schema
+            Theirs.
+        absent
+            Those that are null in new rows.
+
+        Raises
+        ------
+        InputError
+            The table can't hold them.
+        """
+        own = schema_of_delta(schema, self.destination)
+        table = None if self.snapshot is None else self.snapshot.schema
+        if self.mode == "append" and table is not None:
+            own = require_columns_of(table, own, self.destination)
+            required = [field.name for field in table if not field.nullable]
+            self._require_values([name for name in required if name in absent])
+        elif self.snapshot is not None:
+            require_feature_for(own, self.snapshot)
+        self._schema = own
+        return own
+
+    def _require_values(self, names: list[str]) -> None:
+        if names:
+            raise InputError(
+                f"The Delta table {self.destination.shown!r} has the columns {names} NOT NULL, "
+                "which new rows have no value of: make rows by them, with fewer names in --keep, "
+                "or allow nulls in the table."
+            )
+
+    def written(self) -> dict[str, int]:
+        """Files that the run has written, and their bytes."""
+        files = self.destination.files()
+        return {name: int(info["size"]) for name, info in files.items() if self._is_own(name)}
+
+    def _is_own(self, name: str) -> bool:
+        return name.endswith(f"-{self.run}.parquet")
+
+    def finish(self, content: dict[str, Any]) -> dict[str, Any]:
+        """Keep the manifest for the commit, and return it."""
+        self._manifest = manifest_of({"run": self.run, **content})
+        return self._manifest
+
+    def commit(self) -> None:
+        """Make what was written a version.
+
+        Raises
+        ------
+        DestinationError
+            Another writer was first.
+        """
+        delta = deltalake()
+        left = self._left()
+        self._remove_note()
+        self._is_in_doubt = True
+        try:
+            with self.destination.reached():
+                self._commit(delta)
+        except (delta.exceptions.DeltaError, StorageError) as error:
+            self._settle(error)
+        self._remove(left)
+
+    def _settle(self, error: Exception) -> None:
+        """Go on where a commit was made all the same, or raise `DestinationError`."""
+        try:
+            found = open_snapshot(self.destination).manifests()
+            runs = {json.loads(text).get("run") for _, text in found}
+        except (InputError, StorageError):
+            runs = None
+        if runs is not None and self.run in runs:
+            # the answer was lost, and the next try found the version taken
+            return
+        if runs is None or isinstance(error, StorageError):
+            # what is on its way may arrive yet, so its files stay
+            raise DestinationError(
+                f"{first_line(str(error))}. It is not known whether the result was committed to "
+                f"{self.destination.shown!r}: look with dask-kmsmote report before the job is run "
+                "again."
+            ) from error
+        self._is_in_doubt = False
+        raise DestinationError(
+            f"Another writer changed the Delta table {self.destination.shown!r} meanwhile: what it "
+            f"committed stays. Run the job again. ({first_line(str(error))})"
+        ) from error
+
+    def _commit(self, delta: Any) -> None:
+        from deltalake.transaction import create_table_with_add_actions
+
+        number = 1
+        if self.snapshot is not None:
+            number += self.snapshot.table.transaction_version(_APPLICATION) or 0
+        properties = delta.CommitProperties(
+            custom_metadata={"kmsmote": json.dumps(self._manifest)},
+            # what is appended may come after other commits; what replaces all may not
+            max_commit_retries=None if self.mode == "append" else 0,
+            app_transactions=[delta.Transaction(_APPLICATION, number)],
+        )
+        schema = delta.Schema.from_arrow(self._schema)
+        actions, by = self._actions(), list(self.partition_by)
+        if self.snapshot is None:
+            create_table_with_add_actions(
+                url_of(self.destination),
+                schema,
+                actions,
+                mode="error",
+                partition_by=by,
+                storage_options=options_of(self.destination),
+                commit_properties=properties,
+            )
+        else:
+            table = self.snapshot.table
+            schema = table.schema() if self.mode == "append" else schema
+            table.create_write_transaction(
+                actions, self.mode, schema, by, commit_properties=properties
+            )
+
+    def _actions(self) -> list[Any]:
+        from deltalake.transaction import AddAction
+
+        now = time.time_ns() // 1_000_000
+        return [
+            AddAction(
+                quote(file["path"], safe="/=-_."),
+                file["bytes"],
+                file.get("partition", {}),
+                now,
+                data_change=True,
+                stats=json.dumps({"numRecords": file["rows"]}),
+            )
+            for file in self._manifest["files"]
+        ]
+
+    def _left(self) -> list[str]:
+        """Files of other runs that have not committed, and their notes."""
+        names = [path.rpartition("/")[2] for path in self.destination.names_in(_NOTES)]
+        runs = [name for name in names if RUN.fullmatch(name) and name != self.run]
+        endings = tuple(f"-{run}.parquet" for run in runs)
+        files = self.destination.files() if runs else []
+        return [
+            *(name for name in files if name.endswith(endings)),
+            *(f"{_NOTES}/{run}" for run in runs),
+        ]
+
+    def _remove(self, names: Collection[str]) -> None:
+        for name in names:
+            with suppress(FileNotFoundError):
+                self.destination.fs.rm_file(self.destination.path_of(name))
+        if self.destination.is_local:
+            with suppress(OSError):  # there are notes of others
+                self.destination.fs.rmdir(self.destination.path_of(_NOTES))
+
+    def _remove_note(self) -> None:
+        self._remove([f"{_NOTES}/{self.run}"])
+
+    def clear(self) -> None:
+        """Remove what the run has written, unless a version may name it."""
+        if self._is_in_doubt:
+            return
+        self._remove(list(self.written()))
+        self._remove_note()
+
+
+def _partition_of(snapshot: Snapshot, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    there = tuple(snapshot.partition_by)
+    if wanted and wanted != there:
+        raise ParameterError(
+            f"The Delta table {snapshot.location.shown!r} is partitioned by {list(there)}, and not "
+            f"by {list(wanted)}: leave out --partition-by, or name another destination."
+        )
+    return there
+
+
+def _require_no_rules(snapshot: Snapshot, mode: str) -> None:
+    """Raise `ParameterError` where a table asks of its writers what is not done here."""
+    asked = set(snapshot.table.protocol().writer_features or ()) - _WRITTEN
+    on = {
+        name
+        for name, value in snapshot.configuration.items()
+        if _RULES.match(name) and value.lower() not in {"none", "false"}
+    }
+    if mode == "append":
+        on -= {"delta.appendOnly"}
+    found = sorted(asked | on | (snapshot.notes_of_columns & _RULES_OF_COLUMNS))
+    if found:
+        raise ParameterError(
+            f"The Delta table {snapshot.location.shown!r} has {', '.join(found)}, which asks more "
+            "of a writer than is done here: name another destination, and let what writes this "
+            "table take the rows from there."
+        )
