@@ -23,7 +23,7 @@ def record_of(
 ) -> dict[str, Any]:
     """The manifest of a job, but for its times."""
     amounts = dict(plan.amounts)
-    written = 0 if columns.only_synthetic else 1  # of the originals
+    written = 0 if columns.only_synthetic and not job.joins_source else 1  # of the originals
     return {
         "source": {
             "url": job.source.shown,

@@ -99,6 +99,13 @@ class Job:
     strict: bool = False
 
     @property
+    def joins_source(self) -> bool:
+        """Whether new rows are added to the table that they came from."""
+        destination = self.destination
+        is_same = destination is not None and contains(self.source, destination)
+        return is_same and self.mode == "append"
+
+    @property
     def partition_bytes(self) -> int:
         """Most bytes of a partition."""
         return int(parse_bytes(self.partition_size)) if self.partition_size else PARTITION_BYTES
@@ -239,7 +246,7 @@ def _draft(job: Job, destination: Location) -> Iterator[Drafted]:
             f"--destination-format {kind}, or name another destination."
         )
     if kind == "delta":
-        _require_new_rows(job, destination)
+        _require_new_rows(job)
         with committed(destination, job.mode, ()) as draft:
             yield draft
     elif job.mode == "append":
@@ -256,12 +263,11 @@ def _names_delta(destination: Location) -> bool:
     return guess_format(destination, None) == "delta"
 
 
-def _require_new_rows(job: Job, destination: Location) -> None:
+def _require_new_rows(job: Job) -> None:
     """Raise `ParameterError` where a table would get rows that it has."""
-    is_same = contains(job.source, destination)
-    if is_same and job.mode == "append" and not job.columns.only_synthetic:
+    if job.joins_source and not job.columns.only_synthetic:
         raise ParameterError(
-            f"--mode append would add the rows of {destination.shown!r} to it a second time: name "
+            f"--mode append would add the rows of {job.source.shown!r} to it a second time: name "
             "--only-synthetic, too."
         )
 

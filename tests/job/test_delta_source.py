@@ -114,7 +114,8 @@ def with_old_names(place):
 TABLES = {
     make.__name__.replace("_", " "): make
     for make in (
-        partitioned, with_deleted_rows, with_renamed_columns, with_a_later_column, after_many_commits, optimized, with_old_names,
+        partitioned, with_deleted_rows, with_renamed_columns, with_a_later_column,
+        after_many_commits, optimized, with_old_names,
     )
 }  # fmt: skip
 

@@ -20,6 +20,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
+from itertools import takewhile
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -33,6 +34,7 @@ from .log import Snapshot, deltalake, first_line, has_log, open_snapshot, option
 from .types import require_columns_of, require_feature_for, schema_of_delta
 
 _NOTES = "_kmsmote"
+_OF_RUNS = re.compile(rf"{_NOTES}/{RUN.pattern}|(.*/)?part-\d{{6,}}-{RUN.pattern}\.parquet")
 _APPLICATION = "dask-kmsmote"
 # what a table may ask of its writers: the rest makes rules for rows, or needs more than files
 _WRITTEN = {
@@ -117,9 +119,8 @@ class DeltaDraft:
                 "name another, replace what it holds with --mode overwrite, or add new rows to it "
                 "with --mode append --only-synthetic."
             )
-        if self.snapshot is None and any(
-            not name.startswith(f"{_NOTES}/") for name in self.destination.files()
-        ):
+        # a run that died before there was a table may have left some
+        if self.snapshot is None and not all(map(_OF_RUNS.fullmatch, self.destination.files())):
             raise DestinationError(
                 f"The destination {shown!r} exists already, and is no Delta table: name another, "
                 "or remove it yourself."
@@ -208,11 +209,7 @@ class DeltaDraft:
 
     def _settle(self, error: Exception) -> None:
         """Go on where a commit was made all the same, or raise `DestinationError`."""
-        try:
-            found = open_snapshot(self.destination).manifests()
-            runs = {json.loads(text).get("run") for _, text in found}
-        except (InputError, StorageError):
-            runs = None
+        runs = self._runs()
         if runs is not None and self.run in runs:
             # the answer was lost, and the next try found the version taken
             return
@@ -228,6 +225,18 @@ class DeltaDraft:
             f"Another writer changed the Delta table {self.destination.shown!r} meanwhile: what it "
             f"committed stays. Run the job again. ({first_line(str(error))})"
         ) from error
+
+    def _runs(self) -> set[str] | None:
+        """Runs that have committed; None where the log can't be read."""
+        try:
+            if not has_log(self.destination):
+                return set()
+            before = -1 if self.snapshot is None else self.snapshot.version
+            found = open_snapshot(self.destination).manifests()
+            since = takewhile(lambda own: own[0] > before, found)
+            return {json.loads(text).get("run") for _, text in since}
+        except (InputError, StorageError, ValueError):
+            return None
 
     def _commit(self, delta: Any) -> None:
         from deltalake.transaction import create_table_with_add_actions

@@ -149,13 +149,27 @@ class Snapshot:
         return {key for own in self._fields for key in own["metadata"]}
 
     def manifests(self) -> Iterator[tuple[int, str]]:
-        """Versions that runs have committed, and their manifests, the newest first."""
-        with reading(self.location):
-            history = self.table.history()
-        for commit in history:
-            text = commit.get("kmsmote")
-            if isinstance(text, str):
-                yield commit["version"], text
+        """Versions that runs have committed, and their manifests, from this one back."""
+        # `history` of deltalake 1.6 numbers the commits as if none came after this version
+        for number in range(self.version, -1, -1):
+            path = self.location.path_of(f"{LOG}/{number:020d}.json")
+            try:
+                with self.location.reached():
+                    lines = self.location.fs.cat_file(path).splitlines()
+            except FileNotFoundError:  # older ones are cleaned up
+                return
+            text = next(filter(None, map(_manifest_in, lines)), None)
+            if text is not None:
+                yield number, text
+
+
+def _manifest_in(action: bytes) -> str | None:
+    try:
+        commit = json.loads(action).get("commitInfo", {})
+    except (ValueError, AttributeError):  # of a damaged log, which is not read for it
+        return None
+    text = commit.get("kmsmote") if isinstance(commit, dict) else None
+    return text if isinstance(text, str) else None
 
 
 def files_gone(snapshot: Snapshot) -> InputError:

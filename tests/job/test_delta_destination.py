@@ -1,0 +1,496 @@
+"""Delta tables as destinations: one commit, or nothing."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable, Schema, write_deltalake
+from deltalake.exceptions import DeltaError
+
+import delta_tables
+import object_store
+from conftest import make_imbalanced
+from dask_kmsmote.errors import DestinationError, InputError, ParameterError, StorageError
+from dask_kmsmote.job.columns import Columns
+from dask_kmsmote.job.run import Job, run
+from dask_kmsmote.job.storage.delta.draft import DeltaDraft, committed
+from dask_kmsmote.job.storage.location import Location
+from dask_kmsmote.job.storage.manifest import require_manifest
+
+N = 600
+
+
+def frame(seed=0):
+    X, y = make_imbalanced(N, 3, 0.1, seed=seed)
+    return pd.DataFrame(X, columns=list("abc")).assign(id=np.arange(N), y=y)
+
+
+def job(source, destination, *, only_synthetic=False, keep=("id",), drop=(), **settings):
+    columns = Columns("y", keep=keep, drop=drop, only_synthetic=only_synthetic)
+    places = Location(str(source)), Location(str(destination))
+    return run(Job(*places, columns, {"random_state": 0}, **settings), lambda _: None)
+
+
+@pytest.fixture
+def source(tmp_path):
+    frame().to_parquet(tmp_path / "source.parquet")
+    return tmp_path / "source.parquet"
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A table of two versions; the newest has the rows of `frame`."""
+    write_deltalake(tmp_path / "table", frame(1).head(10))
+    write_deltalake(tmp_path / "table", frame(), mode="overwrite")
+    return tmp_path / "table"
+
+
+def duckdb_rows(place):
+    dataset = DeltaTable(place).to_pyarrow_dataset()  # noqa: F841 - DuckDB finds it by its name
+    return duckdb.sql("from dataset").df()
+
+
+READERS = {
+    "deltalake": lambda place: DeltaTable(place).to_pandas(),
+    "delta-rs, SQL": lambda place: delta_tables.rows_of(place).to_pandas(),
+    "polars": lambda place: pl.read_delta(str(place)).to_pandas(),
+    "duckdb": duckdb_rows,
+}
+
+
+def in_one_order(rows):
+    return rows[["a", "b", "c", "y"]].sort_values(["a", "b"], ignore_index=True)
+
+
+def files_of(place):
+    """Files of a table but for its log, hidden ones among them."""
+    return sorted(
+        str(path.relative_to(place))
+        for path in place.rglob("*")
+        if path.is_file() and "_delta_log" not in path.parts
+    )
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_readers_see_the_rows_that_parquet_has(tmp_path, source, name):
+    manifest = job(source, tmp_path / "plain")
+    job(source, tmp_path / "out", destination_format="delta")
+    found = READERS[name](tmp_path / "out")
+    wanted = pd.read_parquet(tmp_path / "plain")
+    pd.testing.assert_frame_equal(in_one_order(found), in_one_order(wanted))
+    assert len(found) == sum(own["after"] for own in manifest["classes"].values())
+
+
+def test_replaced_and_joined(table, source):
+    old = table.rename(table.parent / "old")
+    with pytest.raises(DestinationError, match="exists already, at version 1"):
+        job(source, old)
+    job(source, old, mode="overwrite")
+    balanced = DeltaTable(old).to_pandas()
+    assert balanced["y"].value_counts().to_dict() == {0: N * 9 // 10, 1: N * 9 // 10}
+    assert len(DeltaTable(old, version=1).to_pandas()) == N
+    assert DeltaTable(old).version() == 2
+
+
+def test_new_rows_join_the_table_that_they_came_from(table):
+    before = DeltaTable(table).to_pandas()
+    with pytest.raises(ParameterError, match="a second time: name --only-synthetic"):
+        job(table, table, mode="append")
+    job(table, table, mode="append", only_synthetic=True)
+    after = DeltaTable(table).to_pandas()
+    assert after["y"].value_counts().to_dict() == {0: N * 9 // 10, 1: N * 9 // 10}
+    kept = after[after["id"].notna()].astype(before.dtypes)
+    pd.testing.assert_frame_equal(in_one_order(kept), in_one_order(before))
+    with pytest.raises(InputError, match="no synthetic row"):
+        job(table, table, mode="append", only_synthetic=True)
+    assert require_manifest(Location(str(table)))["classes"]["0"] == {"before": 540, "after": 540}
+
+
+def test_a_table_is_replaced_by_what_came_from_it(table):
+    job(table, table, mode="overwrite")
+    assert len(DeltaTable(table).to_pandas()) == 2 * (N * 9 // 10)
+
+
+def test_what_a_run_did_is_told_by_its_commit(table, source):
+    where = Location(str(table))
+    with pytest.raises(InputError, match="no manifest"):
+        require_manifest(where)
+    job(source, table, mode="overwrite")
+    write_deltalake(table, frame(2), mode="append")
+    job(table, table, version=1, mode="overwrite")
+    newest, first = require_manifest(where), require_manifest(where, 3)
+    assert (newest["version"], first["version"]) == (4, 2)
+    assert newest["source"]["version"] == 1
+    assert first["source"]["format"] == "parquet"
+    assert newest["run"] != first["run"]
+
+
+def test_types_that_delta_lacks(tmp_path):
+    many = pa.table(
+        {
+            "a": np.arange(N, dtype=float),
+            "b": np.arange(N, dtype=float) % 7,
+            "u1": np.full(N, 255, np.uint8),
+            "u4": np.full(N, 2**32 - 1, np.uint32),
+            "id": pa.array([2**64 - 1] * N, pa.uint64()),
+            "text": pa.array(["x", None, "y"] * (N // 3)).dictionary_encode(),
+            "when": pa.array([10**9] * N, pa.timestamp("ns", "Europe/Berlin")),
+            "day": pa.array([10**9] * N, pa.timestamp("ns")),
+            "y": np.arange(N) % 10 == 0,
+        }
+    )
+    pq.write_table(many, tmp_path / "many.parquet")
+    keep = ("u1", "u4", "id", "text", "when", "day")
+    job(tmp_path / "many.parquet", tmp_path / "out", keep=keep, destination_format="delta")
+    found = delta_tables.rows_of(tmp_path / "out").select(many.schema.names).slice(0, N)
+    assert found.to_pylist() == many.to_pylist()
+
+
+REFUSED_TYPES = {
+    "times of day": pa.array([1] * N, pa.time64("us")),
+    "spans": pa.array([1] * N, pa.duration("us")),
+    "long decimals": pa.array([1] * N, pa.decimal256(60, 2)),
+    "parts of structs": pa.array([{"q": 1}] * N, pa.struct([("q", pa.time32("s"))])),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED_TYPES)
+def test_types_that_none_holds(tmp_path, name):
+    rows = pa.Table.from_pandas(frame()).append_column("odd", [REFUSED_TYPES[name]])
+    pq.write_table(rows, tmp_path / "odd.parquet")
+    asked = {"keep": ("id", "odd"), "destination_format": "delta"}
+    with pytest.raises(InputError, match=r"can't hold 'odd' of .* --drop odd"):
+        job(tmp_path / "odd.parquet", tmp_path / "out", **asked)
+    assert not files_of(tmp_path / "out")
+    job(tmp_path / "odd.parquet", tmp_path / "out", **asked | {"keep": ("id",), "drop": ("odd",)})
+
+
+def test_a_moment_that_would_lose_digits(tmp_path):
+    when = pa.array([1_000_000_001] * N, pa.timestamp("ns"))
+    rows = pa.Table.from_pandas(frame()).append_column("when", [when])
+    pq.write_table(rows, tmp_path / "odd.parquet")
+    with pytest.raises(InputError, match=r"'when' of timestamp\[ns\] can't be .* lose data"):
+        job(
+            tmp_path / "odd.parquet",
+            tmp_path / "out",
+            keep=("id", "when"),
+            destination_format="delta",
+        )
+    assert not files_of(tmp_path / "out")
+
+
+OTHERS = {
+    "one more": ({"keep": ("id",)}, frame().drop(columns="c"), "'c'.*--drop c"),
+    "one less": ({"drop": ("id",), "keep": ()}, frame(), "'id'.*--keep id"),
+    "another type": ({}, frame().assign(b="text"), "'b' of double for .*string"),
+    "a narrower type": ({}, frame().astype({"a": "float32"}), "'a' of double for float"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_columns_than_the_table_has(tmp_path, source, name):
+    how, there, words = OTHERS[name]
+    write_deltalake(tmp_path / "table", there)
+    with pytest.raises(InputError, match=words):
+        job(source, tmp_path / "table", mode="append", **how)
+    assert len(files_of(tmp_path / "table")) == 1
+
+
+def test_a_wider_type_takes_them(tmp_path, source):
+    write_deltalake(tmp_path / "table", frame()[list("aybc")].assign(id=1.5))
+    narrow = pd.read_parquet(source).astype({"a": "float32", "id": "float32"})
+    narrow.to_parquet(source)
+    job(source, tmp_path / "table", mode="append", only_synthetic=True)
+    assert pa.schema(DeltaTable(tmp_path / "table").schema().to_arrow()).field("a").type == "double"
+
+
+def rules(place):
+    write_deltalake(place, frame())
+    DeltaTable(place).alter.add_constraint({"positive": "id >= 0"})
+
+
+def mapped(place):
+    fields = [(name, "double", f"c-{name}") for name in ("a", "b", "c")]
+    told = delta_tables.metadata(
+        [*fields, ("id", "long", "c4"), ("y", "long", "c5")], **{"delta.columnMapping.mode": "name"}
+    )
+    delta_tables.write_version(place, 0, delta_tables.protocol("columnMapping"), told)
+
+
+def unknown(place):
+    told = delta_tables.metadata([("a", "double")])
+    features = {"readerFeatures": [], "writerFeatures": ["newFeature"]}
+    versions = {"minReaderVersion": 3, "minWriterVersion": 7}
+    delta_tables.write_version(place, 0, {"protocol": versions | features}, told)
+
+
+RULES = {
+    "a constraint": (rules, "delta.constraints.positive"),
+    "renamed columns": (mapped, "delta.columnMapping.mode"),
+    "a feature": (unknown, "newFeature"),
+}
+
+
+@pytest.mark.parametrize("mode", ["append", "overwrite"])
+@pytest.mark.parametrize("name", RULES)
+def test_a_table_with_rules(tmp_path, source, name, mode):
+    make, words = RULES[name]
+    make(tmp_path / "table")
+    before = files_of(tmp_path / "table")
+    with pytest.raises(ParameterError, match=words):
+        job(source, tmp_path / "table", mode=mode)
+    assert files_of(tmp_path / "table") == before
+
+
+def test_columns_that_must_have_values(tmp_path, source):
+    own = Schema.from_arrow(pa.schema([*pa.Schema.from_pandas(frame())][:3]))
+    fields = [*own.fields]
+    schema = pa.schema(
+        [(f.name, pa.float64()) for f in fields]
+        + [pa.field("id", pa.int64(), nullable=False), pa.field("y", pa.int64())]
+    )
+    DeltaTable.create(tmp_path / "table", schema)
+    with pytest.raises(InputError, match=r"columns \['id'\] NOT NULL"):
+        job(source, tmp_path / "table", mode="append")
+
+
+def test_formats_that_contradict(tmp_path, source, table):
+    with pytest.raises(DestinationError, match="is a Delta table: leave out"):
+        job(source, table, mode="overwrite", destination_format="parquet")
+    job(source, tmp_path / "plain")
+    for mode in ("error", "overwrite", "append"):
+        with pytest.raises(DestinationError, match="is no Delta table"):
+            job(source, tmp_path / "plain", mode=mode, destination_format="delta")
+    with pytest.raises(ParameterError, match="--mode append is of Delta tables"):
+        job(source, tmp_path / "plain", mode="append")
+
+
+def test_times_without_a_zone_need_a_feature(tmp_path, source):
+    write_deltalake(tmp_path / "table", frame())
+    later = frame().assign(when=pd.Timestamp("2025-01-01"))
+    later.to_parquet(source)
+    with pytest.raises(InputError, match="without a zone") as caught:
+        job(source, tmp_path / "table", keep=("id", "when"), mode="overwrite")
+    line = str(caught.value).partition('python -c "')[2].partition('"')[0]
+    exec(line)  # noqa: S102 - the mend, as it is told
+    job(source, tmp_path / "table", keep=("id", "when"), mode="overwrite")
+    assert len(DeltaTable(tmp_path / "table").to_pandas()) == 2 * (N * 9 // 10)
+
+
+# the protocol of commits, by drafts without jobs
+
+ROWS = pa.table({"x": [1.0, 2.0]})
+
+
+def write(draft):
+    draft.accept(ROWS.schema, ())
+    name = draft.part(0)
+    fs, path = draft.location.fs, draft.location.path_of(name)
+    fs.makedirs(draft.location.path, exist_ok=True)
+    with fs.open(path, "wb") as file:
+        pq.write_table(ROWS, file)
+    (size,) = draft.written().values()
+    draft.finish({"files": [{"path": name, "rows": len(ROWS), "bytes": size}]})
+
+
+def commit(place, mode, meanwhile=lambda: None):
+    with committed(place, mode, ()) as draft:
+        write(draft)
+        meanwhile()
+    return draft.run
+
+
+def runs_of(place):
+    return [own["run"] for own in _manifests(place)]
+
+
+def _manifests(place):
+    options = {"AWS_ALLOW_HTTP": "true"}
+    history = DeltaTable(place.url, storage_options=options).history()
+    return [json.loads(own["kmsmote"]) for own in history if "kmsmote" in own]
+
+
+class Killed(BaseException):
+    """Nothing that a run catches to clean up."""
+
+
+def die(draft):
+    """Leave what a run that is killed leaves."""
+    write(draft)
+    draft.clear = lambda: None
+    raise Killed
+
+
+@pytest.mark.parametrize("mode", ["overwrite", "append"])
+@pytest.mark.parametrize("is_there", [False, True])
+def test_the_next_run_removes_what_a_dead_one_left(tmp_path, mode, is_there):
+    place = Location(str(tmp_path / "table"))
+    if is_there:
+        commit(place, "error")
+    with pytest.raises(Killed), committed(place, mode, ()) as dead:
+        die(dead)
+    left = files_of(tmp_path / "table")
+    assert [name for name in left if dead.run in name] == [
+        f"_kmsmote/{dead.run}",
+        f"part-000000-{dead.run}.parquet",
+    ]
+    commit(place, mode)
+    assert not [name for name in files_of(tmp_path / "table") if dead.run in name]
+    # of a table that was replaced, the files of the old version stay for vacuum
+    assert len(files_of(tmp_path / "table")) == 1 + is_there
+    assert not (tmp_path / "table" / "_kmsmote").exists()
+
+
+def test_what_a_dead_run_left_is_vacuumed(tmp_path):
+    place = Location(str(tmp_path))
+    commit(place, "error")
+    with pytest.raises(Killed), committed(place, "append", ()) as dead:
+        die(dead)
+    found = DeltaTable(tmp_path)
+    removed = found.vacuum(0, dry_run=False, enforce_retention_duration=False, full=True)
+    assert removed == [dead.part(0)]
+
+
+def test_a_slow_run_never_commits_files_that_another_removed(tmp_path):
+    place = Location(str(tmp_path))
+    commit(place, "error")
+    for mode in ("append", "overwrite"):
+        before = len(files_of(tmp_path))
+        with pytest.raises(DestinationError, match="Another writer"):
+            commit(place, mode, lambda: commit(place, "append"))
+        # of the quick one
+        assert len(files_of(tmp_path)) == before + 1
+    assert DeltaTable(tmp_path).count() == 6
+
+
+@pytest.mark.parametrize("mode", ["error", "overwrite", "append"])
+def test_a_body_that_fails_leaves_nothing(tmp_path, mode):
+    place = Location(str(tmp_path / "table"))
+    if mode != "error":
+        commit(place, "error")
+    before = files_of(tmp_path / "table")
+    with pytest.raises(ZeroDivisionError):
+        commit(place, mode, lambda: 1 / 0)
+    assert files_of(tmp_path / "table") == before
+
+
+def test_what_others_commit_meanwhile(tmp_path):
+    place = Location(str(tmp_path))
+    commit(place, "error")
+    commit(place, "append", lambda: write_deltalake(tmp_path, ROWS, mode="append"))
+    assert DeltaTable(tmp_path).count() == 6
+    with pytest.raises(DestinationError, match="Another writer changed"):
+        commit(place, "overwrite", lambda: write_deltalake(tmp_path, ROWS, mode="append"))
+    with pytest.raises(DestinationError, match="Another writer changed"):
+        commit(place, "append", lambda: DeltaTable(tmp_path).delete())
+    assert DeltaTable(tmp_path).count() == 0
+
+
+FAULTS = {
+    "taken, by its own first try": (True, DeltaError("version exists"), None),
+    "no answer, but made": (True, StorageError("reset"), None),
+    "no answer, not made": (False, StorageError("reset"), "not known whether"),
+    "refused": (False, DeltaError("conflict"), "Another writer changed"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("mode", ["error", "append", "overwrite"])
+def test_an_answer_that_is_lost(tmp_path, monkeypatch, name, mode):
+    is_made, error, words = FAULTS[name]
+    place = Location(str(tmp_path))
+    if mode != "error":
+        commit(place, "error")
+    make = DeltaDraft._commit
+
+    def lost(self, delta):
+        if is_made:
+            make(self, delta)
+        raise error
+
+    monkeypatch.setattr(DeltaDraft, "_commit", lost)
+    if words is None:
+        run_name = commit(place, mode)
+        assert runs_of(place)[0] == run_name
+    else:
+        with pytest.raises(DestinationError, match=words):
+            commit(place, mode)
+        # what may be committed yet keeps its files
+        assert len(files_of(tmp_path)) == (mode != "error") + (words == "not known whether")
+
+
+@pytest.fixture(scope="module", params=["local", "s3"])
+def folder(request, tmp_path_factory):
+    """A place for tables, and `AWS_…` variables for a store."""
+    if request.param == "local":
+        yield str(tmp_path_factory.mktemp("tables"))
+        return
+    if not object_store.program():
+        pytest.skip("needs the store of the extra test")
+    with (
+        object_store.serve(tmp_path_factory.mktemp("s3")) as address,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in object_store.environment(address).items():
+            patch.setenv(name, value)
+        import s3fs
+
+        s3fs.S3FileSystem.clear_instance_cache()
+        s3fs.S3FileSystem().mkdir("tables")
+        yield "s3://tables"
+        object_store.collect_sessions()
+
+
+@pytest.mark.parametrize("mode", ["error", "overwrite", "append"])
+def test_of_two_runs_one_wins(folder, mode):
+    for number in range(5):
+        place = Location(f"{folder}/{mode}-{number}")
+        if mode != "error":
+            commit(place, "error")
+        both = Barrier(2)
+
+        def one(_, place=place, both=both):
+            try:
+                with committed(place, mode, ()) as draft:
+                    write(draft)
+                    both.wait(30)
+            except DestinationError as error:
+                return str(error)
+            return draft.run
+
+        with ThreadPoolExecutor(2) as threads:
+            told = list(threads.map(one, range(2)))
+        (winner,) = [text for text in told if " " not in text]
+        (loser,) = [text for text in told if " " in text]
+        assert "Another writer changed the Delta table" in loser
+        assert runs_of(place)[0] == winner
+        files = [name for name in place.files() if not name.startswith("_delta_log")]
+        assert len(files) == (1 if mode == "error" else 2)
+
+
+def test_options_of_the_store(tmp_path):
+    if not object_store.program():
+        pytest.skip("needs the store of the extra test")
+    with object_store.serve(tmp_path) as address:
+        options = {
+            "key": object_store.KEY,
+            "secret": object_store.SECRET,
+            "client_kwargs": {"endpoint_url": address, "region_name": "us-east-1"},
+        }
+        import s3fs
+
+        s3fs.S3FileSystem(**options).mkdir("tables")
+        place = Location("s3://tables/deep/table", options)
+        commit(place, "error")
+        commit(place, "append")
+        assert len(place.files()) == 4
+        object_store.collect_sessions()
