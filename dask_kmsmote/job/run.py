@@ -187,7 +187,7 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
     Returns
     -------
     dict
-        The manifest.
+        The manifest, and the version that was committed to a Delta table.
 
     Raises
     ------
@@ -232,7 +232,9 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
             "seconds": round(perf_counter() - start, 3),
             "stages": {name: round(value, 3) for name, value in seconds.items()},
         }
-        return draft.finish(manifest)
+        told = draft.finish(manifest)
+    version = draft.version
+    return told if version is None else {**told, "version": version}
 
 
 @contextmanager

@@ -20,6 +20,7 @@ import delta_tables
 import object_store
 from conftest import make_imbalanced
 from dask_kmsmote.errors import DestinationError, InputError, ParameterError, StorageError
+from dask_kmsmote.events import StageStarted
 from dask_kmsmote.job.columns import Columns
 from dask_kmsmote.job.run import Job, run
 from dask_kmsmote.job.storage.delta.draft import DeltaDraft, committed
@@ -34,10 +35,14 @@ def frame(seed=0):
     return pd.DataFrame(X, columns=list("abc")).assign(id=np.arange(N), y=y)
 
 
-def job(source, destination, *, only_synthetic=False, keep=("id",), drop=(), **settings):
+def ignore(_):
+    pass
+
+
+def job(source, destination, *, only_synthetic=False, keep=("id",), drop=(), told=ignore, **how):
     columns = Columns("y", keep=keep, drop=drop, only_synthetic=only_synthetic)
     places = Location(str(source)), Location(str(destination))
-    return run(Job(*places, columns, {"random_state": 0}, **settings), lambda _: None)
+    return run(Job(*places, columns, {"random_state": 0}, **how), told)
 
 
 @pytest.fixture
@@ -118,6 +123,39 @@ def test_new_rows_join_the_table_that_they_came_from(table):
 def test_a_table_is_replaced_by_what_came_from_it(table):
     job(table, table, mode="overwrite")
     assert len(DeltaTable(table).to_pandas()) == 2 * (N * 9 // 10)
+
+
+def at_each_stage(work):
+    def told(event):
+        if isinstance(event, StageStarted):
+            work()
+
+    return told
+
+
+def test_a_run_is_of_the_version_that_it_began_with(tmp_path, table):
+    job(table, tmp_path / "still")
+
+    def change():
+        write_deltalake(table, frame(7), mode="overwrite")
+        DeltaTable(table).delete("y = 1")
+
+    manifest = job(table, tmp_path / "out", told=at_each_stage(change))
+    assert manifest["source"]["version"] == 1
+    assert DeltaTable(table).version() > 9
+    still, out = (pd.read_parquet(tmp_path / name) for name in ("still", "out"))
+    pd.testing.assert_frame_equal(still, out)
+
+
+def test_files_that_are_vacuumed_meanwhile(tmp_path, table):
+    def vacuum():
+        write_deltalake(table, frame(7), mode="overwrite")
+        how = {"dry_run": False, "enforce_retention_duration": False, "full": True}
+        DeltaTable(table).vacuum(0, **how)
+
+    with pytest.raises(InputError, match="Files of version 1 .* are gone, as a vacuum"):
+        job(table, tmp_path / "out", told=at_each_stage(vacuum))
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_a_run_did_is_told_by_its_commit(table, source):

@@ -214,6 +214,10 @@ class Drafted(Protocol):
     def finish(self, content: dict[str, Any]) -> dict[str, Any]:
         """Keep what is to be said of the run, and return it: what was written is whole."""
 
+    @property
+    def version(self) -> int | None:
+        """The version of a table that it was published as; None of what has no versions."""
+
 
 class Draft:
     """What a run writes.
@@ -261,6 +265,11 @@ class Draft:
     def alone(self) -> Iterator[None]:
         """Keep other runs from the destination, where the store can."""
         yield
+
+    @property
+    def version(self) -> int | None:
+        """None: files have no versions."""
+        return None
 
     def is_taken(self) -> bool:
         """Whether there is anything in the destination's place."""

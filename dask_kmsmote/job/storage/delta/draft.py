@@ -207,6 +207,11 @@ class DeltaDraft:
             self._settle(error)
         self._remove(left)
 
+    @property
+    def version(self) -> int | None:
+        """The version that it was committed as; None where it was not, or nobody can tell."""
+        return (self._runs() or {}).get(self.run)
+
     def _settle(self, error: Exception) -> None:
         """Go on where a commit was made all the same, or raise `DestinationError`."""
         runs = self._runs()
@@ -226,15 +231,15 @@ class DeltaDraft:
             f"committed stays. Run the job again. ({first_line(str(error))})"
         ) from error
 
-    def _runs(self) -> set[str] | None:
-        """Runs that have committed; None where the log can't be read."""
+    def _runs(self) -> dict[str, int] | None:
+        """Runs that have committed since, and versions; None where the log can't be read."""
         try:
             if not has_log(self.destination):
-                return set()
+                return {}
             before = -1 if self.snapshot is None else self.snapshot.version
             found = open_snapshot(self.destination).manifests()
             since = takewhile(lambda own: own[0] > before, found)
-            return {json.loads(text).get("run") for _, text in since}
+            return {json.loads(text).get("run"): number for number, text in since}
         except (InputError, StorageError, ValueError):
             return None
 
