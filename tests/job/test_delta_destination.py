@@ -153,7 +153,7 @@ def test_files_that_are_vacuumed_meanwhile(tmp_path, table):
         how = {"dry_run": False, "enforce_retention_duration": False, "full": True}
         DeltaTable(table).vacuum(0, **how)
 
-    with pytest.raises(InputError, match="Files of version 1 .* are gone, as a vacuum"):
+    with pytest.raises(InputError, match=r"Files of version 1 .* are gone, as a vacuum"):
         job(table, tmp_path / "out", told=at_each_stage(vacuum))
     assert not (tmp_path / "out").exists()
 
