@@ -160,6 +160,12 @@ column_options = combined(
         **_SHOWN,
         help="New rows after the originals, or spread evenly among them.",
     ),
+    option(
+        "--partition-by",
+        type=Names(),
+        default=(),
+        help="Columns of the result that name folders, such as day=2026-01-01.",
+    ),
 )
 
 storage_options = combined(
@@ -266,7 +272,7 @@ PARAMETERS = {
 OF_THE_TABLE = {
     *PARAMETERS,
     *("target", "features", "categorical", "drop", "keep", "only_synthetic", "mark_synthetic"),
-    *("layout", "format", "separator", "decimal", "encoding", "partition_size"),
+    *("layout", "partition_by", "format", "separator", "decimal", "encoding", "partition_size"),
 }
 # options that say None by a word
 _MAY_BE_NONE = "max_ratio", "scale", "exact_rows"
@@ -348,6 +354,7 @@ def column_parts(options: dict[str, Any]) -> Columns:
         keep=options["keep"],
         only_synthetic=options["only_synthetic"],
         mark=options["mark_synthetic"],
+        partition_by=options["partition_by"],
     )
 
 

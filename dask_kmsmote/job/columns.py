@@ -31,6 +31,8 @@ class Columns:
         Leave out the originals.
     mark
         A column to add that is true in synthetic rows.
+    partition_by
+        Columns of the result that name folders, from the outermost.
     present, left_out
         All columns of the source, in their order; and those that no option names, where features
         are named. Once resolved.
@@ -43,6 +45,7 @@ class Columns:
     keep: tuple[str, ...] = ()
     only_synthetic: bool = False
     mark: str | None = None
+    partition_by: tuple[str, ...] = ()
     present: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
@@ -59,7 +62,7 @@ class Columns:
         InputError
             A column is not there; or one of `index` has no part.
         ParameterError
-            A column has two parts, or the mark is there already.
+            A column has two parts, the mark is there already, or folders can't be named.
         """
         spelled = self._spelled_as(present)
         return spelled._resolved(present, index)
@@ -79,6 +82,10 @@ class Columns:
             else found(self.categorical, "--categorical"),
             drop=found(self.drop, "--drop"),
             keep=found(self.keep, "--keep"),
+            partition_by=tuple(
+                _found(name, [*present, *self._marks], "--partition-by")
+                for name in self.partition_by
+            ),
         )
 
     def _resolved(self, present: Sequence[str], index: Sequence[str]) -> Columns:
@@ -105,13 +112,38 @@ class Columns:
         if not features:
             raise InputError("No column is left for --features: name fewer in --drop and --keep.")
         left_out = tuple(name for name in present if name not in {*taken, *features})
-        return replace(self, features=features, present=tuple(present), left_out=left_out)
+        found = replace(self, features=features, present=tuple(present), left_out=left_out)
+        found._require_folders()
+        return found
+
+    def _require_folders(self) -> None:
+        named = list(dict.fromkeys(self.partition_by))
+        if len(named) < len(self.partition_by):
+            raise ParameterError(
+                f"A column has two folders: name it once, --partition-by {as_option(named)}."
+            )
+        absent = [name for name in named if name not in self.written]
+        if absent:
+            raise ParameterError(
+                f"The columns {absent} of --partition-by are not in the result: take them along "
+                f"with --keep {as_option([*self.keep, *absent])}."
+            )
+        if named and len(named) == len(self.written):
+            raise ParameterError(
+                "All columns name folders, and none is left for the files: say "
+                f"--partition-by {as_option(named[:-1])}."
+            )
 
     @property
     def of_result(self) -> list[str]:
         """Columns of the result but for the mark, in the order of the source."""
         parts = {self.target, *(self.features or ()), *self.keep}
         return [name for name in self.present if name in parts]
+
+    @property
+    def written(self) -> list[str]:
+        """Columns of the result, in their order."""
+        return [*self.of_result, *self._marks]
 
     @property
     def unnamed(self) -> list[str]:
@@ -142,11 +174,6 @@ class Columns:
                 f"The target {self.target!r} holds values of the type {own}, which are no classes: "
                 "name a column of numbers, text or categories with --target."
             )
-
-    @property
-    def written(self) -> list[str]:
-        """Columns of the result, in their order."""
-        return [*self.of_result, *self._marks]
 
     def joined(self, X: Any, y: Any) -> Any:
         """The result as one frame, in the order of the source, then the mark."""

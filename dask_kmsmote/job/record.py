@@ -10,16 +10,33 @@ from typing import TYPE_CHECKING, Any
 
 from ..planning.plan import SamplingPlan
 from .columns import Columns
+from .storage.folders import type_texts
+from .storage.schema import schema_of_result
 from .storage.source import Source
+from .storage.table import Table
 
 if TYPE_CHECKING:
     from .run import Job
 
-_PACKAGES = ("dask-kmsmote", "dask", "distributed", "dask-ml", "numpy", "pandas", "scikit-learn")
+_PACKAGES = (
+    "dask-kmsmote",
+    "dask",
+    "distributed",
+    "dask-ml",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+)
 
 
 def record_of(
-    job: Job, source: Source, columns: Columns, plan: SamplingPlan, files: list[dict[str, Any]]
+    job: Job,
+    source: Source,
+    columns: Columns,
+    plan: SamplingPlan,
+    files: list[dict[str, Any]],
+    table: Table | None,
 ) -> dict[str, Any]:
     """The manifest of a job, but for its times."""
     amounts = dict(plan.amounts)
@@ -39,6 +56,15 @@ def record_of(
             name: value if isinstance(value, str | int | float | None) else str(value)
             for name, value in job.parameters.items()
         },
+        "options": {
+            "layout": job.layout,
+            "partition_bytes": job.partition_bytes,
+            "strict": job.strict,
+            "text": asdict(job.text),
+        },
+        "folder_types": {}
+        if table is None
+        else type_texts(schema_of_result(table.schema, columns), columns.partition_by),
         "seed": plan.seed,
         "classes": {
             str(label): {"before": count, "after": written * count + amounts.get(label, 0)}

@@ -36,12 +36,13 @@ from .storage.delta.files import open_delta
 from .storage.delta.log import has_log
 from .storage.destination import Drafted, whole_or_absent, writing_to
 from .storage.location import Location, contains
-from .storage.parquet import open_parquet, require_rows, write_table
-from .storage.schema import schema_of_result
+from .storage.parquet import open_parquet
+from .storage.schema import empty_frame, schema_of_result
 from .storage.source import Source, at_rest, guess_format, open_source
 from .storage.table import PARTITION_BYTES, Files, Table
 from .storage.text.files import open_text
 from .storage.text.spans import TextFormat
+from .storage.writing import require_rows, write_table
 
 if TYPE_CHECKING:
     from ..sampler import KMeansSMOTE
@@ -226,7 +227,7 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
             with stage("write", [note], frames=True), writing_to(job.destination):
                 written = write()
         manifest = {
-            **record_of(job, source, columns, sampler.plan_, written),
+            **record_of(job, source, columns, sampler.plan_, written, read[2]),
             "started": started.isoformat(timespec="seconds"),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(perf_counter() - start, 3),
@@ -249,7 +250,7 @@ def _draft(job: Job, destination: Location) -> Iterator[Drafted]:
         )
     if kind == "delta":
         _require_new_rows(job)
-        with committed(destination, job.mode, ()) as draft:
+        with committed(destination, job.mode) as draft:
             yield draft
     elif job.mode == "append":
         raise ParameterError(
@@ -340,8 +341,10 @@ def _require_possible(
         X, y, _ = _read(source, files, columns)
         recipe.check_dtype(sampler._input(X, y).source.dtype)
         return
-    empty = files.declared(columns.of_result)
-    if empty is not None:
+    declared = files.declared(columns.of_result)
+    if declared is not None:
+        schema_of_result(declared, columns)
+        empty = empty_frame(declared, ())
         columns.require_labels(empty)
         recipe.check_dtype(schema_of_frame(columns.split(empty)[0], wanted, "dask frame").dtype)
 
@@ -388,10 +391,11 @@ def _opened(source: Source, job: Job, callback: Callback) -> tuple[Files | None,
             f"--separator, --decimal and --encoding are of text, and the source is {source.format}."
         )
     if source.format == "zarr":
-        named = columns.drop or columns.keep or columns.mark or columns.categorical
-        if named or len(columns.features or ()) > 1:
+        others = columns.drop, columns.keep, columns.mark, columns.categorical, columns.partition_by
+        if any(others) or len(columns.features or ()) > 1:
             raise ParameterError(
-                "A Zarr group has no columns to --drop, --keep, mark or take as --categorical: "
+                "A Zarr group has no columns to --drop, --keep, mark, partition by or take as "
+                "--categorical: "
                 "--features names its one array of features, --target that of labels."
             )
         return None, columns
@@ -431,8 +435,8 @@ def _frame_to_write(
     sampler: KMeansSMOTE, X: Any, y: Any, table: Table, job: Job, draft: Drafted
 ) -> Callable[[], list[dict[str, Any]]]:
     columns = job.columns
-    schema = schema_of_result(table.schema, columns.written, columns.mark)
-    stored = draft.accept(schema, columns.keep)
+    schema = schema_of_result(table.schema, columns)
+    stored = draft.accept(schema, columns.keep, columns.partition_by)
     make = sampler.fit_synthesize if columns.only_synthetic else sampler.fit_resample
     result = make(X, y)
     plan = sampler.plan_

@@ -39,8 +39,11 @@ def ignore(_):
     pass
 
 
-def job(source, destination, *, only_synthetic=False, keep=("id",), drop=(), told=ignore, **how):
-    columns = Columns("y", keep=keep, drop=drop, only_synthetic=only_synthetic)
+def job(source, destination, *, told=ignore, keep=("id",), **how):
+    of_columns = {
+        name: how.pop(name) for name in ("only_synthetic", "drop", "partition_by") if name in how
+    }
+    columns = Columns("y", keep=keep, **of_columns)
     places = Location(str(source)), Location(str(destination))
     return run(Job(*places, columns, {"random_state": 0}, **how), told)
 
@@ -123,6 +126,59 @@ def test_new_rows_join_the_table_that_they_came_from(table):
 def test_a_table_is_replaced_by_what_came_from_it(table):
     job(table, table, mode="overwrite")
     assert len(DeltaTable(table).to_pandas()) == 2 * (N * 9 // 10)
+
+
+def days(n):
+    return pd.Series(pd.date_range("2025-01-01", periods=4)).dt.date.repeat(n // 4).tolist()
+
+
+def in_parts():
+    places = np.resize(np.array(["a/b", "ü %", None, "x=y"], object), N)
+    return frame().assign(place=places, day=days(N), kind=np.arange(N) % 3 == 0)
+
+
+def as_texts(rows):
+    """Rows in one order, whatever their types are in pandas."""
+    rows = pa.Table.from_pandas(rows, preserve_index=False).to_pylist()
+    return sorted(
+        repr({name: float(x) if name == "id" and x is not None else x for name, x in row.items()})
+        for row in rows
+    )
+
+
+@pytest.mark.parametrize("by", [("day",), ("place", "kind"), ("y",)])
+def test_files_are_divided_by_columns(tmp_path, by):
+    in_parts().to_parquet(tmp_path / "source.parquet")
+    keep = ("id", "place", "day", "kind")
+    job(tmp_path / "source.parquet", tmp_path / "plain", keep=keep)
+    asked = {"keep": keep, "destination_format": "delta", "partition_by": by}
+    job(tmp_path / "source.parquet", tmp_path / "out", **asked)
+    found = DeltaTable(tmp_path / "out")
+    assert found.metadata().partition_columns == list(by)
+    rows = delta_tables.rows_of(tmp_path / "out").to_pandas()
+    wanted = pd.read_parquet(tmp_path / "plain")
+    for columns in (["a", "b", "c", "y"], ["id", "place", "kind", "day"]):
+        told = [as_texts(own[columns]) for own in (rows, wanted)]
+        assert told[0] == told[1]
+    pl.read_delta(str(tmp_path / "out"))
+    # a table that is there keeps its parts
+    job(tmp_path / "source.parquet", tmp_path / "out", keep=keep, mode="overwrite")
+    assert DeltaTable(tmp_path / "out").metadata().partition_columns == list(by)
+    assert len(delta_tables.rows_of(tmp_path / "out")) == len(wanted)
+    with pytest.raises(ParameterError, match=r"and not by \['id'\]"):
+        job(tmp_path / "out", tmp_path / "out", keep=keep, mode="overwrite", partition_by=("id",))
+
+
+def test_a_column_that_the_parts_need(tmp_path, source):
+    write_deltalake(tmp_path / "table", frame().assign(day="x"), partition_by=["day"])
+    with pytest.raises(InputError, match=r"partitioned by \['day'\], which the result has not"):
+        job(source, tmp_path / "table", mode="overwrite")
+
+
+def test_parts_that_no_folder_can_name(tmp_path, source):
+    write_deltalake(tmp_path / "table", frame(), partition_by=["c"])
+    with pytest.raises(InputError, match=r"partitioned by \['c'\], whose values can't name"):
+        job(source, tmp_path / "table", mode="overwrite")
 
 
 def at_each_stage(work):
@@ -330,7 +386,7 @@ ROWS = pa.table({"x": [1.0, 2.0]})
 
 
 def write(draft):
-    draft.accept(ROWS.schema, ())
+    draft.accept(ROWS.schema, (), ())
     name = draft.part(0)
     fs, path = draft.location.fs, draft.location.path_of(name)
     fs.makedirs(draft.location.path, exist_ok=True)
@@ -341,7 +397,7 @@ def write(draft):
 
 
 def commit(place, mode, meanwhile=lambda: None):
-    with committed(place, mode, ()) as draft:
+    with committed(place, mode) as draft:
         write(draft)
         meanwhile()
     return draft.run
@@ -374,7 +430,7 @@ def test_the_next_run_removes_what_a_dead_one_left(tmp_path, mode, is_there):
     place = Location(str(tmp_path / "table"))
     if is_there:
         commit(place, "error")
-    with pytest.raises(Killed), committed(place, mode, ()) as dead:
+    with pytest.raises(Killed), committed(place, mode) as dead:
         die(dead)
     left = files_of(tmp_path / "table")
     assert [name for name in left if dead.run in name] == [
@@ -391,7 +447,7 @@ def test_the_next_run_removes_what_a_dead_one_left(tmp_path, mode, is_there):
 def test_what_a_dead_run_left_is_vacuumed(tmp_path):
     place = Location(str(tmp_path))
     commit(place, "error")
-    with pytest.raises(Killed), committed(place, "append", ()) as dead:
+    with pytest.raises(Killed), committed(place, "append") as dead:
         die(dead)
     found = DeltaTable(tmp_path)
     removed = found.vacuum(0, dry_run=False, enforce_retention_duration=False, full=True)
@@ -498,7 +554,7 @@ def test_of_two_runs_one_wins(folder, mode):
 
         def one(_, place=place, both=both):
             try:
-                with committed(place, mode, ()) as draft:
+                with committed(place, mode) as draft:
                     write(draft)
                     both.wait(30)
             except DestinationError as error:

@@ -219,6 +219,27 @@ def test_names_of_folders_are_decoded(tmp_path):
     assert frame["m x"].tolist() == ["-0", "a/b"]
 
 
+@pytest.mark.parametrize("folder", ["m=1/m=2", "m=1/n=1/m=2", "m=a/x/m=__HIVE_DEFAULT_PARTITION__"])
+def test_a_column_that_two_folders_name(tmp_path, folder):
+    (tmp_path / folder).mkdir(parents=True)
+    write(tmp_path / folder, {"x": [1]})
+    with pytest.raises(InputError, match=r"has two folders of the column 'm'"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["m=%FF", "m=a%C3", "%FF=1"])
+def test_folders_that_are_no_text(tmp_path, folder):
+    write(tmp_path / folder, {"x": [1]})
+    with pytest.raises(InputError, match=r"is no UTF-8 once its %-signs are decoded"):
+        read(tmp_path)
+
+
+def test_a_column_that_two_folders_name_alike(tmp_path):
+    (tmp_path / "m=1" / "m=1").mkdir(parents=True)
+    write(tmp_path / "m=1" / "m=1", {"x": [1]})
+    assert read(tmp_path)[0]["m"].tolist() == [1]
+
+
 def test_a_file_without_rows_has_no_types(tmp_path):
     write(tmp_path, {"x": pa.array([], pa.string())}, {"x": [1, 2]}, {"y": pa.array([], pa.int8())})
     frame, schema = read(tmp_path, ["x"])

@@ -7,6 +7,8 @@
 - `table`: what a table in files is, whatever their format: its columns first, then a Dask frame.
 - `parquet`, `text`: such files. Parquet says its types; of text all rows are seen, and `text_types`
   judges them.
+- `writing`: a Dask frame as Parquet. `folders`: what folders such as ``day=2026-01-01`` say, and
+  which values can be said so; `splitting`: an Arrow table by such folders, whoever writes them.
 - `arrays`: Zarr groups as Dask arrays, and back.
 - `destination`: a draft that is published when it is whole. On a local disk by a rename, under a
   lock; on a store by copies within it, the file with the manifest last.

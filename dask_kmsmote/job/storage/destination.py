@@ -16,7 +16,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -196,14 +196,38 @@ class Drafted(Protocol):
     ----------
     destination, location
         Where it is published, and where it is until then.
+    partition_by
+        Columns that name folders, from the outermost; once they are taken.
     """
 
     destination: Location
     location: Location
     ending: str
 
-    def accept(self, schema: Any, absent: Collection[str]) -> Any:
-        """The Arrow types that columns of a schema are stored in; `absent` are null in new rows."""
+    partition_by: tuple[str, ...]
+
+    def accept(self, schema: Any, absent: Collection[str], partition_by: Sequence[str]) -> Any:
+        """Take columns.
+
+        Parameters
+        ----------
+        schema
+            Their Arrow types.
+        absent
+            Those that are null in new rows.
+        partition_by
+            Those that are to name folders.
+
+        Returns
+        -------
+        Schema
+            The types that they are stored in.
+
+        Raises
+        ------
+        InputError, ParameterError
+            It can't hold them.
+        """
 
     def part(self, number: int) -> str:
         """The name of a file."""
@@ -239,13 +263,20 @@ class Draft:
     def __init__(self, destination: Location) -> None:
         self.destination = destination
         self.run = uuid4().hex
+        self.partition_by: tuple[str, ...] = ()
         self.location = self._place()
 
     def _place(self) -> Location:
         raise NotImplementedError
 
-    def accept(self, schema: Any, absent: Collection[str]) -> Any:  # noqa: ARG002 - of the Protocol
-        """The same types: Parquet has them all."""
+    def accept(
+        self,
+        schema: Any,
+        absent: Collection[str],  # noqa: ARG002 - Parquet has nulls everywhere
+        partition_by: Sequence[str],
+    ) -> Any:
+        """Take columns, in the same types."""
+        self.partition_by = tuple(partition_by)
         return schema
 
     def part(self, number: int) -> str:

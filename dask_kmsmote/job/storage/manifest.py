@@ -1,9 +1,10 @@
 """The manifest of a finished destination, which says what is there and why.
 
 It is JSON, kept where a table has room for texts of others: in the footer of the first Parquet
-part, or in the attributes of the Zarr group, by the key "kmsmote". A file of its own would be in
-the way of readers: polars takes every file of a folder for a part, Zarr warns of those that it does
-not know, and a Parquet file without rows is an empty partition to Dask.
+part (of those in folders, the first by path), or in the attributes of the Zarr group, by the key
+"kmsmote". A file of its own would be in the way of readers: polars takes every file of a folder for
+a part, Zarr warns of those that it does not know, and a Parquet file without rows is an empty
+partition to Dask.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from ...errors import InputError
 from .delta.log import has_log, open_snapshot
+from .folders import type_of
 from .location import Location
 
 _MANIFEST_VERSION = 1
@@ -39,7 +41,10 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "source": dict,
     "plan": dict,
     "plan_text": str,
+    "folder_types": dict,
 }
+# what earlier runs did not tell
+_LATER = {"plan_text", "folder_types"}
 # the place itself; absolute paths, also of Windows; URLs and chains of them; parts . and ..
 _OUTSIDE = re.compile(r"^$|^/|^[A-Za-z]:|\\|://|::|(^|/)\.\.?(/|$)")
 
@@ -55,7 +60,13 @@ def _refuse(name: str) -> None:
 
 def keeper(names: Collection[str]) -> str | None:
     """The file, of those of a finished destination, that keeps its manifest."""
-    return next((name for name in _KEEPERS if name in names), None)
+    flat = next((name for name in _KEEPERS if name in names), None)
+    return flat or min(filter(_is_first_in_folder, names), default=None)
+
+
+def _is_first_in_folder(name: str) -> bool:
+    *folders, last = name.split("/")
+    return last in _FIRST_PARTS and all("=" in folder for folder in folders)
 
 
 def manifest_text(location: Location) -> str | bytes | None:
@@ -64,16 +75,36 @@ def manifest_text(location: Location) -> str | bytes | None:
         location.fs.invalidate_cache()
         for name in _KEEPERS:
             try:
-                with location.fs.open(f"{location.path}/{name}") as file:
-                    return _read_text(file, name)
+                return _text_at(location, name)
             except (FileNotFoundError, NotADirectoryError):
                 continue
-    return None
+        inner = keeper(location.files())
+        return None if inner is None else _text_at(location, inner)
+
+
+def _text_at(location: Location, name: str) -> str | bytes | None:
+    with location.fs.open(location.path_of(name)) as file:
+        return _read_text(file, name)
+
+
+def _is_of_another(text: bytes, own: str) -> bool:
+    """Whether a manifest is that of a folder that its file's place lies in, or holds."""
+    try:
+        paths = [f"/{part['path']}" for part in json.loads(text)["files"]]
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return False
+    own = f"/{own}"
+    return own not in paths and any(own.endswith(path) or path.endswith(own) for path in paths)
+
+
+def _is_first(name: str | None) -> bool:
+    return name is not None and name.rpartition("/")[2] in _FIRST_PARTS
 
 
 def _read_text(file: Any, name: str) -> str | bytes | None:
-    if name in _FIRST_PARTS:
-        return _of_footer(file)
+    if _is_first(name):
+        found, own = _of_footer(file), name.removesuffix(DRAFT_ENDING)
+        return None if found is None or _is_of_another(found, own) else found
     text: bytes = file.read()
     return _of_attributes(text) if name in {"zarr.json", ".zattrs"} else text
 
@@ -146,6 +177,21 @@ def part_paths(manifest: dict[str, Any], location: Location) -> set[str]:
     return paths
 
 
+def folder_types(manifest: dict[str, Any], location: Location) -> dict[str, str]:
+    """Of columns that folders name, texts of their types.
+
+    Raises
+    ------
+    InputError
+        A type is none of those.
+    """
+    types: dict[str, str] = manifest.get("folder_types", {})
+    for name, text in types.items():
+        if not isinstance(text, str) or type_of(text) is None:
+            raise _not_ours(location, f"has another type for {name!r}")
+    return types
+
+
 def _not_ours(location: Location, what: str) -> InputError:
     return InputError(
         f"The manifest of {location.shown!r} {what}: it was edited, or written by another "
@@ -162,7 +208,7 @@ def write_manifest(location: Location, content: dict[str, Any]) -> dict[str, Any
     """Write the manifest of a table that is there, and return it."""
     manifest = manifest_of(content)
     text, name = json.dumps(manifest), keeper(location.files())
-    if name in _FIRST_PARTS:
+    if name is not None and _is_first(name):
         _into_footer(location, f"{location.path}/{name}", text)
     else:
         _into_attributes(location, text)
@@ -212,8 +258,7 @@ def require_manifest(location: Location, version: int | None = None) -> dict[str
         raise InputError(
             f"{location.shown!r} has no manifest: no run has finished there. Check the path."
         )
-    # runs of the first version told the plan in numbers alone
-    if not _KINDS.keys() - {"plan_text"} <= manifest.keys() or not _tells_counts(manifest):
+    if not _KINDS.keys() - _LATER <= manifest.keys() or not _tells_counts(manifest):
         raise _not_ours(location, "is incomplete")
     return manifest
 

@@ -14,26 +14,22 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Any, NamedTuple
-from urllib.parse import unquote
-from uuid import uuid4
 
 import numpy as np
 
-from ...errors import DestinationError, InputError
-from ...graph.dask.tasks import Tasks, compute
+from ...errors import InputError
 from ...kernels.rows.columns import is_whole_in_arrow
 from ...planning.cuts import bundle
 from ..columns import as_option
-from .destination import Drafted
+from .folders import folders_of, repeated, require_same, type_of
 from .location import Location
-from .schema import empty_frame, selected, to_arrow, to_pandas, widest
+from .schema import empty_frame, selected, to_pandas, widest
 from .source import Source
 from .table import MOST_FILES, Table, from_parts, require_names_once
 
 _FOOTER_THREADS = 16
-_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9]\d{0,17}")  # "01" is none, as it would come back as 1
 _NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
 
@@ -101,7 +97,9 @@ class ParquetFiles:
     def _folders(self) -> dict[str, dict[str, str | None]]:
         """What folders say by file, of columns that no file has."""
         return {
-            path: {name: value for name, value in _folders_of(path) if name not in self._stored}
+            path: {
+                name: value for name, value in folders_of(path).items() if name not in self._stored
+            }
             for path in self.footers
         }
 
@@ -135,8 +133,8 @@ class ParquetFiles:
         return sum(piece.n_bytes for piece in self._pieces(self._schema_of(columns)))
 
     def declared(self, columns: Sequence[str]) -> Any:
-        """An empty frame of some columns in their types, as if nothing were missing in them."""
-        return empty_frame(self._schema_of(columns), ())
+        """The Arrow schema of some columns."""
+        return self._schema_of(columns)
 
     def typed(self, columns: Sequence[str], *_: Sequence[str]) -> Table:
         """Some columns; reads nothing.
@@ -191,11 +189,15 @@ class ParquetFiles:
                 f"folder that names {column!r}. Name it in no option but --drop "
                 f"{as_option([column])}, or move them."
             )
+        if column in self.source.folder_types:
+            return type_of(self.source.folder_types[column])
         values = {folders[column] for folders in self._folders.values()} - {None}
         is_number = values and all(_WHOLE_NUMBER.fullmatch(str(value)) for value in values)
         return pa.dictionary(pa.int32(), pa.int64() if is_number else pa.string())
 
     def _has_nulls(self, column: str) -> bool:
+        if column not in self._stored:
+            return None in {folders[column] for folders in self._folders.values()}
         # of a column without statistics anything may be missing
         return any(n_nulls(footer, column) != 0 for footer in self.footers.values())
 
@@ -260,13 +262,6 @@ def read_footers(location: Location, names: Sequence[str]) -> list[Any]:
         return list(threads.map(read, names))
 
 
-def _folders_of(path: str) -> list[tuple[str, str | None]]:
-    """What the folders of a file name: of ``month=5/city=__HIVE_DEFAULT_PARTITION__/x``, two."""
-    named = [part.split("=", 1) for part in path.split("/")[:-1] if "=" in part]
-    values = [(name, None if value == _NO_VALUE else unquote(value)) for name, value in named]
-    return [(unquote(name), value) for name, value in values]
-
-
 def n_nulls(footer: Any, name: str) -> int | None:
     """Values of a column of a file that are missing; None where it does not say."""
     places = [j for j in range(footer.num_columns) if footer.schema.column(j).path == name]
@@ -317,11 +312,11 @@ def _read(
         ).unify_dictionaries(),
         nullable,
     )
-    _free()
+    free()
     return frame
 
 
-def _free() -> None:
+def free() -> None:
     """Give back what Arrow keeps for later: 180 MB of a worker that reads parts of 36 MB."""
     import pyarrow as pa
 
@@ -351,10 +346,12 @@ def _read_file(pieces: Sequence[Piece], location: Location, schema: Any) -> Any:
             found = opened.read_row_groups(groups, names, use_threads=False)
             read |= {name: found[name] for name in names}
     n_rows = sum(piece.n_rows for piece in pieces)
+    for name, found in read.items():
+        require_same(found, name, path)
     columns = [
         _cast(read[stored[own.name]], own, path)
         if own.name in stored
-        else _repeated(shared.get(own.name), own.type, n_rows)
+        else repeated(shared.get(own.name), own.type, n_rows)
         for own in schema
     ]
     table = pa.table(columns, schema)
@@ -391,105 +388,3 @@ def _cast(values: Any, field: Any, path: str) -> Any:
             f"The column {field.name!r} of {path!r} can't be read as {field.type}, which other "
             f"files have: {error}. Write the files anew with one schema."
         ) from error
-
-
-def _repeated(value: Any, arrow_type: Any, n: int) -> Any:
-    import pyarrow as pa
-
-    of_value = pa.array([value])
-    if pa.types.is_dictionary(arrow_type):
-        of_value = of_value.cast(arrow_type.value_type).dictionary_encode()
-    else:
-        of_value = of_value.cast(arrow_type)
-    return of_value.take(pa.array(np.zeros(n, np.int32))).cast(arrow_type)
-
-
-def write_table(
-    frame: Any, draft: Drafted, schema: Any, stored: Any, n_rows: int
-) -> list[dict[str, Any]]:
-    """Write a Dask frame as Parquet; computes.
-
-    Parameters
-    ----------
-    frame
-        Of known divisions, its index 0 ... n - 1.
-    draft
-        Where.
-    schema, stored
-        The types of the columns, and those that they are stored in.
-    n_rows
-        Most rows of a file, unless a partition has more.
-
-    Returns
-    -------
-    list of dict
-        Path where it is published, rows and bytes of each file.
-
-    Raises
-    ------
-    DestinationError
-        What lies there is not what was written.
-    """
-    location, tasks = draft.location, Tasks(uuid4().hex)
-    location.fs.makedirs(location.path, exist_ok=True)
-    files = compute(
-        *[
-            tasks("write", _write, parts, location, draft.part(number), schema, stored)
-            for number, parts in enumerate(_runs(frame, n_rows))
-        ]
-    )
-    if draft.written() != {file["path"]: file["bytes"] for file in files}:
-        raise DestinationError(
-            f"What lies at {draft.destination.shown!r} is not what was written: look who else "
-            "writes there, and run the job again."
-        )
-    return [file | {"path": file["path"].removesuffix(draft.ending)} for file in files]
-
-
-def _runs(frame: Any, n_rows: int) -> list[list[Any]]:
-    """The partitions of each file, as tasks."""
-    parts, starts = frame.to_delayed(), frame.divisions
-    # the last division is that of the last row
-    lengths = [stop - start for start, stop in pairwise((*starts[:-1], starts[-1] + 1))]
-    return [parts[low:high] for low, high in bundle(lengths, n_rows, len(lengths))]
-
-
-def _write(
-    parts: Sequence[Any], location: Location, name: str, schema: Any, stored: Any
-) -> dict[str, Any]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    # row groups are cut anew: those of small parts would be small
-    table = pa.concat_tables([to_arrow(part, schema) for part in parts]).unify_dictionaries()
-    if stored != schema:
-        table = pa.table([_stored(table[own.name], own) for own in stored], stored)
-    with location.fs.open(location.path_of(name), "wb") as file:
-        pq.write_table(table, file)
-        n_bytes = file.tell()
-    n_rows = table.num_rows
-    del table
-    _free()
-    return {"path": name, "rows": n_rows, "bytes": n_bytes}
-
-
-def _stored(values: Any, field: Any) -> Any:
-    import pyarrow as pa
-
-    try:
-        return values.cast(field.type)
-    except pa.ArrowInvalid as error:
-        raise InputError(
-            f"The column {field.name!r} of {values.type} can't be written as {field.type}, which "
-            f"the destination has: {error}. Leave it out with --drop {as_option([field.name])}, or "
-            "write Parquet to another destination."
-        ) from error
-
-
-def require_rows(n_written: int, n_rows: int) -> None:
-    """Raise `DestinationError` where what was written is not what was planned."""
-    if n_written != n_rows:
-        raise DestinationError(
-            f"{n_written} rows were written instead of {n_rows}: the source changed meanwhile. "
-            "Run the job again when it is at rest."
-        )

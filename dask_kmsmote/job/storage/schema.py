@@ -16,6 +16,8 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ...kernels.rows.columns import exact_type, type_without_nulls
+from ..columns import Columns
+from .folders import require_nameable
 
 
 def widest(types: Sequence[Any]) -> Any:
@@ -145,6 +147,16 @@ def to_arrow(frame: Any, schema: Any) -> Any:
     return table.replace_schema_metadata({"pandas": json.dumps(note)})
 
 
+def without(table: Any, names: Sequence[str]) -> Any:
+    """A table without some columns, also in a note for pandas."""
+    left, metadata = table.drop_columns(names), table.schema.metadata or {}
+    if b"pandas" not in metadata:
+        return left
+    note = json.loads(metadata[b"pandas"])
+    note["columns"] = [own for own in note["columns"] if own["name"] not in names]
+    return left.replace_schema_metadata({**metadata, b"pandas": json.dumps(note)})
+
+
 def _is_read_by_pandas(name: str) -> bool:
     from pandas.api.types import pandas_dtype
 
@@ -155,14 +167,23 @@ def _is_read_by_pandas(name: str) -> bool:
     return True
 
 
-def schema_of_result(schema: Any, names: Sequence[str], mark: str | None) -> Any:
+def schema_of_result(schema: Any, columns: Columns) -> Any:
     """The Arrow schema of a result: some columns of the source, all of them with nulls, and a mark.
 
     Nothing else knows the types: the rows that a partition has may have no value in a column.
+
+    Raises
+    ------
+    InputError
+        A column that is to name folders can't.
     """
     import pyarrow as pa
 
-    return pa.schema(
-        pa.field(name, pa.bool_()) if name == mark else schema.field(name).with_nullable(True)
-        for name in names
+    found = pa.schema(
+        pa.field(name, pa.bool_())
+        if name == columns.mark
+        else schema.field(name).with_nullable(True)
+        for name in columns.written
     )
+    require_nameable(found, columns.partition_by)
+    return found

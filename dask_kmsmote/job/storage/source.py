@@ -6,14 +6,14 @@ import json
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from ...errors import DestinationError, InputError, ParameterError
 from .delta.log import LOG, Snapshot, files_gone, has_log, open_snapshot
 from .location import Location, fingerprint
-from .manifest import DRAFT, part_paths, read_manifest
+from .manifest import DRAFT, folder_types, part_paths, read_manifest
 
 # of tables that are more than their files: the log, by its path, and how to read what it says
 _LOGS = {
@@ -46,6 +46,8 @@ class Source:
         Paths relative to the place, and what is known of each.
     ignored
         Others there, which are of another format.
+    folder_types
+        Of columns that folders name, texts of their types, where a manifest notes them.
     snapshot
         The version of a Delta table that they are of.
     """
@@ -54,6 +56,7 @@ class Source:
     format: str
     files: dict[str, dict[str, Any]]
     ignored: tuple[str, ...] = ()
+    folder_types: dict[str, str] = field(default_factory=dict)
     snapshot: Snapshot | None = None
 
     @property
@@ -124,6 +127,7 @@ def open_source(location: Location, given: str | None = None, version: int | Non
     manifest, files = read_manifest(location), location.files()
     kind = _kind_of(location, files, given)
     ignored: tuple[str, ...] = ()
+    types: dict[str, str] = {}
     if manifest is None:
         _require_no_log(location, files, kind)
     if manifest is not None and kind == "parquet":
@@ -135,6 +139,7 @@ def open_source(location: Location, given: str | None = None, version: int | Non
                 "files that its manifest names are gone. Make it anew."
             )
         files = {name: files[name] for name in sorted(wanted)}
+        types = folder_types(manifest, location)
     else:
         # without a manifest, parts of an old and a new result may be side by side
         if any(name.startswith(DRAFT) for name in files):
@@ -158,7 +163,7 @@ def open_source(location: Location, given: str | None = None, version: int | Non
             f"name of a file{f', {odd!r}' if odd else ''}: readers take them for patterns. Rename "
             "it."
         )
-    return Source(location, kind, files, ignored)
+    return Source(location, kind, files, ignored, types)
 
 
 def _of_version(snapshot: Snapshot) -> Source:

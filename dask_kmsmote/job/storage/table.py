@@ -56,7 +56,7 @@ class Files(Protocol):
         """About what some columns of all files take in memory."""
 
     def declared(self, columns: Sequence[str]) -> Any:
-        """An empty frame of some columns in their types; None where all rows have to be seen."""
+        """The Arrow schema of some columns; None where all rows have to be seen."""
 
     def typed(self, columns: Sequence[str], as_text: Sequence[str], judged: Sequence[str]) -> Table:
         """Some columns.

@@ -17,17 +17,18 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from itertools import takewhile
 from typing import Any
-from urllib.parse import quote
 from uuid import uuid4
 
 from ....errors import DestinationError, InputError, ParameterError, StorageError
+from ...columns import as_option
 from ..destination import _uninterrupted as uninterrupted
 from ..destination import writing_to
+from ..folders import type_of
 from ..location import Location
 from ..manifest import RUN, manifest_of
 from .log import Snapshot, deltalake, first_line, has_log, open_snapshot, options_of, url_of
@@ -47,9 +48,7 @@ _RULES_OF_COLUMNS = {"delta.invariants", "delta.generationExpression", "delta.id
 
 
 @contextmanager
-def committed(
-    destination: Location, mode: str, partition_by: Collection[str]
-) -> Iterator[DeltaDraft]:
+def committed(destination: Location, mode: str) -> Iterator[DeltaDraft]:
     """Files of a Delta table, committed as one version when the body is done.
 
     Where the body fails, they are removed, and the table stays as it was.
@@ -60,17 +59,15 @@ def committed(
         The table, or where there is to be one.
     mode
         "error" where there must be none, "overwrite" or "append".
-    partition_by
-        Columns whose values a file shares; none for those of a table that is there.
 
     Raises
     ------
     DestinationError
         There is a table already, or something else, or another writer commits meanwhile.
     ParameterError
-        The table is partitioned by other columns, or has rules for its rows that are not checked.
+        The table has rules for its rows that are not checked here.
     """
-    draft = DeltaDraft(destination, mode, tuple(partition_by))
+    draft = DeltaDraft(destination, mode)
     try:
         with writing_to(destination):
             draft.open()
@@ -97,16 +94,15 @@ class DeltaDraft:
 
     ending = ""
 
-    def __init__(self, destination: Location, mode: str, partition_by: tuple[str, ...]) -> None:
+    def __init__(self, destination: Location, mode: str) -> None:
         self.destination = self.location = destination
         self.mode = mode
         self.run = uuid4().hex
         self.snapshot = open_snapshot(destination) if has_log(destination) else None
         self._require_free()
-        self.partition_by = partition_by
         if self.snapshot is not None:
             _require_no_rules(self.snapshot, mode)
-            self.partition_by = _partition_of(self.snapshot, partition_by)
+        self.partition_by: tuple[str, ...] = ()
         self._manifest: dict[str, Any] = {}
         self._schema: Any = None
         self._is_in_doubt = False
@@ -141,21 +137,11 @@ class DeltaDraft:
         """The name of a file."""
         return f"part-{number:06d}-{self.run}.parquet"
 
-    def accept(self, schema: Any, absent: Collection[str]) -> Any:
-        """The Arrow types that columns are written in.
-
-        Parameters
-        ----------
-        schema
-            Theirs.
-        absent
-            Those that are null in new rows.
-
-        Raises
-        ------
-        InputError
-            The table can't hold them.
-        """
+    def accept(self, schema: Any, absent: Collection[str], partition_by: Sequence[str]) -> Any:
+        """Take columns, as `Drafted` has it; files are divided as those of the table are."""
+        self.partition_by = tuple(partition_by)
+        if self.snapshot is not None:
+            self.partition_by = _partition_of(self.snapshot, self.partition_by)
         own = schema_of_delta(schema, self.destination)
         table = None if self.snapshot is None else self.snapshot.schema
         if self.mode == "append" and table is not None:
@@ -164,8 +150,24 @@ class DeltaDraft:
             self._require_values([name for name in required if name in absent])
         elif self.snapshot is not None:
             require_feature_for(own, self.snapshot)
+        self._require_parts(own)
         self._schema = own
         return own
+
+    def _require_parts(self, schema: Any) -> None:
+        absent = [name for name in self.partition_by if name not in schema.names]
+        if absent:
+            raise InputError(
+                f"The Delta table {self.destination.shown!r} is partitioned by {absent}, which the "
+                f"result has not: take them along with --keep {as_option(absent)}, or name another "
+                "destination."
+            )
+        odd = [name for name in self.partition_by if type_of(str(schema.field(name).type)) is None]
+        if odd:
+            raise InputError(
+                f"The Delta table {self.destination.shown!r} is partitioned by {odd}, whose values "
+                "can't name folders: name another destination."
+            )
 
     def _require_values(self, names: list[str]) -> None:
         if names:
@@ -280,7 +282,7 @@ class DeltaDraft:
         now = time.time_ns() // 1_000_000
         return [
             AddAction(
-                quote(file["path"], safe="/=-_."),
+                file["path"],
                 file["bytes"],
                 file.get("partition", {}),
                 now,
