@@ -30,7 +30,8 @@ from .cluster import ClusterSettings
 from .columns import Columns
 from .record import record_of
 from .storage import arrays
-from .storage.destination import Draft, whole_or_absent, writing_to
+from .storage.destination import whole_or_absent
+from .storage.draft import Draft, writing_to
 from .storage.location import Location, contains
 from .storage.parquet import open_parquet, require_rows, write_table
 from .storage.schema import schema_of_result

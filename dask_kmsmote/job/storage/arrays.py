@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import InputError, ParameterError
-from .destination import Draft
+from .draft import Draft
 from .source import Source
 
 _METADATA = ".zarray", "zarr.json"

@@ -11,21 +11,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
 from ...errors import InputError
-from .location import Location
+from .commit import being_published, read_record
+from .location import Location, lies_within
 
 _MANIFEST_VERSION = 1
 _KEY = "kmsmote"
-PART = "part-{:06d}.parquet"
 DRAFT = "_kmsmote-"  # begins the names of drafts on object stores
 # ends those of their parts: Dask and DuckDB look into folders of any name, but for .parquet alone
 DRAFT_ENDING = ".draft"
-_FIRST_PARTS = PART.format(0), PART.format(0) + DRAFT_ENDING
 # a file of its own is of a run before there was another place
-_KEEPERS = "_kmsmote.json", "zarr.json", ".zattrs", *_FIRST_PARTS
+_KEEPERS = "_kmsmote.json", "zarr.json", ".zattrs"
+# there, or in folders of a table that is partitioned; parts of earlier runs do not name theirs
+_FIRST_PART = re.compile(r"([^/]*=[^/]*/)*part-000000(-[0-9a-f]{8})?\.parquet(\.draft)?")
 # as `uuid4().hex` is: _kmsmote-notes.txt is no draft, but a file of others
 RUN = re.compile("[0-9a-f]{32}")
 _KINDS: dict[str, type | tuple[type, ...]] = {
@@ -39,8 +41,6 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "plan": dict,
     "plan_text": str,
 }
-# the place itself; absolute paths, also of Windows; URLs and chains of them; parts . and ..
-_OUTSIDE = re.compile(r"^$|^/|^[A-Za-z]:|\\|://|::|(^|/)\.\.?(/|$)")
 
 
 def _load_strictly(text: str | bytes) -> Any:
@@ -52,9 +52,20 @@ def _refuse(name: str) -> None:
     raise ValueError(f"it has {name}")
 
 
+def part_name(number: int, run: str) -> str:
+    """The name of a part: by its run, so that one of another never opens in its place."""
+    return f"part-{number:06d}-{run[:8]}.parquet"
+
+
+def published(name: str) -> str:
+    """The name that a file of a draft is published by."""
+    return name.removesuffix(DRAFT_ENDING)
+
+
 def keeper(names: Collection[str]) -> str | None:
     """The file, of those of a finished destination, that keeps its manifest."""
-    return next((name for name in _KEEPERS if name in names), None)
+    alone = next((name for name in _KEEPERS if name in names), None)
+    return alone or min(filter(_FIRST_PART.fullmatch, names), default=None)
 
 
 def manifest_text(location: Location) -> str | bytes | None:
@@ -62,22 +73,31 @@ def manifest_text(location: Location) -> str | bytes | None:
     with location.reached():
         location.fs.invalidate_cache()
         for name in _KEEPERS:
-            try:
-                with location.fs.open(f"{location.path}/{name}") as file:
-                    return _read_text(file, name)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
+            with suppress(FileNotFoundError, NotADirectoryError):
+                return _read_text(location, name)
+        # a second time where another result was put in its place meanwhile
+        for _ in range(2):
+            with suppress(FileNotFoundError):
+                first = keeper(location.files())
+                return None if first is None else _read_text(location, first)
     return None
 
 
-def _read_text(file: Any, name: str) -> str | bytes | None:
-    if name in _FIRST_PARTS:
-        return _of_footer(file)
-    text: bytes = file.read()
-    return _of_attributes(text) if name in {"zarr.json", ".zattrs"} else text
+def run_of(location: Location) -> str | None:
+    """The run that finished a destination; None where there is no manifest."""
+    manifest = read_manifest(location)
+    return None if manifest is None else str(manifest.get("run"))
 
 
-def _of_footer(file: Any) -> bytes | None:
+def _read_text(location: Location, name: str) -> str | bytes | None:
+    with location.fs.open(location.path_of(name)) as file:
+        if name not in _KEEPERS:
+            return _of_footer(file, published(name))
+        text: bytes = file.read()
+    return text if name == "_kmsmote.json" else _of_attributes(text)
+
+
+def _of_footer(file: Any, name: str) -> bytes | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -85,7 +105,10 @@ def _of_footer(file: Any) -> bytes | None:
         texts: dict[bytes, bytes] = pq.read_metadata(file).metadata or {}
     except pa.ArrowInvalid:  # no Parquet: whoever reads the rows says so
         return None
-    return texts.get(_KEY.encode())
+    text = texts.get(_KEY.encode())
+    # a folder of a table, such as day=1, may be the place of a result of its own
+    is_own = "/" not in name or json.dumps(name).encode() in (text or b"")
+    return text if is_own else None
 
 
 def _of_attributes(text: bytes) -> str | None:
@@ -138,7 +161,7 @@ def part_paths(manifest: dict[str, Any], location: Location) -> set[str]:
         raise _not_ours(location, "does not name its files")
     paths = {part["path"] for part in parts}
     for path in sorted(paths):
-        if _OUTSIDE.search(path):
+        if not lies_within(path):
             raise _not_ours(location, f"names a file outside of its place, {path!r}")
     return paths
 
@@ -154,10 +177,10 @@ def write_manifest(location: Location, content: dict[str, Any]) -> dict[str, Any
     """Write the manifest of a table that is there, and return it."""
     manifest = {"manifest_version": _MANIFEST_VERSION, **content}
     text, name = json.dumps(manifest), keeper(location.files())
-    if name in _FIRST_PARTS:
-        _into_footer(location, f"{location.path}/{name}", text)
-    else:
+    if name is None or name in _KEEPERS:
         _into_attributes(location, text)
+    else:
+        _into_footer(location, location.path_of(name), text)
     return manifest
 
 
@@ -186,8 +209,10 @@ def require_manifest(location: Location) -> dict[str, Any]:
     Raises
     ------
     InputError
-        There is none, or something is left out of it.
+        There is none, something is left out of it, or another is being published.
     """
+    if read_record(location) is not None:
+        raise being_published(location)
     manifest = read_manifest(location)
     if manifest is None:
         raise InputError(

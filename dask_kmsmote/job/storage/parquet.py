@@ -23,9 +23,9 @@ from ...graph.dask.tasks import Tasks, compute
 from ...kernels.rows.columns import is_whole_in_arrow
 from ...planning.cuts import bundle
 from ..columns import as_option
-from .destination import Draft
+from .draft import Draft
 from .location import Location
-from .manifest import PART
+from .manifest import published
 from .schema import empty_frame, selected, to_arrow, to_pandas, widest
 from .source import Source
 from .table import MOST_FILES, Table, from_parts, require_names_once
@@ -366,7 +366,7 @@ def write_table(frame: Any, draft: Draft, schema: Any, n_rows: int) -> list[dict
     location.fs.makedirs(location.path, exist_ok=True)
     files = compute(
         *[
-            tasks("write", _write, parts, location, PART.format(number) + draft.ending, schema)
+            tasks("write", _write, parts, location, draft.part(number), schema)
             for number, parts in enumerate(_runs(frame, n_rows))
         ]
     )
@@ -376,7 +376,7 @@ def write_table(frame: Any, draft: Draft, schema: Any, n_rows: int) -> list[dict
             f"What lies at {draft.destination.shown!r} is not what was written: look who else "
             "writes there, and run the job again."
         )
-    return [file | {"path": file["path"].removesuffix(draft.ending)} for file in files]
+    return [file | {"path": published(file["path"])} for file in files]
 
 
 def _runs(frame: Any, n_rows: int) -> list[list[Any]]:

@@ -11,8 +11,9 @@ from functools import partial
 from typing import Any
 
 from ...errors import DestinationError, InputError
+from .commit import being_published, is_record
 from .location import Location, fingerprint
-from .manifest import DRAFT, part_paths, read_manifest
+from .manifest import DRAFT, RUN, part_paths, read_manifest
 
 # of tables that are more than their files: the log, by its path, and how to read what it says
 _LOGS = {
@@ -29,6 +30,8 @@ FORMATS = {
     "csv": (".csv", ".tsv", ".txt"),
     "zarr": (".zarr",),
 }
+# below a destination, as in a bucket; that of another beside it is hidden alone
+_DRAFT = re.compile(f"{DRAFT}{RUN.pattern}/")
 _COMPRESSED = ".gz", ".bz2", ".xz", ".zip", ".zst"  # of text
 
 
@@ -88,14 +91,17 @@ def open_source(location: Location, given: str | None = None) -> Source:
     ------
     InputError
         There is nothing, or no file of the format; its files are those of a Delta, Iceberg or Hudi
-        table; a name reads as a pattern; or a file is gone that a manifest names, or lies
-        elsewhere.
+        table; a name reads as a pattern; a file is gone that a manifest names, or lies elsewhere;
+        or a result is being published there.
     """
     if not location.exists():
         is_pattern = location.reads_as_pattern()
         hint = "name the folder, as patterns are not read" if is_pattern else "check its path"
         raise InputError(f"The source {location.shown!r} does not exist: {hint}.")
     manifest, files = read_manifest(location), location.files()
+    record = next(filter(is_record, files), None)
+    if record is not None:
+        raise being_published(location, record)
     kind = _kind_of(location, files, given)
     ignored: tuple[str, ...] = ()
     if manifest is None:
@@ -111,7 +117,7 @@ def open_source(location: Location, given: str | None = None) -> Source:
         files = {name: files[name] for name in sorted(wanted)}
     else:
         # without a manifest, parts of an old and a new result may be side by side
-        if any(name.startswith(DRAFT) for name in files):
+        if any(_DRAFT.match(name) for name in files):
             raise InputError(
                 f"The source {location.shown!r} is the destination of a run that has not finished: "
                 "wait for it, or run it again."
