@@ -10,7 +10,8 @@ below one that is a whole bucket. A run commits it by the record of `commit`:
 Every step after the record can be done again, by any run: what a dead one has begun, the next ends.
 Parts are named by their run, so that no step of a slow run removes a file of a later one, and who
 has listed the old result gets it or an error. Arrays of Zarr have no such names: their metadata are
-removed before chunks, and copied after them.
+removed before chunks, and copied after them; a run that stalls just then, until another has brought
+its result to its end, can still remove metadata, and that result is to be made anew.
 
 The store tells runs apart by a conditional put (S3, Google Cloud Storage and Azure have it; fsspec
 looks and then puts for those that have none, where two runs within milliseconds may both take
@@ -158,10 +159,12 @@ class StoreDraft(Draft):
         if self._is_valid(record):
             self._move(record)
         if self._stands(record):
-            # the record last: it leads to the draft
             self._remove_all(self._place_of(record.run))
+        found = read_record(self.destination)
+        if found is None or found.run == record.run:
             self._unmark()
-            self._remove([RECORD] if self._stands(record) else [])
+            # last, as it leads to the draft
+            self._remove([RECORD] if found else [])
 
     def _move(self, record: Record) -> None:
         """Put the files of a draft in the destination's place, unless that is done."""
