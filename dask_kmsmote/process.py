@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from threading import Lock
 from types import FrameType
 from typing import Any
 
@@ -55,7 +55,7 @@ class ProcessSetting:
 
 
 # one lock for all settings, as they change the same state
-_STATE = Lock()
+_STATE = threading.Lock()
 
 
 def levels_to_caller() -> int:
@@ -80,3 +80,17 @@ def muted(messages: str, category: type[Warning] = Warning) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", messages, category)
         yield
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ignore signals that stop a job while the body runs: it is short, and all but done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

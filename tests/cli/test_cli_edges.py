@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from conftest import make_imbalanced
 from dask_kmsmote.cli import cli
 from dask_kmsmote.job import run as job
-from dask_kmsmote.job.storage.manifest import PART
+from dask_kmsmote.job.storage.commit import RECORD, Record
 from dask_kmsmote.process import STOP_SIGNALS
 from manifests import put_manifest
 
@@ -68,9 +68,18 @@ def test_hidden_folders_are_no_source(source, tmp_path):
 
 
 def test_a_destination_that_is_not_finished_is_no_source(source, tmp_path):
-    (source / "_kmsmote-abc").mkdir()
-    frame_of().to_parquet(source / "_kmsmote-abc" / "part.parquet")
+    draft = source / f"_kmsmote-{'0' * 32}"
+    draft.mkdir()
+    frame_of().to_parquet(draft / "part.parquet")
     refused(invoke(source, tmp_path / "out"), 3, "has not finished")
+
+
+def test_a_destination_that_is_being_published_is_no_source(source, tmp_path):
+    record = Record("0" * 32, None, [], {})
+    (source / RECORD).write_bytes(record.text)
+    refused(invoke(source, tmp_path / "out"), 3, "being published", RECORD, "run the job")
+    told = invoke(source, target=None, workers=False, command="report")
+    refused(told, 3, "being published", RECORD)
 
 
 def test_columns_that_are_no_numbers(source, tmp_path):
@@ -136,7 +145,7 @@ def test_texts_of_several_files(tmp_path):
     assert len(pd.read_parquet(tmp_path / "out")) == 960
 
 
-@pytest.mark.parametrize("name", ["_kmsmote.json", PART.format(0)])
+@pytest.mark.parametrize("name", ["_kmsmote.json", "part-000000.parquet"])
 @pytest.mark.parametrize("content", [b"[]", b"{}", b"no json", b'{"manifest_version": 99}'])
 def test_manifests_that_are_not_ours(source, tmp_path, name, content):
     put_manifest(source / name, content)

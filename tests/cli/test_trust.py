@@ -21,7 +21,7 @@ from dask_kmsmote.errors import ClusterError, InputError, ParameterError
 from dask_kmsmote.job.cluster import ClusterSettings, connect
 from dask_kmsmote.job.storage.arrays import read_arrays
 from dask_kmsmote.job.storage.location import Location
-from dask_kmsmote.job.storage.manifest import PART, require_manifest
+from dask_kmsmote.job.storage.manifest import require_manifest
 from dask_kmsmote.job.storage.source import open_source
 from manifests import put_manifest
 
@@ -91,7 +91,7 @@ def test_scheduler_files_of_other_types(tmp_path, text):
 # manifests
 
 
-@pytest.fixture(params=["_kmsmote.json", PART.format(0)])
+@pytest.fixture(params=["_kmsmote.json", "part-000000.parquet", "part-000000-1a2b3c4d.parquet"])
 def finished(request, tmp_path):
     """A folder with two files, and a function that writes a manifest there."""
     folder = tmp_path / "data" / "source"

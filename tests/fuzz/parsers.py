@@ -14,7 +14,6 @@ from click.testing import CliRunner
 from dask_kmsmote import KMeansSMOTE
 from dask_kmsmote.cli import cli, config, values
 from dask_kmsmote.errors import InputError, ParameterError
-from dask_kmsmote.job.storage.manifest import PART
 from dask_kmsmote.planning.strategy import nearest_to_ratio, resolve_strategy
 from manifests import put_manifest
 
@@ -53,7 +52,7 @@ def example():
 def parse_manifest(text):
     """A manifest that `report` shows, or that is refused."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / PART.format(0)
+        path = Path(folder) / "part-000000.parquet"
         put_manifest(path, text.encode("utf-8", "surrogatepass"))
         found = CliRunner().invoke(cli, ["report", folder])
     if found.exit_code == 3:

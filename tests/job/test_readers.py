@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from conftest import make_imbalanced
 from dask_kmsmote.cli import cli
 from dask_kmsmote.job.storage.location import Location
-from dask_kmsmote.job.storage.manifest import DRAFT, DRAFT_ENDING, PART, read_manifest
+from dask_kmsmote.job.storage.manifest import DRAFT, DRAFT_ENDING, keeper, read_manifest
 
 pytestmark = pytest.mark.cluster
 
@@ -102,7 +102,7 @@ def test_partitions_are_the_parts(results):
 
 
 def test_manifests_are_not_inherited(results, tmp_path):
-    first = results / "append" / PART.format(0)
+    first = results / "append" / keeper(Location(str(results / "append")).files())
     pq.write_table(pq.read_table(first), tmp_path / first.name)
     assert b"kmsmote" in pq.read_metadata(first).metadata
     assert b"kmsmote" not in pq.read_metadata(tmp_path / first.name).metadata
@@ -120,7 +120,7 @@ def test_groups(results):
 
 @pytest.fixture
 def with_draft(results, tmp_path):
-    """A result, and below it the draft that a run leaves on a store."""
+    """A result, and below it the draft that a run leaves in a bucket."""
     draft = tmp_path / f"{DRAFT}{'0' * 32}"
     draft.mkdir()
     for path in (results / "append").iterdir():

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from conftest import make_imbalanced
 from dask_kmsmote.cli import cli
 from dask_kmsmote.job.storage.location import Location
-from dask_kmsmote.job.storage.manifest import PART, read_manifest
+from dask_kmsmote.job.storage.manifest import keeper, read_manifest
 
 pytestmark = pytest.mark.cluster
 STAGES = {"census", "clustering", "survey", "gather", "density", "write"}
@@ -105,9 +105,12 @@ def test_same_seed_same_contents_and_overwrite(job):
 def contents(url):
     """All parts but the first, whose footer tells when it was written."""
     location = Location(url)
-    names = [name for name in location.files() if name != PART.format(0)]
+    files = location.files()
+    names = [name for name in files if name != keeper(files)]
     assert len(names) > 1
-    return {name: location.fs.cat_file(f"{location.path}/{name}") for name in names}
+    # their names are those of the run, too
+    numbered = {name.rpartition("-")[0]: name for name in names}
+    return {part: location.fs.cat_file(location.path_of(name)) for part, name in numbered.items()}
 
 
 def test_only_and_marked(job):

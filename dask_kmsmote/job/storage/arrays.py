@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import InputError, ParameterError
-from .destination import Drafted
+from .draft import Drafted
 from .source import Source
 
 _METADATA = ".zarray", "zarr.json"

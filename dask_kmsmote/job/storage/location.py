@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from .masking import has_password, masked, masked_url, secrets_of
 _STORE_PACKAGES = {"botocore", "aiobotocore", "aiohttp", "s3fs", "gcsfs", "adlfs"}
 # what stores know of a file; "created" is a local one's change time, which no program can set back
 _MARKS = ("ETag", "etag", "mtime", "created", "LastModified", "Last-Modified", "last_modified")
+# the place itself; absolute paths, also of Windows; URLs and chains of them; parts . and ..
+_OUTSIDE = re.compile(r"^$|^/|^[A-Za-z]:|\\|://|::|(^|/)\.\.?(/|$)")
 
 
 @dataclass(frozen=True)
@@ -196,6 +199,11 @@ class Location:
             for path, info in sorted(found.items())
             if not path.endswith("/")
         }
+
+
+def lies_within(path: str) -> bool:
+    """Whether a relative path, which somebody else wrote, stays within the place it is of."""
+    return not _OUTSIDE.search(path)
 
 
 def contains(outer: Location, inner: Location) -> bool:

@@ -12,23 +12,25 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
 from ...errors import InputError
+from .commit import being_published, read_record
 from .delta.log import has_log, open_snapshot
 from .folders import type_of
-from .location import Location
+from .location import Location, lies_within
 
 _MANIFEST_VERSION = 1
 _KEY = "kmsmote"
-PART = "part-{:06d}.parquet"
 DRAFT = "_kmsmote-"  # begins the names of drafts on object stores
 # ends those of their parts: Dask and DuckDB look into folders of any name, but for .parquet alone
 DRAFT_ENDING = ".draft"
-_FIRST_PARTS = PART.format(0), PART.format(0) + DRAFT_ENDING
 # a file of its own is of a run before there was another place
-_KEEPERS = "_kmsmote.json", "zarr.json", ".zattrs", *_FIRST_PARTS
+_KEEPERS = "_kmsmote.json", "zarr.json", ".zattrs"
+# there, or in folders of a table that is partitioned; parts of earlier runs do not name theirs
+_FIRST_PART = re.compile(r"([^/]*=[^/]*/)*part-000000(-[0-9a-f]{8})?\.parquet(\.draft)?")
 # as `uuid4().hex` is: _kmsmote-notes.txt is no draft, but a file of others
 RUN = re.compile("[0-9a-f]{32}")
 _KINDS: dict[str, type | tuple[type, ...]] = {
@@ -45,8 +47,6 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
 }
 # what earlier runs did not tell
 _LATER = {"plan_text", "folder_types"}
-# the place itself; absolute paths, also of Windows; URLs and chains of them; parts . and ..
-_OUTSIDE = re.compile(r"^$|^/|^[A-Za-z]:|\\|://|::|(^|/)\.\.?(/|$)")
 
 
 def _load_strictly(text: str | bytes) -> Any:
@@ -58,15 +58,20 @@ def _refuse(name: str) -> None:
     raise ValueError(f"it has {name}")
 
 
+def part_name(number: int, run: str) -> str:
+    """The name of a part: by its run, so that one of another never opens in its place."""
+    return f"part-{number:06d}-{run[:8]}.parquet"
+
+
+def published(name: str) -> str:
+    """The name that a file of a draft is published by."""
+    return name.removesuffix(DRAFT_ENDING)
+
+
 def keeper(names: Collection[str]) -> str | None:
     """The file, of those of a finished destination, that keeps its manifest."""
-    flat = next((name for name in _KEEPERS if name in names), None)
-    return flat or min(filter(_is_first_in_folder, names), default=None)
-
-
-def _is_first_in_folder(name: str) -> bool:
-    *folders, last = name.split("/")
-    return last in _FIRST_PARTS and all("=" in folder for folder in folders)
+    alone = next((name for name in _KEEPERS if name in names), None)
+    return alone or min(filter(_FIRST_PART.fullmatch, names), default=None)
 
 
 def manifest_text(location: Location) -> str | bytes | None:
@@ -74,17 +79,40 @@ def manifest_text(location: Location) -> str | bytes | None:
     with location.reached():
         location.fs.invalidate_cache()
         for name in _KEEPERS:
-            try:
-                return _text_at(location, name)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-        inner = keeper(location.files())
-        return None if inner is None else _text_at(location, inner)
+            with suppress(FileNotFoundError, NotADirectoryError):
+                return _read_text(location, name)
+        # a second time where another result was put in its place meanwhile
+        for _ in range(2):
+            with suppress(FileNotFoundError):
+                first = keeper(location.files())
+                return None if first is None else _read_text(location, first)
+    return None
 
 
-def _text_at(location: Location, name: str) -> str | bytes | None:
+def run_of(location: Location) -> str | None:
+    """The run that finished a destination; None where there is no manifest."""
+    manifest = read_manifest(location)
+    return None if manifest is None else str(manifest.get("run"))
+
+
+def _read_text(location: Location, name: str) -> str | bytes | None:
     with location.fs.open(location.path_of(name)) as file:
-        return _read_text(file, name)
+        if name not in _KEEPERS:
+            return _of_footer(file, published(name))
+        text: bytes = file.read()
+    return text if name == "_kmsmote.json" else _of_attributes(text)
+
+
+def _of_footer(file: Any, name: str) -> bytes | None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        texts: dict[bytes, bytes] = pq.read_metadata(file).metadata or {}
+    except pa.ArrowInvalid:  # no Parquet: whoever reads the rows says so
+        return None
+    text = texts.get(_KEY.encode())
+    return None if text is None or _is_of_another(text, name) else text
 
 
 def _is_of_another(text: bytes, own: str) -> bool:
@@ -95,29 +123,6 @@ def _is_of_another(text: bytes, own: str) -> bool:
         return False
     own = f"/{own}"
     return own not in paths and any(own.endswith(path) or path.endswith(own) for path in paths)
-
-
-def _is_first(name: str | None) -> bool:
-    return name is not None and name.rpartition("/")[2] in _FIRST_PARTS
-
-
-def _read_text(file: Any, name: str) -> str | bytes | None:
-    if _is_first(name):
-        found, own = _of_footer(file), name.removesuffix(DRAFT_ENDING)
-        return None if found is None or _is_of_another(found, own) else found
-    text: bytes = file.read()
-    return _of_attributes(text) if name in {"zarr.json", ".zattrs"} else text
-
-
-def _of_footer(file: Any) -> bytes | None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        texts: dict[bytes, bytes] = pq.read_metadata(file).metadata or {}
-    except pa.ArrowInvalid:  # no Parquet: whoever reads the rows says so
-        return None
-    return texts.get(_KEY.encode())
 
 
 def _of_attributes(text: bytes) -> str | None:
@@ -172,7 +177,7 @@ def part_paths(manifest: dict[str, Any], location: Location) -> set[str]:
         raise _not_ours(location, "does not name its files")
     paths = {part["path"] for part in parts}
     for path in sorted(paths):
-        if _OUTSIDE.search(path):
+        if not lies_within(path):
             raise _not_ours(location, f"names a file outside of its place, {path!r}")
     return paths
 
@@ -208,10 +213,10 @@ def write_manifest(location: Location, content: dict[str, Any]) -> dict[str, Any
     """Write the manifest of a table that is there, and return it."""
     manifest = manifest_of(content)
     text, name = json.dumps(manifest), keeper(location.files())
-    if name is not None and _is_first(name):
-        _into_footer(location, f"{location.path}/{name}", text)
-    else:
+    if name is None or name in _KEEPERS:
         _into_attributes(location, text)
+    else:
+        _into_footer(location, location.path_of(name), text)
     return manifest
 
 
@@ -247,13 +252,14 @@ def require_manifest(location: Location, version: int | None = None) -> dict[str
     Raises
     ------
     InputError
-        There is none, or something is left out of it.
+        There is none, something is left out of it, or another is being published.
     """
-    manifest = (
-        _of_log(location, version)
-        if version is not None or has_log(location)
-        else read_manifest(location)
-    )
+    if has_log(location) or version is not None:
+        manifest = _of_log(location, version)
+    else:
+        if read_record(location) is not None:
+            raise being_published(location)
+        manifest = read_manifest(location)
     if manifest is None:
         raise InputError(
             f"{location.shown!r} has no manifest: no run has finished there. Check the path."

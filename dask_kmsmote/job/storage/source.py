@@ -11,9 +11,10 @@ from functools import partial
 from typing import Any
 
 from ...errors import DestinationError, InputError, ParameterError
+from .commit import being_published, is_record
 from .delta.log import LOG, Snapshot, files_gone, has_log, open_snapshot
 from .location import Location, fingerprint
-from .manifest import DRAFT, folder_types, part_paths, read_manifest
+from .manifest import DRAFT, RUN, folder_types, part_paths, read_manifest
 
 # of tables that are more than their files: the log, by its path, and how to read what it says
 _LOGS = {
@@ -31,6 +32,8 @@ FORMATS = {
     "zarr": (".zarr",),
     "delta": (".delta",),
 }
+# below a destination, as in a bucket; that of another beside it is hidden alone
+_DRAFT = re.compile(f"{DRAFT}{RUN.pattern}/")
 _COMPRESSED = ".gz", ".bz2", ".xz", ".zip", ".zst"  # of text
 
 
@@ -108,8 +111,8 @@ def open_source(location: Location, given: str | None = None, version: int | Non
     ------
     InputError
         There is nothing, or no file of the format, or no such version; its files are those of an
-        Iceberg or Hudi table, or of a part of a Delta table; a name reads as a pattern; or a file
-        is gone that a manifest names, or lies elsewhere.
+        Iceberg or Hudi table, or of a part of a Delta table; a name reads as a pattern; a file is
+        gone that a manifest names, or lies elsewhere; or a result is being published there.
     ParameterError
         A version of what has none.
     """
@@ -124,7 +127,14 @@ def open_source(location: Location, given: str | None = None, version: int | Non
             f"--version is of Delta tables, and the source {location.shown!r} is none: leave it "
             "out."
         )
+    return _of_files(location, given)
+
+
+def _of_files(location: Location, given: str | None) -> Source:
     manifest, files = read_manifest(location), location.files()
+    record = next(filter(is_record, files), None)
+    if record is not None:
+        raise being_published(location, record)
     kind = _kind_of(location, files, given)
     ignored: tuple[str, ...] = ()
     types: dict[str, str] = {}
@@ -142,7 +152,7 @@ def open_source(location: Location, given: str | None = None, version: int | Non
         types = folder_types(manifest, location)
     else:
         # without a manifest, parts of an old and a new result may be side by side
-        if any(name.startswith(DRAFT) for name in files):
+        if any(_DRAFT.match(name) for name in files):
             raise InputError(
                 f"The source {location.shown!r} is the destination of a run that has not finished: "
                 "wait for it, or run it again."

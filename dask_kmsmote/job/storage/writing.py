@@ -11,9 +11,10 @@ from ...errors import DestinationError, InputError
 from ...graph.dask.tasks import Tasks, compute
 from ...planning.cuts import bundle
 from ..columns import as_option
-from .destination import Drafted
+from .draft import Drafted
 from .folders import path_in
 from .location import Location
+from .manifest import published
 from .parquet import free
 from .schema import to_arrow
 from .splitting import require_few, split
@@ -67,7 +68,7 @@ def write_table(
             f"What lies at {draft.destination.shown!r} is not what was written: look who else "
             "writes there, and run the job again."
         )
-    return [file | {"path": file["path"].removesuffix(draft.ending)} for file in files]
+    return [file | {"path": published(file["path"])} for file in files]
 
 
 def _runs(frame: Any, n_rows: int) -> list[list[Any]]:

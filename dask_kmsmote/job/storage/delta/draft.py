@@ -25,9 +25,9 @@ from typing import Any
 from uuid import uuid4
 
 from ....errors import DestinationError, InputError, ParameterError, StorageError
+from ....process import uninterrupted
 from ...columns import as_option
-from ..destination import _uninterrupted as uninterrupted
-from ..destination import writing_to
+from ..draft import writing_to
 from ..folders import type_of
 from ..location import Location
 from ..manifest import RUN, manifest_of
@@ -91,8 +91,6 @@ class DeltaDraft:
     partition_by
         Columns whose values a file shares.
     """
-
-    ending = ""
 
     def __init__(self, destination: Location, mode: str) -> None:
         self.destination = self.location = destination
