@@ -19,29 +19,29 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any
 
-from places import ROWS, command, left_behind, places, state
+from places import command, left_behind, places, state, sum_of
 
 
 def by_pandas(out: str) -> Any:
-    """Labels of a table."""
+    """A column of a table."""
     import pandas as pd
 
-    return pd.read_parquet(out, columns=["label"])["label"]
+    return pd.read_parquet(out, columns=["a"])["a"]
 
 
 def by_pyarrow(out: str) -> Any:
-    """Labels of a table that is listed first, and read later."""
+    """A column of a table that is listed first, and read later."""
     import pyarrow.dataset as ds
 
     from dask_kmsmote.job.storage.location import Location
 
     place = Location(out)
     place.fs.invalidate_cache()
-    return ds.dataset(place.path, filesystem=place.fs).to_table()["label"].to_pandas()
+    return ds.dataset(place.path, filesystem=place.fs).to_table()["a"].to_pandas()
 
 
 def by_duckdb(out: str) -> Any:
-    """Labels of a pattern of names."""
+    """A column of a pattern of names."""
     import duckdb
 
     from dask_kmsmote.job.storage.location import Location
@@ -50,29 +50,29 @@ def by_duckdb(out: str) -> Any:
         if "://" in out:
             Location(out).fs.invalidate_cache()
             connection.register_filesystem(Location(out).fs)
-        return connection.execute(f"SELECT label FROM '{out}/*.parquet'").df()["label"]  # noqa: S608
+        return connection.execute(f"SELECT a FROM '{out}/*.parquet'").df()["a"]  # noqa: S608
 
 
 READERS = {"pandas": by_pandas, "pyarrow": by_pyarrow, "duckdb": by_duckdb}
 
 
 def read_on(name: str, out: Any, stop: Any, found: Any) -> None:
-    """Read the place that is named now until told to stop; put what was found, by kind."""
-    counts: Counter[str] = Counter()
+    """Read the place that is named now until told to stop; put how often what was found."""
+    counts: Counter[Any] = Counter()
     while not stop.is_set():
+        place = out.value.decode()
         try:
-            labels = READERS[name](out.value.decode())
+            values = READERS[name](place)
         except Exception:  # noqa: BLE001 - a reader has an error of its own for each
             counts["error"] += 1
             time.sleep(0.01)  # what is absent would be asked for without end
-            continue
-        each = labels.value_counts().to_dict()
-        counts["whole" if each == {0: ROWS * 9 // 10, 1: ROWS * 9 // 10} else "part"] += 1
+        else:
+            counts[place, sum_of(values)] += 1
     found.put((name, counts))
 
 
 @contextmanager
-def readers() -> Iterator[tuple[Any, dict[str, Counter[str]]]]:
+def readers() -> Iterator[tuple[Any, dict[str, Counter[Any]]]]:
     """The place that they read, to be set; and what they found, filled at the end."""
     context = get_context("spawn")
     stop, queue = context.Event(), context.Queue()
@@ -80,7 +80,7 @@ def readers() -> Iterator[tuple[Any, dict[str, Counter[str]]]]:
     made = [context.Process(target=read_on, args=(n, out, stop, queue)) for n in READERS]
     for process in made:
         process.start()
-    told: dict[str, Counter[str]] = {}
+    told: dict[str, Counter[Any]] = {}
     try:
         yield out, told
     finally:
@@ -90,9 +90,8 @@ def readers() -> Iterator[tuple[Any, dict[str, Counter[str]]]]:
             process.join()
 
 
-def kill_once(place: str, scheduler: str, out: str, longest: float) -> tuple[str, float]:
+def kill_once(run: list[str], out: str, longest: float) -> tuple[str, float]:
     """Kill one job; what was left, and the seconds that the rerun took."""
-    run = command(place, scheduler, out, "--overwrite", "--quiet")
     before = state(out)
     job = subprocess.Popen(run, stdout=subprocess.DEVNULL)
     # only a random moment is wanted, none in particular
@@ -109,22 +108,34 @@ def kill_once(place: str, scheduler: str, out: str, longest: float) -> tuple[str
     return f"{was} -> {left}", time.perf_counter() - start
 
 
+def kinds_of(counts: Counter[Any], sums: dict[tuple[str, float], str]) -> dict[str, int]:
+    """How often what was read, by kind; what no job has written is a part."""
+    kinds = Counter({"old": 0, "new": 0, "error": 0, "part": 0})
+    for what, n in counts.items():
+        kinds[what if what == "error" else sums.get(what, "part")] += n
+    return dict(kinds)
+
+
 def main(n_kills: int) -> None:
     """Print what was left, and what was read, by kind."""
     for place, scheduler in places():
         found: Counter[str] = Counter()
+        sums: dict[tuple[str, float], str] = {}
         longest = 6.0
         with readers() as (looked_at, told):
             for number in range(n_kills // 2):
                 out = f"{place}/out-{number // 2}"
                 looked_at.value = out.encode()
-                kind, longest = kill_once(place, scheduler, out, longest)
+                run = command(place, scheduler, out, number, "--overwrite", "--quiet")
+                kind, longest = kill_once(run, out, longest)
                 found[kind] += 1
-        name = place.partition(":")[0]
-        print(f"{name}: {dict(found)}, left behind: {left_behind(place)}", flush=True)
-        for reader, counts in told.items():
-            print(f"{name}: read by {reader}: {dict(counts)}", flush=True)
-        if any(counts["part"] for counts in told.values()) or left_behind(place):
+                sums[out, sum_of(by_pandas(out))] = ("old", "new")[number % 2]
+        name, left = place.partition(":")[0], left_behind(place)
+        print(f"{name}: {dict(found)}, left behind: {left}", flush=True)
+        read = {reader: kinds_of(counts, sums) for reader, counts in told.items()}
+        for reader, kinds in read.items():
+            print(f"{name}: read by {reader}: {kinds}", flush=True)
+        if left or any(kinds["part"] for kinds in read.values()):
             raise SystemExit("A part was read, or something is left behind.")
 
 

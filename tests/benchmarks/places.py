@@ -47,10 +47,10 @@ def write_source(source: str) -> None:
         rows.to_parquet(f"{source}/part-{part}.parquet")
 
 
-def command(place: str, scheduler: str, out: str, *options: str) -> list[str]:
-    """A job from the source of a place, in files of its own for a part of the rows each."""
+def command(place: str, scheduler: str, out: str, seed: int, *options: str) -> list[str]:
+    """A job from the source of a place, whose result is of several files and shows the seed."""
     paths = [str(PROGRAM), "resample", f"{place}/source", out]
-    how = ["--target", "label", "--seed", "0", "--scheduler", scheduler]
+    how = ["--target", "label", "--seed", str(seed), "--scheduler", scheduler]
     return [*paths, *how, "--partition-size", "512KiB", *options]
 
 
@@ -63,6 +63,11 @@ def state(out: str) -> str:
     if counts.to_dict() != {0: ROWS * 9 // 10, 1: ROWS * 9 // 10}:
         raise AssertionError(f"{out} is not whole: {counts.to_dict()}")
     return str(manifest["run"])
+
+
+def sum_of(values: pd.Series) -> float:
+    """What tells whole results apart, and parts from them: the sum of the column a."""
+    return round(float(values.sum()), 4)
 
 
 def left_behind(place: str) -> list[str]:

@@ -34,7 +34,7 @@ def meet(place: str, scheduler: str, out: str, apart: float) -> tuple[str, float
     for wait in (apart, 0):
         jobs.append(
             subprocess.Popen(
-                command(place, scheduler, out, "--quiet", *options),
+                command(place, scheduler, out, 0, "--quiet", *options),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -65,7 +65,7 @@ def main(n_times: int) -> None:
             # half of them at once
             apart = random.choice([0, random.uniform(0, longest)])  # noqa: S311 - no secret
             kind, seconds = meet(place, scheduler, f"{place}/out-{number // 2}", apart)
-            longest = seconds / 2
+            longest = seconds / 4  # of both, which share the processors: they are to meet
             found[kind] += 1
         name = place.partition(":")[0]
         print(f"{name}: {dict(found)}, left behind: {left_behind(place)}", flush=True)
