@@ -83,7 +83,7 @@ def left_over(url):
     return [name for name in Location(url).files() if "kmsmote" in name]
 
 
-class Death(Exception):
+class DeathError(Exception):
     """As if the process were killed: nothing cleans up, as all later steps raise it, too."""
 
 

@@ -1,96 +1,142 @@
-"""Kill jobs at random moments, and look what is left.
+"""Kill jobs at random moments, with readers beside them, and look what is left.
 
 python tests/benchmarks/kills.py 100    # half of them on a local disk, half on S3 (SeaweedFS)
 
 Each job replaces a finished destination every second time. After a kill (SIGKILL of the client),
-the destination must be absent, the old one, or whole; the rerun must succeed.
+the destination must be absent, the old one, or whole; the rerun must succeed. All the while a
+process for each reader reads the destination: it must find it whole, or raise.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import Any
 
-import numpy as np
-import pandas as pd
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-import object_store
-from dask_kmsmote.job.storage.location import Location
-from dask_kmsmote.job.storage.manifest import read_manifest
-
-ROWS = 60_000
-PROGRAM = Path(sys.executable).parent / "dask-kmsmote"
+from places import command, left_behind, places, state, sum_of
 
 
-def state(out: str) -> str:
-    """What a destination is: absent, or the run that made it; raises where it is not whole."""
-    manifest = read_manifest(Location(out))
-    if manifest is None:
-        return "absent"
-    counts = pd.read_parquet(out, columns=["label"])["label"].value_counts()
-    if counts.to_dict() != {0: ROWS * 9 // 10, 1: ROWS * 9 // 10}:
-        raise AssertionError(f"{out} is not whole: {counts.to_dict()}")
-    return str(manifest["run"])
+def by_pandas(out: str) -> Any:
+    """A column of a table."""
+    import pandas as pd
+
+    return pd.read_parquet(out, columns=["a"])["a"]
 
 
-def kill_once(place: str, scheduler: str, number: int, longest: float) -> tuple[str, float]:
+def by_pyarrow(out: str) -> Any:
+    """A column of a table that is listed first, and read later."""
+    import pyarrow.dataset as ds
+
+    from dask_kmsmote.job.storage.location import Location
+
+    place = Location(out)
+    place.fs.invalidate_cache()
+    return ds.dataset(place.path, filesystem=place.fs).to_table()["a"].to_pandas()
+
+
+def by_duckdb(out: str) -> Any:
+    """A column of a pattern of names."""
+    import duckdb
+
+    from dask_kmsmote.job.storage.location import Location
+
+    with duckdb.connect() as connection:
+        if "://" in out:
+            Location(out).fs.invalidate_cache()
+            connection.register_filesystem(Location(out).fs)
+        return connection.execute(f"SELECT a FROM '{out}/*.parquet'").df()["a"]  # noqa: S608
+
+
+READERS = {"pandas": by_pandas, "pyarrow": by_pyarrow, "duckdb": by_duckdb}
+
+
+def read_on(name: str, out: Any, stop: Any, found: Any) -> None:
+    """Read the place that is named now until told to stop; put how often what was found."""
+    counts: Counter[Any] = Counter()
+    while not stop.is_set():
+        place = out.value.decode()
+        try:
+            values = READERS[name](place)
+        except Exception:  # noqa: BLE001 - a reader has an error of its own for each
+            counts["error"] += 1
+            time.sleep(0.01)  # what is absent would be asked for without end
+        else:
+            counts[place, sum_of(values)] += 1
+    found.put((name, counts))
+
+
+@contextmanager
+def readers() -> Iterator[tuple[Any, dict[str, Counter[Any]]]]:
+    """The place that they read, to be set; and what they found, filled at the end."""
+    context = get_context("spawn")
+    stop, queue = context.Event(), context.Queue()
+    out = context.Array("c", 4096)
+    made = [context.Process(target=read_on, args=(n, out, stop, queue)) for n in READERS]
+    for process in made:
+        process.start()
+    told: dict[str, Counter[Any]] = {}
+    try:
+        yield out, told
+    finally:
+        stop.set()
+        told.update(queue.get() for _ in made)
+        for process in made:
+            process.join()
+
+
+def kill_once(run: list[str], out: str, longest: float) -> tuple[str, float]:
     """Kill one job; what was left, and the seconds that the rerun took."""
-    out = f"{place}/out-{number // 2}"
-    common = [PROGRAM, "resample", f"{place}/source", out, "--target", "label", "--seed", "0"]
-    command = [*common, "--scheduler", scheduler, "--overwrite", "--quiet"]
     before = state(out)
-    job = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    job = subprocess.Popen(run, stdout=subprocess.DEVNULL)
     # only a random moment is wanted, none in particular
     time.sleep(random.uniform(0, longest))  # noqa: S311 - no secret
     job.kill()
     job.wait()
     after = state(out)
     start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
     if state(out) in {"absent", before, after}:
         raise AssertionError("the rerun changed nothing")
-    seconds = time.perf_counter() - start
     left = "absent" if after == "absent" else "old" if after == before else "new"
-    return f"{'old' if before != 'absent' else 'absent'} -> {left}", seconds
+    was = "old" if before != "absent" else "absent"
+    return f"{was} -> {left}", time.perf_counter() - start
+
+
+def kinds_of(counts: Counter[Any], sums: dict[tuple[str, float], str]) -> dict[str, int]:
+    """How often what was read, by kind; what no job has written is a part."""
+    kinds = Counter({"old": 0, "new": 0, "error": 0, "part": 0})
+    for what, n in counts.items():
+        kinds[what if what == "error" else sums.get(what, "part")] += n
+    return dict(kinds)
 
 
 def main(n_kills: int) -> None:
-    """Print what was left, by kind."""
-    from distributed import LocalCluster
-
-    rng = np.random.default_rng(0)
-    label = rng.permutation(np.repeat([0, 1], [ROWS * 9 // 10, ROWS // 10]))
-    frame = pd.DataFrame(rng.normal(size=(ROWS, 6)), columns=list("abcdef")).assign(label=label)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        object_store.serve(Path(folder)) as address,
-    ):
-        os.environ.update(object_store.environment(address))
-        import s3fs
-
-        s3fs.S3FileSystem().mkdir("kills")
-        with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster:
-            for place in (f"{folder}/local", "s3://kills"):
-                Location(place).fs.makedirs(f"{Location(place).path}/source", exist_ok=True)
-                for part in range(4):
-                    rows = frame.iloc[part * ROWS // 4 : (part + 1) * ROWS // 4]
-                    rows.to_parquet(f"{place}/source/part-{part}.parquet")
-                found: Counter[str] = Counter()
-                longest = 6.0
-                for number in range(n_kills // 2):
-                    kind, seconds = kill_once(place, cluster.scheduler_address, number, longest)
-                    found[kind] += 1
-                    longest = seconds
-                left = [name for name in Location(place).files() if "kmsmote-" in name]
-                print(f"{place.partition(':')[0]}: {dict(found)}, left behind: {left}", flush=True)
+    """Print what was left, and what was read, by kind."""
+    for place, scheduler in places():
+        found: Counter[str] = Counter()
+        sums: dict[tuple[str, float], str] = {}
+        longest = 6.0
+        with readers() as (looked_at, told):
+            for number in range(n_kills // 2):
+                out = f"{place}/out-{number // 2}"
+                looked_at.value = out.encode()
+                run = command(place, scheduler, out, number, "--overwrite", "--quiet")
+                kind, longest = kill_once(run, out, longest)
+                found[kind] += 1
+                sums[out, sum_of(by_pandas(out))] = ("old", "new")[number % 2]
+        name, left = place.partition(":")[0], left_behind(place)
+        print(f"{name}: {dict(found)}, left behind: {left}", flush=True)
+        read = {reader: kinds_of(counts, sums) for reader, counts in told.items()}
+        for reader, kinds in read.items():
+            print(f"{name}: read by {reader}: {kinds}", flush=True)
+        if left or any(kinds["part"] for kinds in read.values()):
+            raise SystemExit("A part was read, or something is left behind.")
 
 
 if __name__ == "__main__":

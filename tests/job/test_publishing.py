@@ -24,7 +24,7 @@ from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.manifest import require_manifest, run_of
 from dask_kmsmote.job.storage.source import open_source
 from dask_kmsmote.job.storage.store import StoreDraft
-from drafts import Death, at_each_change, content_of, left_over, make_draft
+from drafts import DeathError, at_each_change, content_of, left_over, make_draft
 
 pytestmark = pytest.mark.cluster
 
@@ -60,12 +60,12 @@ def dies(out, kind, n_changes, monkeypatch):
     def do():
         left[0] -= 1
         if left[0] < 0:
-            raise Death
+            raise DeathError
 
     watch = at_each_change(out, monkeypatch, do)
     try:
         make_draft(out, b"new.", kind=kind, overwrite=True, then=lambda _: watch.__enter__())
-    except Death:
+    except DeathError:
         died = True
     else:
         died = False
@@ -79,7 +79,7 @@ def plain(out, kind):
     """What a reader finds that knows no manifest."""
     try:
         rows = arrays(out) if kind == "zarr" else pd.read_parquet(out)["content"].tolist()
-    except Exception:
+    except Exception:  # noqa: BLE001 - each reader has its own
         return "error"
     return of_rows(rows)
 
@@ -103,7 +103,7 @@ def by_duckdb(out, pattern):
     with duckdb.connect() as connection:
         if "://" in out:
             connection.register_filesystem(Location(out).fs)
-        return connection.execute(f"SELECT content FROM '{out}/{pattern}'").df()
+        return connection.execute(f"SELECT content FROM '{out}/{pattern}'").df()  # noqa: S608
 
 
 def by_dask(out, **options):
@@ -112,10 +112,10 @@ def by_dask(out, **options):
 
 
 def by_polars(out, lazy):
-    import polars
+    import polars as pl
 
     path = f"{out}/**/*.parquet" if "://" in out else out
-    return polars.scan_parquet(path).collect() if lazy else polars.read_parquet(path)
+    return pl.scan_parquet(path).collect() if lazy else pl.read_parquet(path)
 
 
 def by_pyarrow(read):
@@ -140,7 +140,7 @@ def read_by(reader, out):
     Location(out).fs.invalidate_cache()  # s3fs keeps listings: with an old one a reader raises
     try:
         return of_rows(list(reader(out)["content"]))
-    except Exception:
+    except Exception:  # noqa: BLE001 - each reader has its own
         return "error"
 
 
@@ -170,13 +170,12 @@ def test_readers_at_every_step(place, kind, monkeypatch):
         place = Location(out)
         try:
             listed.append(ds.dataset(place.path, filesystem=place.fs))
-        except Exception:
+        except Exception:  # noqa: BLE001
             found["listed before"]["error"] += 1
 
     with between_changes(out, monkeypatch, look):
         make_draft(out, b"new.", kind=kind, overwrite=True)
     look()
-    print(found)
     for name, states in found.items():
         assert {"old", "new"} <= set(states) <= {"old", "new", "error"}, (name, states)
         # in one step
@@ -363,7 +362,7 @@ def test_another_run_ends_what_a_living_one_publishes(bucket, monkeypatch, by, k
 
 
 def beside_another(out, kind, number, monkeypatch, *, and_replaces):
-    """Publish, while another run begins at the change of a number; what is told, and of how many."""
+    """Publish, while another run begins at one of the changes; what is told, and their number."""
     changes = []
 
     def other():

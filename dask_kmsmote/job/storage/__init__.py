@@ -10,8 +10,9 @@
 - `writing`: a Dask frame as Parquet. `folders`: what folders such as ``day=2026-01-01`` say, and
   which values can be said so; `splitting`: an Arrow table by such folders, whoever writes them.
 - `arrays`: Zarr groups as Dask arrays, and back.
-- `destination`: a draft that is published when it is whole. On a local disk by a rename, under a
-  lock; on a store by copies within it, the file with the manifest last.
+- `destination`: a draft (`draft`) that is published when it is whole. On a local disk (`local`) under
+  a lock, by an `exchange` of folders; on a store (`store`) by a record that commits it (`commit`),
+  and copies.
 - `manifest`: a text in a finished destination, which says what is there and why.
 
 A destination without a manifest is not finished. What a manifest says is checked by type before it

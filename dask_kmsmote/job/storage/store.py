@@ -239,7 +239,8 @@ class StoreDraft(Draft):
             of_runs = re.compile(re.escape(start) + RUN.pattern)
             names = (name.lstrip("/") for name in place.names_in(""))
             found += [place / name for name in names if of_runs.fullmatch(name)]
-        return found
+        # some stores list folders that have been emptied
+        return [place for place in found if place.files()]
 
     def clear(self) -> None:
         """Remove this draft; those of other runs may be alive."""
