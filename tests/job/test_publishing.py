@@ -249,17 +249,13 @@ def test_two_commits_at_once(place):
 
 
 def together(out, content, both, overwrite):
-    """Publish at the moment at which another does; locally, only one gets so far."""
-    is_local = Location(out).is_local
-    if is_local:
-        both.wait()
+    """Publish at the moment at which another does; locally, while the other is refused."""
     try:
-        make_draft(
-            out, content, overwrite=overwrite, then=lambda _: is_local or both.wait(timeout=60)
-        )
+        make_draft(out, content, overwrite=overwrite, then=lambda _: both.wait(timeout=60))
     except DestinationError as error:
-        # where the first one is done already, the second is told so
-        return error if "exists already" not in str(error) else DestinationError("Another run")
+        if Location(out).is_local:
+            both.wait(timeout=60)
+        return error
     return None
 
 
