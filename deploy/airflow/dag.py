@@ -1,6 +1,6 @@
 """Resample the flights of a day with dask-kmsmote, every night: a DAG of one task.
 
-Copy it to the folder of DAGs. Needs Airflow 3.0.
+Copy it to the folder of DAGs. Needs Airflow 3.2.
 """
 
 # a script

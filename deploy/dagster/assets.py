@@ -36,7 +36,7 @@ TOLD = ("run", "destination", "rows", "synthetic_rows", "bytes", "seconds", "war
 
 @asset(
     partitions_def=DailyPartitionsDefinition("2026-01-01"),
-    pool="dask-kmsmote",
+    pool="dask_kmsmote",
     retry_policy=RetryPolicy(max_retries=2, delay=600),
 )
 def balanced_flights(context: AssetExecutionContext) -> MaterializeResult:

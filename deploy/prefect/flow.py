@@ -5,10 +5,8 @@
 serves it. Needs Prefect 3.1.
 """
 
-# a script
+# a script; Prefect reads annotations as they are, not as text
 # ruff: noqa: INP001, S603
-from __future__ import annotations
-
 import json
 from datetime import date
 from subprocess import PIPE, Popen

@@ -3,7 +3,8 @@
     python tests/deploy/orchestrators FOLDER [airflow] [prefect] [dagster]
 
 Each tool gets an environment of its own in FOLDER (some 100 MB, installed from the package index
-where it is not there yet), and runs the job of this environment. Outside of CI: minutes.
+where it is not there yet), runs the job of this environment, and logs to FOLDER/TOOL/log. Outside
+of CI: minutes.
 """
 
 from __future__ import annotations
@@ -38,8 +39,10 @@ def run(tool, folder):
     if tool == "airflow":
         on_airflow.run(scene, python)
     else:
-        script = Path(__file__).with_name(f"on_{tool}.py")
-        subprocess.run([python, script, scene.folder], check=True, env=scene.environment())
+        script = [python, "-u", Path(__file__).with_name(f"on_{tool}.py"), scene.folder]
+        # where the tool's own log goes
+        with (scene.folder / "log").open("w") as log:
+            subprocess.run(script, check=True, env=scene.environment(), stderr=log)
 
 
 if __name__ == "__main__":

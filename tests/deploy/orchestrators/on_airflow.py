@@ -97,7 +97,7 @@ def standalone(scene, python):
     }
     del environment["PYTHONPATH"]
     airflow = Airflow(f"http://127.0.0.1:{port}")
-    with (scene.folder / "airflow.log").open("w") as log:
+    with (scene.folder / "log").open("w") as log:
         server = subprocess.Popen(
             [python.with_name("airflow"), "standalone"],
             env=environment,

@@ -86,7 +86,8 @@ def stop(scene, instance, how, number):
 
 def backfill(scene, instance):
     """All days at once under the daemon, and one job at a time."""
-    subprocess.run(dagster("instance", "concurrency", "set", "dask-kmsmote", "1"), check=True)
+    limit = dagster("instance", "concurrency", "set", "dask_kmsmote", "1")
+    subprocess.run(limit, check=True, stdout=subprocess.DEVNULL)
     with (scene.folder / "daemon.log").open("w") as log:
         daemon = subprocess.Popen(
             dagster("run", "-f", "assets.py", program="dagster-daemon"),
@@ -97,7 +98,8 @@ def backfill(scene, instance):
     try:
         days = ["--from", DAYS[0], "--to", DAYS[-1]]
         start = dagster("job", "backfill", "-f", "assets.py", "-j", "resample_flights", *days)
-        subprocess.run([*start, "--noprompt"], check=True, cwd=scene.folder)
+        quiet = {"stdout": subprocess.DEVNULL, "cwd": scene.folder}
+        subprocess.run([*start, "--noprompt"], check=True, **quiet)
 
         def steps():
             runs = instance.get_runs(RunsFilter(job_name="resample_flights"))
