@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from files import DEPLOY, constants
+from files import DEPLOY, README, constants
 
 from dask_kmsmote.cli import failures
 
@@ -47,7 +48,8 @@ def test_what_is_told_is_in_the_last_line_of_all(path, printed):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_what_may_pass_is_tried_again_alone(path):
     own = failures
-    assert constants(path)["FINAL"] == [own._DEFECT, own.USAGE, own._INPUT, own._PLAN]
+    final = [own._DEFECT, own.USAGE, own._INPUT, own._PLAN]
+    assert constants(path)["FINAL"] == final
 
 
 def test_all_run_one_command():
@@ -57,3 +59,15 @@ def test_all_run_one_command():
     }
     assert len(commands) == 1
     assert {"--json", "--overwrite", "--strict", "--metrics"} <= set(commands.pop().split())
+
+
+@pytest.mark.parametrize("path", FILES[1:], ids=lambda path: path.name)
+def test_annotations_are_types(path):
+    # Prefect finds no type by its name in a served flow, and Dagster none in an asset
+    assert "from __future__" not in path.read_text()
+
+
+def test_pool_has_a_name_that_dagster_takes():
+    (name,) = re.findall(r'pool="(.*)"', FILES[2].read_text())
+    assert re.fullmatch(r"\w+", name)
+    assert f"concurrency set {name} 1" in README.read_text()
