@@ -10,7 +10,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from scene import ABSENT, DAYS, LONG, ROWS, tell, wait_for
@@ -112,6 +112,9 @@ def standalone(scene, python):
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(60)
+        # what has not heard it
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
 
 
 def run(scene, python):
