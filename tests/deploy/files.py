@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -48,17 +50,36 @@ def commands():
                 words = node.get("command", [])
                 if isinstance(words, list) and words:
                     found.append((path, [*words, *node.get("args", [])]))
-    for path, text in texts().items():
-        if path.suffix in (".yaml", ".timer", ".py") or path.name == "constraints.txt":
-            continue
-        for line in text.replace("\\\n", " ").splitlines():
-            if line.startswith(("#", "Description=")) and "sbatch" not in line:
-                continue
+    for path in texts():
+        for line in lines(path):
             match = re.search(
                 r"((?<![\w-])(dask-kmsmote|dask|sbatch) [a-z].*)", line.replace("`", "")
             )
             if match:
                 found.append((path, words_of(match[1])))
+    return found
+
+
+def lines(path):
+    """Lines of a file that may be commands."""
+    if path.suffix in (".yaml", ".timer") or path.name == "constraints.txt":
+        return []
+    if path.suffix == ".py":
+        return [constants(path).get("COMMAND", "")]
+    return [
+        line
+        for line in path.read_text().replace("\\\n", " ").splitlines()
+        if "sbatch" in line or not line.startswith(("#", "Description="))
+    ]
+
+
+def constants(path):
+    """Name -> value of the constants of a Python file that are literals."""
+    found = {}
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign):
+            with suppress(ValueError):
+                found[node.targets[0].id] = ast.literal_eval(node.value)
     return found
 
 
