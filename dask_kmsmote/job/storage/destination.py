@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from ...errors import DestinationError, ParameterError
+from ...errors import DestinationError, ParameterError, StorageError
 from ...process import STOP_SIGNALS
 from .location import Location
 from .manifest import (
@@ -78,15 +78,30 @@ def whole_or_absent(destination: Location, overwrite: bool) -> Iterator[Draft]:
             _require_same_run(destination, before)
             _require_ours(draft, read_manifest(destination))
         except BaseException as error:
-            draft.clear()
+            with suppress(StorageError):  # the first error counts; the next run removes the draft
+                draft.clear()
             if isinstance(error, OSError):
                 # its parts may be gone because another run has finished
                 _require_same_run(destination, before)
             raise
         # from here on the draft is whole: a death is mended by the next run
-        with _uninterrupted():
+        with _uninterrupted(), _finished_later(destination):
             draft.publish(draft.location)
             draft.clear()
+
+
+@contextmanager
+def _finished_later(destination: Location) -> Iterator[None]:
+    """Say that the next run finishes what a store that fails cuts off."""
+    try:
+        yield
+    except DestinationError:
+        raise
+    except OSError as error:
+        raise DestinationError(
+            f"{destination.masked(error)} The result is whole, and the next run to "
+            f"{destination.shown!r} publishes what is left of it."
+        ) from error
 
 
 @contextmanager

@@ -158,8 +158,8 @@ def _require_no_log(location: Location, files: Collection[str], kind: str) -> No
     # text that lies within such a table is none of it
     for folder in location.above() if kind == "parquet" else ():
         for name in _LOG_FOLDERS:
-            # a store may let a job see less than it reads
-            with suppress(OSError):
+            # a store may let a job see less than it reads; one that fails has a log all the same
+            with suppress(PermissionError):
                 _require_none_among(location, folder, folder.names_in(name))
 
 
@@ -182,7 +182,7 @@ def _require_none_among(source: Location, place: Location, files: Collection[str
 def _is_of_iceberg(place: Location, name: str) -> bool:
     try:
         content = json.loads(place.fs.cat_file(place.path_of(name)))
-    except (OSError, ValueError, RecursionError):
+    except (FileNotFoundError, PermissionError, ValueError, RecursionError):
         return False
     return isinstance(content, dict) and "format-version" in content
 
