@@ -98,49 +98,48 @@ class Proxy:
 
     async def serve(self, reader, writer):
         """One connection of a client, with one of its own to the store."""
-        upstream = None
+        upstream = await asyncio.open_connection(*self._upstream)
         try:
             while head := await _head(reader):
-                method, target, _ = head[0].split(" ", 2)
                 if _field(head, "expect"):
                     writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-                body = await _body(reader, head)
-                kind = self._strikes(method, target, body)
-                if kind == "reset before":
-                    return _reset(writer)
-                if kind == "errors within 200":
-                    writer.write(_refused_keys(body))
-                    continue
-                if kind in _ANSWERS:
-                    writer.write(_answer(method, *_ANSWERS[kind]))
-                    continue
-                upstream = upstream or await asyncio.open_connection(*self._upstream)
-                kept = [line for line in head if not line.lower().startswith("expect:")]
-                upstream[1].write("\r\n".join([*kept, "", ""]).encode("latin-1") + body)
-                answer, rest = await _answered(upstream[0], method)
-                if kind == "reset after":
-                    return _reset(writer)
-                if kind == "delay":
-                    await asyncio.sleep(self.fault.seconds)
-                writer.write(answer)
-                if kind == "cut":
-                    writer.write(rest[: len(rest) // 2])
-                    await writer.drain()
-                    return None
-                writer.write(rest)
-                await writer.drain()
+                if not await self._answer(head, await _body(reader, head), upstream, writer):
+                    break
         except (OSError, EOFError, asyncio.CancelledError):  # either end has gone, or all ends
-            return None
+            pass
         finally:
-            for own in (writer, upstream and upstream[1]):
-                if own:
-                    own.close()
+            writer.close()
+            upstream[1].close()
+
+    async def _answer(self, head, body, upstream, writer):
+        """Answer one request; whether the connection is still good."""
+        method, target, _ = head[0].split(" ", 2)
+        kind = self._strikes(method, target, body)
+        if kind == "reset before":
+            return _reset(writer)
+        if kind in _ANSWERS:
+            writer.write(_error(method, *_ANSWERS[kind]))
+            return True
+        if kind == "errors within 200":
+            writer.write(_refused_keys(body))
+            return True
+        kept = [line for line in head if not line.lower().startswith("expect:")]
+        upstream[1].write("\r\n".join([*kept, "", ""]).encode("latin-1") + body)
+        start, rest = await _answered(upstream[0], method)
+        if kind == "reset after":
+            return _reset(writer)
+        if kind == "delay":
+            await asyncio.sleep(self.fault.seconds)
+        writer.write(start + (rest[: len(rest) // 2] if kind == "cut" else rest))
+        await writer.drain()
+        return kind != "cut"
 
 
 def _reset(writer):
     with suppress(OSError):
         writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
+    return False
 
 
 async def _head(reader):
@@ -183,7 +182,7 @@ async def _answered(reader, method):
     return "\r\n".join([*head, "", ""]).encode("latin-1"), rest
 
 
-def _answer(method, status, code, message):
+def _error(method, status, code, message):
     text = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     return _xml(status, text, with_body=method != "HEAD")
 

@@ -16,13 +16,8 @@ from time import monotonic
 from typing import Any
 
 from aiohttp import ClientError as BrokenOff
-from botocore.exceptions import (
-    ClientError,
-    ConnectionError,
-    HTTPClientError,
-    IncompleteReadError,
-    SSLError,
-)
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError, SSLError
+from botocore.exceptions import ConnectionError as NotConnected
 from botocore.parsers import ResponseParserError
 from fsspec.asyn import sync_wrapper
 from s3fs import S3FileSystem
@@ -33,7 +28,7 @@ from ...errors import StorageError
 GIVE_UP_AFTER = 60.0  # seconds
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 10.0  # seconds between two attempts, at most
 _AT_REST = 60.0  # seconds without a request, after which a failure is a new one
-_NO_ANSWER = BrokenOff, ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError
+_NO_ANSWER = BrokenOff, NotConnected, HTTPClientError, IncompleteReadError, ResponseParserError
 _BUSY = {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "503", "429"}
 _PASSING = {
     *_BUSY,
@@ -140,7 +135,7 @@ class S3(S3FileSystem):  # type: ignore[misc]
             raise translate_boto_error(ClientError({"Error": found["Errors"][0]}, method))
         return found
 
-    async def _rm(self, path: Any, recursive: bool = False, **more: Any) -> Any:
+    async def _rm(self, path: Any, recursive: bool = False, **more: Any) -> Any:  # noqa: FBT002
         """Remove; of a folder, also what was being uploaded to it."""
         if recursive:
             await self._abort_uploads(path)
