@@ -77,6 +77,7 @@ class Proxy:
     def __init__(self, upstream):
         parts = urlsplit(upstream)
         self._upstream = parts.hostname, parts.port
+        self._tasks = set()  # asyncio alone would hold them weakly
         self.reset(None)
 
     def reset(self, fault):
@@ -94,9 +95,15 @@ class Proxy:
         ):
             return None
         self.struck.append(f"{method} {target}")
-        return fault.kind
+        return fault
 
-    async def serve(self, reader, writer):
+    def connected(self, reader, writer):
+        """Serve a connection of a client."""
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader, writer):
         """One connection of a client, with one of its own to the store."""
         upstream = await asyncio.open_connection(*self._upstream)
         try:
@@ -108,13 +115,16 @@ class Proxy:
         except (OSError, EOFError, asyncio.CancelledError):  # either end has gone, or all ends
             pass
         finally:
-            writer.close()
-            upstream[1].close()
+            for own in (writer, upstream[1]):
+                own.close()
+                with suppress(OSError):
+                    await own.wait_closed()
 
     async def _answer(self, head, body, upstream, writer):
         """Answer one request; whether the connection is still good."""
         method, target, _ = head[0].split(" ", 2)
-        kind = self._strikes(method, target, body)
+        fault = self._strikes(method, target, body)
+        kind = fault and fault.kind
         if kind == "reset before":
             return _reset(writer)
         if kind in _ANSWERS:
@@ -129,7 +139,7 @@ class Proxy:
         if kind == "reset after":
             return _reset(writer)
         if kind == "delay":
-            await asyncio.sleep(self.fault.seconds)
+            await asyncio.sleep(fault.seconds)
         writer.write(start + (rest[: len(rest) // 2] if kind == "cut" else rest))
         await writer.drain()
         return kind != "cut"
@@ -203,7 +213,7 @@ def _xml(status, text, *, with_body=True):
 def between(upstream):
     """A proxy of an address, on a thread of its own."""
     proxy, loop = Proxy(upstream), asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(proxy.serve, "127.0.0.1", 0))
+    server = loop.run_until_complete(asyncio.start_server(proxy.connected, "127.0.0.1", 0))
     proxy.address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
