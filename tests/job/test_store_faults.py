@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
+import subprocess
+import sys
 import time
 from itertools import count
+from pathlib import Path
 
 import dask.array as da
 import numpy as np
@@ -16,7 +19,7 @@ from click.testing import CliRunner
 import faulty_store
 from conftest import make_imbalanced
 from dask_kmsmote.cli import cli
-from dask_kmsmote.errors import StorageError
+from dask_kmsmote.errors import ParameterError, StorageError
 from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.source import open_source
 from store_proxy import Fault
@@ -144,6 +147,12 @@ def test_retries_that_a_user_asks_for(arena, proxy, n_attempts):
     assert len(proxy.struck) == n_attempts
 
 
+@pytest.mark.parametrize("given", ["soon", None, []])
+def test_a_time_that_is_none(given):
+    with pytest.raises(ParameterError, match="can't be used"):
+        _ = Location("s3://bucket/table", {"give_up_after": given}).fs
+
+
 def test_an_upload_that_breaks_off_is_removed_with_its_folder(arena, proxy):
     place = fresh(arena)
     proxy.reset(Fault("500", 0, math.inf, where="partNumber=2"))
@@ -172,15 +181,27 @@ def test_a_log_that_is_not_seen_is_not_taken_for_none(arena, proxy, log):
         open_source(source)
 
 
+def job_on_arrays(place):
+    X, y = make_imbalanced(400, 3, 0.1)
+    da.to_zarr(da.from_array(X, chunks=(100, 3)), f"{place}/in.zarr", component="X")
+    da.to_zarr(da.from_array(y, chunks=100), f"{place}/in.zarr", component="label")
+    places = f"{place}/in.zarr", f"{place}/out.zarr"
+    return ["resample", *places, "--target", "label", "--seed", "0"]
+
+
+@pytest.mark.parametrize("options", [[], ["--workers", "1"]])
+def test_no_client_is_left_open_in_the_end(bucket, options):
+    program = Path(sys.executable).parent / "dask-kmsmote"
+    command = [program, *job_on_arrays(bucket), "--quiet", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("kind", ["500", "reset after", "cut"])
 @pytest.mark.parametrize("length", [1, math.inf])
 def test_arrays_on_a_store_that_fails(arena, proxy, kind, length):
     place = f"{arena.place}/{next(NUMBERS)}"
-    X, y = make_imbalanced(400, 3, 0.1)
-    da.to_zarr(da.from_array(X, chunks=(100, 3)), f"{place}/in.zarr", component="X")
-    da.to_zarr(da.from_array(y, chunks=100), f"{place}/in.zarr", component="label")
-    command = ["resample", f"{place}/in.zarr", f"{place}/out.zarr", "--target", "label"]
-    command += ["--seed", "0", "--storage-options", json.dumps(TIMES)]
+    command = [*job_on_arrays(place), "--storage-options", json.dumps(TIMES)]
     proxy.reset(Fault(kind, 0, length, where="/X/c/"))
     done = CliRunner().invoke(cli, command)
     assert proxy.struck

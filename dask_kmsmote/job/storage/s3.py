@@ -1,13 +1,14 @@
 """S3 that is asked again, for a while, where it fails.
 
 s3fs and its client ask again on their own, one within the other: for half an hour where a store
-does not answer, and not at all for a 500 that lasts ten seconds. Here all that is asked passes one
-place, which asks again until a time is over, and then says what to do.
+does not answer, and for seconds where it answers 500. Here all that is asked passes one place,
+which asks again until a time is over, and then says what to do.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 from contextlib import suppress
 from io import BytesIO
 from itertools import count
@@ -97,7 +98,16 @@ class S3(S3FileSystem):  # type: ignore[misc]
     ) -> None:
         config = {"retries": {"total_max_attempts": 1}, **(config_kwargs or {})}
         super().__init__(config_kwargs=config, **options)
-        self.give_up_after = give_up_after
+        self.give_up_after = float(give_up_after)
+
+    async def set_session(self, *given: Any, **named: Any) -> Any:
+        """As in s3fs, which closes no session of another loop, such as that of Zarr."""
+        is_new = self._s3 is None
+        session = await super().set_session(*given, **named)
+        if is_new and self.asynchronous:
+            # now, and so before Zarr ends its loop; aiohttp tells of each that is open in the end
+            atexit.register(self.close_session, asyncio.get_running_loop(), self._s3creator)
+        return session
 
     async def _call_s3(self, method: str, *given: Any, **named: Any) -> Any:
         start = monotonic()
@@ -109,7 +119,9 @@ class S3(S3FileSystem):  # type: ignore[misc]
                     _OUTAGE.end()
                     if done := await self._done(method, error, named):
                         return done
-                    raise _refusal(method, error, named) from error
+                    if told := _refusal(method, error, named):
+                        raise told from error
+                    raise
                 failing = max(monotonic() - start, _OUTAGE.seconds())
                 if failing >= self.give_up_after:
                     raise StorageError(_failure(error, named, failing)) from error
@@ -137,17 +149,21 @@ class S3(S3FileSystem):  # type: ignore[misc]
 
     async def _rm(self, path: Any, recursive: bool = False, **more: Any) -> Any:  # noqa: FBT002
         """Remove; of a folder, also what was being uploaded to it."""
-        if recursive:
+        if recursive and isinstance(path, str):
             await self._abort_uploads(path)
         return await super()._rm(path, recursive=recursive, **more)
 
     async def _abort_uploads(self, path: str) -> None:
         bucket, key, _ = self.split_path(path)
-        with suppress(PermissionError):  # a user may remove files, and not list uploads
+        try:
             found = await self._call_s3("list_multipart_uploads", Bucket=bucket, Prefix=f"{key}/")
-            for upload in found.get("Uploads", []):
-                with suppress(FileNotFoundError):
-                    await self._abort_mpu(bucket, upload["Key"], upload["UploadId"])
+        except StorageError:
+            raise
+        except OSError:  # a store may not let a user list them, or know none
+            return
+        for upload in found.get("Uploads", []):
+            with suppress(FileNotFoundError):
+                await self._abort_mpu(bucket, upload["Key"], upload["UploadId"])
 
     async def _done(self, method: str, error: Exception, named: dict[str, Any]) -> Any:
         """What an earlier attempt has done, whose answer was lost; None where it has not.
@@ -156,13 +172,14 @@ class S3(S3FileSystem):  # type: ignore[misc]
         """
         place = {name: named.get(name) for name in ("Bucket", "Key")}
         code = _code(error)
-        if method == "put_object" and "IfNoneMatch" in named and code == "PreconditionFailed":
-            there = await self._call_s3("get_object", **place)
-            return there if await there["Body"].read() == named["Body"] else None
-        if method == "complete_multipart_upload" and code == "NoSuchUpload":
-            there = await self._call_s3("head_object", **place)
-            n_parts = len(named["MultipartUpload"]["Parts"])
-            return there if there.get("ETag", "").strip('"').endswith(f"-{n_parts}") else None
+        with suppress(FileNotFoundError):
+            if method == "put_object" and "IfNoneMatch" in named and code == "PreconditionFailed":
+                there = await self._call_s3("get_object", **place)
+                return there if await there["Body"].read() == named["Body"] else None
+            if method == "complete_multipart_upload" and code == "NoSuchUpload":
+                there = await self._call_s3("head_object", **place)
+                n_parts = len(named["MultipartUpload"]["Parts"])
+                return there if there.get("ETag", "").strip('"').endswith(f"-{n_parts}") else None
         return None
 
 
@@ -197,7 +214,8 @@ def _place(named: dict[str, Any]) -> str:
     return repr(f"s3://{named.get('Bucket', '')}/{key}")
 
 
-def _refusal(method: str, error: Exception, named: dict[str, Any]) -> Exception:
+def _refusal(method: str, error: Exception, named: dict[str, Any]) -> OSError | None:
+    """What to do about credentials that are refused; None where it is something else."""
     if _code(error) in _EXPIRED:
         return StorageError(
             f"The credentials for {_place(named)} have expired: renew them, here and where the "
@@ -210,7 +228,7 @@ def _refusal(method: str, error: Exception, named: dict[str, Any]) -> Exception:
             f"{_place(named)} can't be read with these credentials ({_status(error)}); where they "
             "have expired, renew them and run the job again"
         )
-    return error
+    return None
 
 
 def _failure(error: Exception, named: dict[str, Any], seconds: float) -> str:
