@@ -80,7 +80,7 @@ def whole_or_absent(destination: Location, overwrite: bool) -> Iterator[Draft]:
         except BaseException as error:
             with suppress(StorageError):  # the first error counts; the next run removes the draft
                 draft.clear()
-            if isinstance(error, OSError):
+            if isinstance(error, OSError) and type(error) is not StorageError:
                 # its parts may be gone because another run has finished
                 _require_same_run(destination, before)
             raise

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ...errors import DestinationError, InputError
+from ...errors import DestinationError, InputError, StorageError
 from .location import Location, fingerprint
 from .manifest import DRAFT, part_paths, read_manifest
 
@@ -210,7 +210,8 @@ def at_rest(source: Source) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if _is_changed(source):
+        # a store that fails need not be asked
+        if type(error) is not StorageError and _is_changed(source):
             raise changed from error
         raise
     if _is_changed(source):
