@@ -18,8 +18,7 @@ def read_arrays(source: Source, features: str, target: str) -> tuple[Any, Any]:
     import dask.array as da
 
     _require_zarr()
-    options = source.location.options or None
-    arrays = []
+    store, arrays = source.location.zarr_store, []
     for name in (features, target):
         if not any(path.startswith(f"{name}/") for path in source.files):
             there = sorted({path.partition("/")[0] for path in source.files if "/" in path})
@@ -28,7 +27,7 @@ def read_arrays(source: Source, features: str, target: str) -> tuple[Any, Any]:
                 "one of them with --features or --target."
             )
         _require_plain_codecs(source, name)
-        arrays.append(da.from_zarr(source.location.url, component=name, storage_options=options))
+        arrays.append(da.from_zarr(store, component=name))
     return arrays[0], arrays[1]
 
 
@@ -77,11 +76,9 @@ def write_arrays(arrays: dict[str, Any], rows: int, draft: Drafted) -> list[dict
 
     _require_zarr()
     location = draft.location
-    options = location.options or None
+    store = location.zarr_store
     jobs = [
-        array.rechunk({0: rows}).to_zarr(
-            location.url, component=name, storage_options=options, compute=False
-        )
+        array.rechunk({0: rows}).to_zarr(store, component=name, compute=False)
         for name, array in arrays.items()
     ]
     dask.compute(*jobs)

@@ -8,10 +8,10 @@ died while it published is mended by the next.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from ...errors import DestinationError, ParameterError
+from ...errors import DestinationError, ParameterError, StorageError
 from ...process import uninterrupted
 from .draft import Draft, writing_to
 from .local import LocalDraft
@@ -54,8 +54,9 @@ def whole_or_absent(destination: Location, overwrite: bool) -> Iterator[Draft]:
             draft.require_same_run()
             _require_ours(draft, read_manifest(destination))
         except BaseException as error:
-            draft.clear()
-            if isinstance(error, OSError):
+            with suppress(StorageError):  # the first error counts; the next run removes the draft
+                draft.clear()
+            if isinstance(error, OSError) and type(error) is not StorageError:
                 # its parts may be gone because another run has finished
                 draft.require_same_run()
             raise

@@ -16,6 +16,7 @@ from .masking import has_password, masked, masked_url, secrets_of
 
 # of libraries whose exceptions have no base class of their own
 _STORE_PACKAGES = {"botocore", "aiobotocore", "aiohttp", "s3fs", "gcsfs", "adlfs"}
+_S3 = "s3://", "s3a://"
 # what stores know of a file; "created" is a local one's change time, which no program can set back
 _MARKS = ("ETag", "etag", "mtime", "created", "LastModified", "Last-Modified", "last_modified")
 # the place itself; absolute paths, also of Windows; URLs and chains of them; parts . and ..
@@ -56,7 +57,6 @@ class Location:
 
     @cached_property
     def _resolved(self) -> tuple[Any, str]:
-        from fsspec.core import url_to_fs
         from fsspec.implementations.local import LocalFileSystem
 
         if not self.url:
@@ -71,7 +71,7 @@ class Location:
                 "it as an environment variable of the store, or by --storage-options."
             )
         try:
-            fs, path = url_to_fs(self.url, **self.options)
+            fs, path = self._open()
         except ImportError as error:
             raise ParameterError(
                 f"{self.shown!r} needs another package: {self.masked(error)}. For S3, pip install "
@@ -86,6 +86,30 @@ class Location:
             )
         # links are followed once, so that places can be compared, and replaced by a rename
         return fs, os.path.realpath(path) if isinstance(fs, LocalFileSystem) else path
+
+    def _open(self) -> tuple[Any, str]:
+        """A file system, and the path in it."""
+        from fsspec.core import url_to_fs
+
+        return self._open_s3() if self.url.startswith(_S3) else url_to_fs(self.url, **self.options)
+
+    def _open_s3(self, **more: Any) -> tuple[Any, str]:
+        from .s3 import S3
+
+        of_url = S3._get_kwargs_from_urls(self.url)
+        return S3(**of_url | self.options | more), S3._strip_protocol(self.url)
+
+    @property
+    def zarr_store(self) -> Any:
+        """The place as readers and writers of Zarr take it."""
+        from zarr.storage import FsspecStore
+
+        if self.is_local:
+            return self.path
+        if self.url.startswith(_S3):
+            fs, path = self._open_s3(asynchronous=True)
+            return FsspecStore(fs, path=path)
+        return FsspecStore.from_url(self.url, storage_options=self.options)
 
     @property
     def fs(self) -> Any:
@@ -174,7 +198,7 @@ class Location:
                 f"{self.shown!r} can't be used with the storage options {sorted(self.options)}: "
                 f"{self.masked(error)}."
             ) from error
-        except FileNotFoundError:
+        except (FileNotFoundError, StorageError):  # which name the place already
             raise
         except Exception as error:
             store = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
@@ -197,7 +221,7 @@ class Location:
         return {
             path[len(self.path) + 1 :]: info
             for path, info in sorted(found.items())
-            if not path.endswith("/")
+            if not path.endswith("/") and info["type"] != "directory"
         }
 
 

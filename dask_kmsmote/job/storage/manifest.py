@@ -235,8 +235,7 @@ def _into_footer(location: Location, path: str, text: str) -> None:
 def _into_attributes(location: Location, text: str) -> None:
     import zarr
 
-    options = location.options or None
-    zarr.open_group(location.url, mode="a", storage_options=options).attrs[_KEY] = text
+    zarr.open_group(location.zarr_store, mode="a").attrs[_KEY] = text
 
 
 def require_manifest(location: Location, version: int | None = None) -> dict[str, Any]:

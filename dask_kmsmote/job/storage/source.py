@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ...errors import DestinationError, InputError, ParameterError
+from ...errors import DestinationError, InputError, ParameterError, StorageError
 from .commit import being_published, is_record
 from .delta.log import LOG, Snapshot, files_gone, has_log, open_snapshot
 from .location import Location, fingerprint
@@ -204,8 +204,8 @@ def _require_no_log(location: Location, files: Collection[str], kind: str) -> No
     # text that lies within such a table is none of it
     for folder in location.above() if kind == "parquet" else ():
         for name in _LOG_FOLDERS:
-            # a store may let a job see less than it reads
-            with suppress(OSError):
+            # a store may let a job see less than it reads; one that fails has a log all the same
+            with suppress(PermissionError):
                 _require_none_among(location, folder, folder.names_in(name))
 
 
@@ -234,7 +234,7 @@ def _require_none_among(source: Location, place: Location, files: Collection[str
 def _is_of_iceberg(place: Location, name: str) -> bool:
     try:
         content = json.loads(place.fs.cat_file(place.path_of(name)))
-    except (OSError, ValueError, RecursionError):
+    except (FileNotFoundError, PermissionError, ValueError, RecursionError):
         return False
     return isinstance(content, dict) and "format-version" in content
 
@@ -262,7 +262,8 @@ def at_rest(source: Source) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if _is_changed(source):
+        # a store that fails need not be asked
+        if type(error) is not StorageError and _is_changed(source):
             raise changed from error
         if source.snapshot is not None and isinstance(error, FileNotFoundError):
             raise files_gone(source.snapshot) from error

@@ -1,0 +1,214 @@
+"""A store that fails at any moment: the job asks again, or ends cleanly and says what to do."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from itertools import count
+from pathlib import Path
+
+import dask.array as da
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import faulty_store
+from conftest import make_imbalanced
+from dask_kmsmote.cli import cli
+from dask_kmsmote.errors import ParameterError, StorageError
+from dask_kmsmote.job.storage.location import Location
+from dask_kmsmote.job.storage.source import open_source
+from store_proxy import Fault
+
+pytestmark = pytest.mark.cluster
+PACE = 0.02  # see `faulty_store`: it gives up after 1.2 s
+TIMES = faulty_store.times(PACE)
+DELAY = faulty_store.DELAY * PACE
+PART = 5 * 2**20  # bytes, the least of a part of several
+NUMBERS = count()
+
+
+@pytest.fixture(scope="module")
+def arena(store):
+    with faulty_store.arena(os.environ["AWS_ENDPOINT_URL"], workers=False, pace=PACE) as arena:
+        yield arena
+
+
+@pytest.fixture
+def proxy(arena):
+    arena.proxy.reset(None)
+    yield arena.proxy
+    arena.proxy.reset(None)
+
+
+@pytest.mark.parametrize("case", [*faulty_store.cases(20, workers=False)], ids=str)
+def test_a_job_on_a_store_that_fails(arena, case):
+    outcome = arena.inject(case)
+    assert outcome.end != "lost", outcome.text
+
+
+def fresh(arena):
+    location = Location(f"{arena.place}/{next(NUMBERS)}", TIMES)
+    for name in "abc":
+        location.fs.pipe_file(f"{location.path}/{name}", b"old")
+    return location
+
+
+def put(location):
+    location.fs.pipe_file(f"{location.path}/a", b"new")
+    assert location.fs.cat_file(f"{location.path}/a") == b"new"
+
+
+def create(location):
+    location.fs.pipe_file(f"{location.path}/d", b"mine", mode="create")
+    with pytest.raises(OSError, match="pre-conditions"):
+        location.fs.pipe_file(f"{location.path}/d", b"another's", mode="create")
+    assert location.fs.cat_file(f"{location.path}/d") == b"mine"
+
+
+def upload(location):
+    content = np.arange(PART, dtype=np.uint16).tobytes()
+    with location.fs.open(f"{location.path}/d", "wb", block_size=PART) as file:
+        for half in (content[: PART + 1], content[PART + 1 :]):
+            file.write(half)
+    with location.fs.open(f"{location.path}/d") as file:
+        assert file.read() == content
+
+
+def copy(location):
+    names = [f"{location.path}/{name}" for name in "abc"]
+    location.fs.copy(names, [f"{name}-copy" for name in names], on_error="raise")
+    assert list(location.files()) == ["a", "a-copy", "b", "b-copy", "c", "c-copy"]
+
+
+def remove(location):
+    location.fs.rm([f"{location.path}/a", f"{location.path}/b"])
+    location.fs.rm_file(f"{location.path}/c")
+    assert list(location.files()) == []
+
+
+def clear(location):
+    location.fs.rm(location.path, recursive=True)
+    assert list(location.files()) == []
+
+
+@pytest.mark.parametrize("kind", ["500", "errors within 200", "reset after", "cut"])
+@pytest.mark.parametrize("act", [put, create, upload, copy, remove, clear])
+def test_each_request_may_fail_once(arena, proxy, act, kind):
+    for number in count():
+        proxy.reset(None)
+        place = fresh(arena)
+        proxy.reset(Fault(kind, number))
+        act(place)
+        if not proxy.struck:
+            break
+    assert number or kind == "errors within 200"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("500", "The store fails at 's3://.*: look at its state, and run the job again"),
+        ("503", "asks to slow down at 's3://.*: run the job again when .* or with fewer --workers"),
+        ("cut", "does not answer for 's3://.*: look whether it runs .* and run the job again"),
+        ("reset before", "does not answer for 's3://.*: look whether it runs"),
+        ("reset after", "does not answer for 's3://.*: look whether it runs"),
+        ("delay", "does not answer for 's3://.*: look whether it runs"),
+        ("expired", "for 's3://.* have expired: renew them, .*AWS_SESSION_TOKEN.* run the job"),
+    ],
+)
+def test_a_store_that_fails_for_good_is_told_in_time(arena, proxy, kind, words):
+    place = fresh(arena)
+    proxy.reset(Fault(kind, 0, math.inf, seconds=DELAY))
+    start = time.monotonic()
+    with pytest.raises(StorageError, match=words) as told:
+        place.fs.cat_file(f"{place.path}/a", start=0, end=2)
+    first = time.monotonic() - start
+    with pytest.raises(StorageError):
+        place.files()
+    assert "\n" not in str(told.value)
+    wanted = 0 if kind == "expired" else TIMES["give_up_after"]
+    assert wanted <= first < 5
+    # it is waited for once, and not by each request
+    assert time.monotonic() - start - first < max(1, first)
+
+
+@pytest.mark.parametrize("n_attempts", [1, 3])
+def test_retries_that_a_user_asks_for(arena, proxy, n_attempts):
+    own = {"give_up_after": 0, "config_kwargs": {"retries": {"total_max_attempts": n_attempts}}}
+    place = Location(fresh(arena).url, own)
+    proxy.reset(Fault("500", 0, math.inf))
+    with pytest.raises(StorageError, match="The store fails"):
+        place.fs.ls(place.path)
+    assert len(proxy.struck) == n_attempts
+
+
+@pytest.mark.parametrize("given", ["soon", None, []])
+def test_a_time_that_is_none(given):
+    with pytest.raises(ParameterError, match="can't be used"):
+        _ = Location("s3://bucket/table", {"give_up_after": given}).fs
+
+
+def test_an_upload_that_breaks_off_is_removed_with_its_folder(arena, proxy):
+    place = fresh(arena)
+    proxy.reset(Fault("500", 0, math.inf, where="partNumber=2"))
+    with pytest.raises(StorageError):
+        upload(place)
+    proxy.reset(None)
+    assert uploads_to(place) == ["d"]
+    clear(place)
+    assert uploads_to(place) == []
+
+
+def uploads_to(place):
+    bucket, _, key = place.path.partition("/")
+    found = [upload["Key"] for upload in place.fs.list_multipart_uploads(bucket)]
+    return [name.removeprefix(f"{key}/") for name in found if name.startswith(f"{key}/")]
+
+
+@pytest.mark.parametrize("log", ["_delta_log", "metadata", ".hoodie"])
+def test_a_log_that_is_not_seen_is_not_taken_for_none(arena, proxy, log):
+    table = fresh(arena)
+    table.fs.copy(f"{arena.place}/source/part-0.parquet", f"{table.path}/year=2026/part-0.parquet")
+    source = table / "year=2026"
+    assert list(open_source(source).files) == ["part-0.parquet"]
+    proxy.reset(Fault("500", 0, math.inf, where=log))
+    with pytest.raises(StorageError):
+        open_source(source)
+
+
+def job_on_arrays(place):
+    X, y = make_imbalanced(400, 3, 0.1)
+    da.to_zarr(da.from_array(X, chunks=(100, 3)), f"{place}/in.zarr", component="X")
+    da.to_zarr(da.from_array(y, chunks=100), f"{place}/in.zarr", component="label")
+    places = f"{place}/in.zarr", f"{place}/out.zarr"
+    return ["resample", *places, "--target", "label", "--seed", "0"]
+
+
+@pytest.mark.parametrize("options", [[], ["--workers", "1"]])
+def test_no_client_is_left_open_in_the_end(bucket, options):
+    program = Path(sys.executable).parent / "dask-kmsmote"
+    command = [program, *job_on_arrays(bucket), "--quiet", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("kind", ["500", "reset after", "cut"])
+@pytest.mark.parametrize("length", [1, math.inf])
+def test_arrays_on_a_store_that_fails(arena, proxy, kind, length):
+    place = f"{arena.place}/{next(NUMBERS)}"
+    command = [*job_on_arrays(place), "--storage-options", json.dumps(TIMES)]
+    proxy.reset(Fault(kind, 0, length, where="/X/c/"))
+    done = CliRunner().invoke(cli, command)
+    assert proxy.struck
+    proxy.reset(None)
+    if length == 1:
+        assert done.exit_code == 0, done.output
+        labels = da.from_zarr(f"{place}/out.zarr", component="label").compute()
+        assert np.bincount(labels).tolist() == [360, 360]
+    else:
+        assert (done.exit_code, "run the job again" in done.stderr) == (5, True), done.output
