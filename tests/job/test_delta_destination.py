@@ -522,39 +522,17 @@ def test_an_answer_that_is_lost(tmp_path, monkeypatch, name, mode):
         assert len(files_of(tmp_path)) == (mode != "error") + (words == "not known whether")
 
 
-@pytest.fixture(scope="module", params=["local", "s3"])
-def folder(request, tmp_path_factory):
-    """A place for tables, and `AWS_…` variables for a store."""
-    if request.param == "local":
-        yield str(tmp_path_factory.mktemp("tables"))
-        return
-    if not object_store.program():
-        pytest.skip("needs the store of the extra test")
-    with (
-        object_store.serve(tmp_path_factory.mktemp("s3")) as address,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        for name, value in object_store.environment(address).items():
-            patch.setenv(name, value)
-        import s3fs
-
-        s3fs.S3FileSystem.clear_instance_cache()
-        s3fs.S3FileSystem().mkdir("tables")
-        yield "s3://tables"
-        object_store.collect_sessions()
-
-
 @pytest.mark.parametrize("mode", ["error", "overwrite", "append"])
-def test_of_two_runs_one_wins(folder, mode):
+def test_of_two_runs_one_wins(place, mode):
     for number in range(5):
-        place = Location(f"{folder}/{mode}-{number}")
+        out = Location(f"{place}/{mode}-{number}")
         if mode != "error":
-            commit(place, "error")
+            commit(out, "error")
         both = Barrier(2)
 
-        def one(_, place=place, both=both):
+        def one(_, out=out, both=both):
             try:
-                with committed(place, mode) as draft:
+                with committed(out, mode) as draft:
                     write(draft)
                     both.wait(30)
             except DestinationError as error:
@@ -566,8 +544,8 @@ def test_of_two_runs_one_wins(folder, mode):
         (winner,) = [text for text in told if " " not in text]
         (loser,) = [text for text in told if " " in text]
         assert "Another writer changed the Delta table" in loser
-        assert runs_of(place)[0] == winner
-        files = [name for name in place.files() if not name.startswith("_delta_log")]
+        assert runs_of(out)[0] == winner
+        files = [name for name in out.files() if not name.startswith("_delta_log")]
         assert len(files) == (1 if mode == "error" else 2)
 
 
