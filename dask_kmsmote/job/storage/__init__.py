@@ -8,9 +8,9 @@
 - `parquet`, `text`: such files. Parquet says its types; of text all rows are seen, and `text_types`
   judges them.
 - `arrays`: Zarr groups as Dask arrays, and back.
-- `destination`: a draft (`draft`) that is published when it is whole. On a local disk (`local`) under
-  a lock, by an `exchange` of folders; on a store (`store`) by a record that commits it (`commit`),
-  and copies.
+- `destination`: a draft (`draft`) that is published when it is whole. On a local disk (`local`)
+  under a lock, by an `exchange` of folders; on a store (`store`) by a record that commits it
+  (`commit`), and copies.
 - `manifest`: a text in a finished destination, which says what is there and why.
 
 A destination without a manifest is not finished. What a manifest says is checked by type before it
