@@ -240,7 +240,7 @@ class StoreDraft(Draft):
             names = (name.lstrip("/") for name in place.names_in(""))
             found += [place / name for name in names if of_runs.fullmatch(name)]
         # some stores list folders that have been emptied
-        return [place for place in found if place.files()]
+        return [place for place in found if any(place.files())]
 
     def clear(self) -> None:
         """Remove this draft; those of other runs may be alive."""
