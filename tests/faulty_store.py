@@ -167,15 +167,16 @@ class Arena:
         start = time.perf_counter()
         done = self.run(case, out, overwrite=case.overwrite, pace=self.pace)
         seconds, struck = time.perf_counter() - start, len(self.proxy.struck)
+        fails_still = self.proxy.fails_still or case.length == "lasting"
         self.proxy.reset(None)
         try:
-            end = self._judge(case, out, before, done, seconds)
+            end = self._judge(case, out, before, done, seconds, fails_still=fails_still)
         except AssertionError as error:
             return Outcome(struck, "lost", seconds, f"{error}; {done.stderr.strip()}")
         end = "spared" if not struck else end
         return Outcome(struck, end, seconds, done.stderr.strip())
 
-    def _judge(self, case, out, before, done, seconds):
+    def _judge(self, case, out, before, done, seconds, *, fails_still):
         state = DESTINATIONS[case.destination].state
         assert seconds < LONGEST, f"stuck for {seconds:.0f} s"
         after = state(out)
@@ -188,9 +189,7 @@ class Arena:
         assert _MENDS.search(done.stderr), "no line that says what to do"
         if after not in {before, "committed"}:
             assert "next run" in done.stderr, f"{before} became {after}, untold"
-        # a store that fails still, or refuses, can't be cleared, and what is whole stays: the next
-        # run does it
-        fails_still = case.length == "lasting" or (case.kind, case.length) == ("expired", "burst")
+        # a store that fails still can't be cleared, and what is whole stays: for the next run
         if not fails_still and "next run" not in done.stderr:
             assert not self.left(out), f"left {self.left(out)}"
         again = self.run(case, out, overwrite=True)
