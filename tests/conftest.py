@@ -135,11 +135,10 @@ def store(tmp_path_factory):
         with object_store.serve(tmp_path_factory.mktemp("s3")) as address:
             for name, value in object_store.environment(address).items():
                 patch.setenv(name, value)
-            s3fs.S3FileSystem.clear_instance_cache()
+            object_store.forget_clients()
             s3fs.S3FileSystem().mkdir("tests")
             yield "s3://tests"
-        s3fs.S3FileSystem.clear_instance_cache()
-        object_store.collect_sessions()
+        object_store.forget_clients()
 
 
 @pytest.fixture

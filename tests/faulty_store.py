@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from click.testing import CliRunner
 
+import object_store
 import store_proxy
 from alarm import time_limit
 from dask_kmsmote.cli import cli
@@ -128,11 +129,11 @@ class Arena:
         self.proxy, self.place, self.scheduler, self.pace = proxy, place, scheduler, pace
         self._usual: dict[Any, int] = {}
 
-    def run(self, case, out, *, overwrite):
+    def run(self, case, out, *, overwrite, pace=1):
         kind = DESTINATIONS[case.destination]
         command = ["resample", f"{self.place}/source", out, "--target", "label", "--seed", "0"]
         command += ["--clusters", "8", "--quiet"]
-        command += ["--storage-options", json.dumps(times(self.pace))]
+        command += ["--storage-options", json.dumps(times(pace))]
         command += [*kind.arguments, *(["--overwrite"] if overwrite else [])]
         command += ["--scheduler", self.scheduler] if case.workers else []
         with time_limit(LONGEST):
@@ -164,17 +165,18 @@ class Arena:
         fault = Fault(case.kind, first, length, writes=writes, seconds=DELAY * self.pace)
         self.proxy.reset(fault)
         start = time.perf_counter()
-        done = self.run(case, out, overwrite=case.overwrite)
+        done = self.run(case, out, overwrite=case.overwrite, pace=self.pace)
         seconds, struck = time.perf_counter() - start, len(self.proxy.struck)
+        fails_still = self.proxy.fails_still or case.length == "lasting"
         self.proxy.reset(None)
         try:
-            end = self._judge(case, out, before, done, seconds)
+            end = self._judge(case, out, before, done, seconds, fails_still=fails_still)
         except AssertionError as error:
             return Outcome(struck, "lost", seconds, f"{error}; {done.stderr.strip()}")
         end = "spared" if not struck else end
         return Outcome(struck, end, seconds, done.stderr.strip())
 
-    def _judge(self, case, out, before, done, seconds):
+    def _judge(self, case, out, before, done, seconds, *, fails_still):
         state = DESTINATIONS[case.destination].state
         assert seconds < LONGEST, f"stuck for {seconds:.0f} s"
         after = state(out)
@@ -187,9 +189,7 @@ class Arena:
         assert _MENDS.search(done.stderr), "no line that says what to do"
         if after not in {before, "committed"}:
             assert "next run" in done.stderr, f"{before} became {after}, untold"
-        # a store that fails still, or refuses, can't be cleared, and what is whole stays: the next
-        # run does it
-        fails_still = case.length == "lasting" or (case.kind, case.length) == ("expired", "burst")
+        # a store that fails still can't be cleared, and what is whole stays: for the next run
         if not fails_still and "next run" not in done.stderr:
             assert not self.left(out), f"left {self.left(out)}"
         again = self.run(case, out, overwrite=True)
@@ -209,7 +209,7 @@ def arena(address, *, workers, pace=0.1):
 
     with store_proxy.between(address) as proxy:
         before = os.environ["AWS_ENDPOINT_URL"]
-        os.environ["AWS_ENDPOINT_URL"] = proxy.address
+        _lead_to(proxy.address)
         try:
             place = _table()
             if workers:
@@ -218,7 +218,12 @@ def arena(address, *, workers, pace=0.1):
             else:
                 yield Arena(proxy, place, None, pace)
         finally:
-            os.environ["AWS_ENDPOINT_URL"] = before
+            _lead_to(before)
+
+
+def _lead_to(address):
+    os.environ["AWS_ENDPOINT_URL"] = address
+    object_store.forget_clients()
 
 
 def _table():

@@ -41,6 +41,19 @@ def collect_sessions():
         gc.collect()
 
 
+def forget_clients():
+    """Forget those of another address: they are kept by their options, and it is none."""
+    from s3fs import S3FileSystem
+
+    from dask_kmsmote.job.storage.s3 import S3
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        for kind in (S3FileSystem, S3):
+            kind.clear_instance_cache()
+        gc.collect()
+
+
 def free_ports(n):
     """Ports that nobody is given by chance, and nor are those 10,000 above, for gRPC."""
     ports = []

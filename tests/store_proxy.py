@@ -72,6 +72,8 @@ class Proxy:
         That came since `reset`.
     struck
         Method and target of the requests that the fault struck.
+    fails_still
+        Whether it struck the last one.
     """
 
     def __init__(self, upstream):
@@ -82,17 +84,18 @@ class Proxy:
 
     def reset(self, fault):
         """Fail so from now on, and count anew."""
-        self.fault, self.n_requests, self.struck = fault, 0, []
+        self.fault, self.n_requests, self.struck, self.fails_still = fault, 0, [], False
 
     def _strikes(self, method, target, body):
         number, fault = self.n_requests, self.fault
         self.n_requests += 1
-        if (
-            fault is None
-            or number < fault.first
-            or len(self.struck) >= fault.length
-            or not fault.fits(method, target, body)
-        ):
+        self.fails_still = (
+            fault is not None
+            and number >= fault.first
+            and len(self.struck) < fault.length
+            and fault.fits(method, target, body)
+        )
+        if not self.fails_still:
             return None
         self.struck.append(f"{method} {target}")
         return fault
