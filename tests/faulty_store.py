@@ -21,11 +21,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from click.testing import CliRunner
+from deltalake import DeltaTable
 
 import object_store
 import store_proxy
 from alarm import time_limit
 from dask_kmsmote.cli import cli
+from dask_kmsmote.job.storage.commit import read_record
+from dask_kmsmote.job.storage.delta.log import has_log, open_snapshot
 from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.manifest import read_manifest
 from store_proxy import Fault
@@ -34,7 +37,8 @@ ROWS = 20_000
 DELAY = 30.0  # seconds
 LONGEST = 60  # seconds of a job that is not stuck
 LENGTHS = "once", "burst", "lasting"
-_MENDS = re.compile(r"run the job again|run it again|run them again|next run")
+_MENDS = re.compile(r"(?i)run the job again|run it again|run them again|next run|job is run again")
+_STAYS = re.compile("brings to its end|not known")
 
 
 def times(pace):
@@ -54,28 +58,62 @@ class Destination:
     state
         What is at a place: "absent", "committed" where only the next run can make it whole, or the
         name of the run that made it; an AssertionError where it is anything else.
+    left
+        Names of what is left there, or beside it, of runs that have not finished.
     """
 
     arguments: tuple[str, ...]
     state: Callable[[str], str]
+    left: Callable[[str], list[str]]
 
 
 def state_of_parquet(out):
     location = Location(out)
+    if read_record(location) is not None:
+        return "committed"
     manifest = read_manifest(location)
     if manifest is None:
         names = list(location.files())
-        drafts = {name.partition("/")[0] for name in names if name.startswith("_kmsmote-")}
-        whole = any(read_manifest(location / draft) for draft in drafts)
-        half = [name for name in names if not name.startswith("_kmsmote-")]
-        assert whole or not half, f"{half} without a manifest"
-        return "committed" if whole else "absent"
-    counts = pd.read_parquet(out, columns=["label"])["label"].value_counts().to_dict()
-    assert counts == {0: ROWS * 9 // 10, 1: ROWS * 9 // 10}, counts
+        assert not names, f"{names} without a manifest"
+        return "absent"
+    require_whole(pd.read_parquet(out, columns=["label"])["label"])
     return str(manifest["run"])
 
 
-DESTINATIONS = {"parquet": Destination((), state_of_parquet)}
+def require_whole(labels):
+    counts = labels.value_counts().to_dict()
+    assert counts == {0: ROWS * 9 // 10, 1: ROWS * 9 // 10}, counts
+
+
+def left_of_parquet(out):
+    """A draft lies beside its destination, a record in it."""
+    parent, _, name = out.rpartition("/")
+    own = re.compile(rf"_kmsmote-{name}-|{name}/.*kmsmote-")
+    return [path for path in Location(parent).files() if own.match(path)]
+
+
+def state_of_delta(out):
+    location = Location(out)
+    if not has_log(location):
+        return "absent"
+    _, text = next(open_snapshot(location).manifests())
+    require_whole(DeltaTable(out).to_pyarrow_table(columns=["label"])["label"].to_pandas())
+    return str(json.loads(text)["run"])
+
+
+def left_of_delta(out):
+    """Notes, and files that no version names."""
+    location = Location(out)
+    names = [name for name in location.files() if not name.startswith("_delta_log/")]
+    found = open_snapshot(location).manifests() if has_log(location) else ()
+    runs = tuple(f"-{json.loads(text)['run']}.parquet" for _, text in found)
+    return [name for name in names if not name.endswith(runs)]
+
+
+DESTINATIONS = {
+    "parquet": Destination((), state_of_parquet, left_of_parquet),
+    "delta": Destination(("--destination-format", "delta"), state_of_delta, left_of_delta),
+}
 
 
 @dataclass(frozen=True)
@@ -177,29 +215,27 @@ class Arena:
         return Outcome(struck, end, seconds, done.stderr.strip())
 
     def _judge(self, case, out, before, done, seconds, *, fails_still):
-        state = DESTINATIONS[case.destination].state
+        state, left = DESTINATIONS[case.destination].state, DESTINATIONS[case.destination].left
         assert seconds < LONGEST, f"stuck for {seconds:.0f} s"
         after = state(out)
         if done.exit_code == 0:
             assert after not in {"absent", "committed", before}, f"done, and {after}"
-            assert not self.left(out), f"left {self.left(out)}"
+            assert not left(out), f"left {left(out)}"
             return "retried"
         assert done.exit_code == 5, f"exit code {done.exit_code}: {done.exception!r}"
         assert len(done.stderr.strip().splitlines()) == 1, "several lines"
         assert _MENDS.search(done.stderr), "no line that says what to do"
         if after not in {before, "committed"}:
-            assert "next run" in done.stderr, f"{before} became {after}, untold"
+            assert _STAYS.search(done.stderr), f"{before} became {after}, untold"
         # a store that fails still can't be cleared, and what is whole stays: for the next run
-        if not fails_still and "next run" not in done.stderr:
-            assert not self.left(out), f"left {self.left(out)}"
+        if not fails_still and not _STAYS.search(done.stderr):
+            assert not left(out), f"left {left(out)}"
         again = self.run(case, out, overwrite=True)
         assert again.exit_code == 0, f"the rerun: {again.output}"
         assert state(out) not in {"absent", "committed", before, after}, "the rerun did nothing"
-        assert not self.left(out), f"the rerun left {self.left(out)}"
+        # what nobody knows to be committed or not is for vacuum
+        assert "not known" in done.stderr or not left(out), f"the rerun left {left(out)}"
         return "failed"
-
-    def left(self, out):
-        return [name for name in Location(out).files() if "kmsmote-" in name]
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Kill jobs at random moments, with readers beside them, and look what is left.
 
-python tests/benchmarks/kills.py 100    # half of them on a local disk, half on S3 (SeaweedFS)
+python tests/benchmarks/kills.py 100    # at each place: a local disk and S3, Parquet and Delta
+python tests/benchmarks/kills.py 100 local delta-s3
 
 Each job replaces a finished destination every second time. After a kill (SIGKILL of the client),
 the destination must be absent, the old one, or whole; the rerun must succeed. All the while a
@@ -19,7 +20,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any
 
-from places import command, left_behind, places, state, sum_of
+from places import column, command, is_delta, left_behind, places, state, sum_of
 
 
 def by_pandas(out: str) -> Any:
@@ -53,7 +54,35 @@ def by_duckdb(out: str) -> Any:
         return connection.execute(f"SELECT a FROM '{out}/*.parquet'").df()["a"]  # noqa: S608
 
 
+def by_deltalake(out: str) -> Any:
+    """A column of a version."""
+    return column(out, "a")
+
+
+def by_polars(out: str) -> Any:
+    """A column of a version, read later."""
+    import polars as pl
+
+    return pl.scan_delta(out).select("a").collect().to_pandas()["a"]
+
+
+def by_duckdb_of_delta(out: str) -> Any:
+    """A column of the files of a version."""
+    import duckdb
+    from deltalake import DeltaTable
+
+    dataset = DeltaTable(out).to_pyarrow_dataset()  # noqa: F841 - DuckDB finds it by its name
+    with duckdb.connect() as connection:
+        return connection.execute("SELECT a FROM dataset").df()["a"]
+
+
 READERS = {"pandas": by_pandas, "pyarrow": by_pyarrow, "duckdb": by_duckdb}
+OF_DELTA = {"deltalake": by_deltalake, "polars": by_polars, "duckdb": by_duckdb_of_delta}
+
+
+def readers_of(place: str) -> dict[str, Any]:
+    """Readers of what is written there."""
+    return OF_DELTA if is_delta(place) else READERS
 
 
 def read_on(name: str, out: Any, stop: Any, found: Any) -> None:
@@ -62,7 +91,7 @@ def read_on(name: str, out: Any, stop: Any, found: Any) -> None:
     while not stop.is_set():
         place = out.value.decode()
         try:
-            values = READERS[name](place)
+            values = readers_of(place)[name](place)
         except Exception:  # noqa: BLE001 - a reader has an error of its own for each
             counts["error"] += 1
             time.sleep(0.01)  # what is absent would be asked for without end
@@ -72,12 +101,13 @@ def read_on(name: str, out: Any, stop: Any, found: Any) -> None:
 
 
 @contextmanager
-def readers() -> Iterator[tuple[Any, dict[str, Counter[Any]]]]:
+def readers(kind: str) -> Iterator[tuple[Any, dict[str, Counter[Any]]]]:
     """The place that they read, to be set; and what they found, filled at the end."""
     context = get_context("spawn")
     stop, queue = context.Event(), context.Queue()
     out = context.Array("c", 4096)
-    made = [context.Process(target=read_on, args=(n, out, stop, queue)) for n in READERS]
+    names = readers_of(kind)
+    made = [context.Process(target=read_on, args=(n, out, stop, queue)) for n in names]
     for process in made:
         process.start()
     told: dict[str, Counter[Any]] = {}
@@ -116,21 +146,21 @@ def kinds_of(counts: Counter[Any], sums: dict[tuple[str, float], str]) -> dict[s
     return dict(kinds)
 
 
-def main(n_kills: int) -> None:
+def main(n_kills: int, names: list[str]) -> None:
     """Print what was left, and what was read, by kind."""
-    for place, scheduler in places():
+    for name, place, scheduler in places(names):
         found: Counter[str] = Counter()
         sums: dict[tuple[str, float], str] = {}
         longest = 6.0
-        with readers() as (looked_at, told):
-            for number in range(n_kills // 2):
+        with readers(place) as (looked_at, told):
+            for number in range(n_kills):
                 out = f"{place}/out-{number // 2}"
                 looked_at.value = out.encode()
                 run = command(place, scheduler, out, number, "--overwrite", "--quiet")
                 kind, longest = kill_once(run, out, longest)
                 found[kind] += 1
-                sums[out, sum_of(by_pandas(out))] = ("old", "new")[number % 2]
-        name, left = place.partition(":")[0], left_behind(place)
+                sums[out, sum_of(column(out, "a"))] = ("old", "new")[number % 2]
+        left = left_behind(place)
         print(f"{name}: {dict(found)}, left behind: {left}", flush=True)
         read = {reader: kinds_of(counts, sums) for reader, counts in told.items()}
         for reader, kinds in read.items():
@@ -140,4 +170,4 @@ def main(n_kills: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
+    main(int([*sys.argv, "100"][1]), sys.argv[2:])

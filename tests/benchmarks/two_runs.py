@@ -1,6 +1,7 @@
 """Two jobs at once to one destination, many times: one result, one refusal, nothing left over.
 
-python tests/benchmarks/two_runs.py 100    # half of them on a local disk, half on S3 (SeaweedFS)
+python tests/benchmarks/two_runs.py 100    # at each place: a local disk and S3, Parquet and Delta
+python tests/benchmarks/two_runs.py 100 delta-s3
 
 Every second time they replace a finished result. The second job begins at a random moment of the
 first, so that they meet at all stages; often at the same moment.
@@ -21,7 +22,8 @@ from places import command, left_behind, places, state
 _REFUSALS = {
     "writes there": r"Another run writes to .* now",
     "finished meanwhile": r"Another run finished .* meanwhile|another run publishes there",
-    "exists": r"exists already, finished at",
+    "exists": r"exists already, (finished at|at version)",
+    "committed meanwhile": r"Another writer changed the Delta table",
 }
 
 
@@ -56,22 +58,21 @@ def meet(place: str, scheduler: str, out: str, apart: float) -> tuple[str, float
     return f"one refused: {kind}", seconds
 
 
-def main(n_times: int) -> None:
+def main(n_times: int, names: list[str]) -> None:
     """Print what the refused were told, by kind."""
-    for place, scheduler in places():
+    for name, place, scheduler in places(names):
         found: Counter[str] = Counter()
         longest = 1.0
-        for number in range(n_times // 2):
+        for number in range(n_times):
             # half of them at once
             apart = random.choice([0, random.uniform(0, longest)])  # noqa: S311 - no secret
             kind, seconds = meet(place, scheduler, f"{place}/out-{number // 2}", apart)
             longest = seconds / 4  # of both, which share the processors: they are to meet
             found[kind] += 1
-        name = place.partition(":")[0]
         print(f"{name}: {dict(found)}, left behind: {left_behind(place)}", flush=True)
         if left_behind(place):
             raise SystemExit("Something is left behind.")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
+    main(int([*sys.argv, "100"][1]), sys.argv[2:])

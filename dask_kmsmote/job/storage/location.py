@@ -17,6 +17,7 @@ from .masking import has_password, masked, masked_url, secrets_of
 # of libraries whose exceptions have no base class of their own
 _STORE_PACKAGES = {"botocore", "aiobotocore", "aiohttp", "s3fs", "gcsfs", "adlfs"}
 _S3 = "s3://", "s3a://"
+GIVE_UP_AFTER = 60.0  # seconds for which a store that fails is asked again
 # what stores know of a file; "created" is a local one's change time, which no program can set back
 _MARKS = ("ETag", "etag", "mtime", "created", "LastModified", "Last-Modified", "last_modified")
 # the place itself; absolute paths, also of Windows; URLs and chains of them; parts . and ..

@@ -25,8 +25,8 @@ from s3fs import S3FileSystem
 from s3fs.errors import translate_boto_error
 
 from ...errors import StorageError
+from .location import GIVE_UP_AFTER
 
-GIVE_UP_AFTER = 60.0  # seconds
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 10.0  # seconds between two attempts, at most
 _AT_REST = 60.0  # seconds without a request, after which a failure is a new one
 _NO_ANSWER = BrokenOff, NotConnected, HTTPClientError, IncompleteReadError, ResponseParserError

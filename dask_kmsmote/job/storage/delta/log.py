@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from ....errors import InputError, MissingPackageError, ParameterError
-from ..location import Location
+from ..location import GIVE_UP_AFTER, Location
 
 LOG = "_delta_log"
 # of protocols; what is left out either changes how rows are read, or is not known yet
@@ -30,6 +30,7 @@ _OPTIONS = {
     "endpoint_url": "AWS_ENDPOINT_URL",
     "region_name": "AWS_REGION",
 }
+_READ_TIMEOUT, _CONNECT_TIMEOUT = 15.0, 5.0  # seconds, those of s3fs
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 
 
@@ -308,6 +309,12 @@ def options_of(location: Location) -> dict[str, str]:
 
     given = dict(location.options)
     given |= given.pop("client_kwargs", {})
+    waits = given.pop("config_kwargs", {})
+    seconds = {
+        "retry_timeout": given.pop("give_up_after", GIVE_UP_AFTER),
+        "timeout": waits.get("read_timeout", _READ_TIMEOUT),
+        "connect_timeout": waits.get("connect_timeout", _CONNECT_TIMEOUT),
+    }
     odd = [name for name, value in given.items() if not isinstance(value, str | int | float | bool)]
     if odd:
         raise ParameterError(
@@ -318,4 +325,5 @@ def options_of(location: Location) -> dict[str, str]:
     endpoint = options.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT_URL", ""))
     if endpoint.startswith("http://"):
         options["AWS_ALLOW_HTTP"] = "true"
-    return options
+    # as long as files are waited for
+    return {name: f"{round(1000 * value)}ms" for name, value in seconds.items()} | options
