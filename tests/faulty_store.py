@@ -28,7 +28,7 @@ import store_proxy
 from alarm import time_limit
 from dask_kmsmote.cli import cli
 from dask_kmsmote.job.storage.commit import read_record
-from dask_kmsmote.job.storage.delta.log import has_log, open_snapshot
+from dask_kmsmote.job.storage.delta.log import has_log, open_snapshot, options_of
 from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.manifest import read_manifest
 from store_proxy import Fault
@@ -97,7 +97,8 @@ def state_of_delta(out):
     if not has_log(location):
         return "absent"
     _, text = next(open_snapshot(location).manifests())
-    require_whole(DeltaTable(out).to_pyarrow_table(columns=["label"])["label"].to_pandas())
+    table = DeltaTable(out, storage_options=options_of(location))
+    require_whole(table.to_pyarrow_table(columns=["label"])["label"].to_pandas())
     return str(json.loads(text)["run"])
 
 
