@@ -35,7 +35,7 @@ from .storage.delta.draft import committed
 from .storage.delta.files import open_delta
 from .storage.delta.log import has_log
 from .storage.destination import whole_or_absent
-from .storage.draft import Drafted, writing_to
+from .storage.drafts.draft import Drafted, writing_to
 from .storage.location import Location, contains
 from .storage.parquet import open_parquet
 from .storage.schema import empty_frame, schema_of_result

@@ -345,6 +345,21 @@ def test_a_table_with_rules(tmp_path, source, name, mode):
     assert files_of(tmp_path / "table") == before
 
 
+def test_a_table_with_deleted_rows_is_replaced(tmp_path, source):
+    place, rows = tmp_path / "table", pa.Table.from_pandas(frame(3), preserve_index=False)
+    fields = [(name, "double") for name in "abc"] + [("id", "long"), ("y", "long")]
+    part = delta_tables.add(place, "a.parquet", rows, deleted=[0, 5])
+    features, told = delta_tables.protocol("deletionVectors"), delta_tables.metadata(fields)
+    delta_tables.write_version(place, 0, features, told, part)
+    assert len(delta_tables.rows_of(place)) == N - 2
+    job(place, place, mode="append", only_synthetic=True)
+    found = delta_tables.rows_of(place).to_pandas()
+    assert found["y"].value_counts().nunique() == 1
+    assert found["id"].notna().sum() == N - 2
+    job(source, place, mode="overwrite")
+    assert len(delta_tables.rows_of(place)) == 2 * (N * 9 // 10)
+
+
 def test_columns_that_must_have_values(tmp_path, source):
     own = Schema.from_arrow(pa.schema([*pa.Schema.from_pandas(frame())][:3]))
     fields = [*own.fields]

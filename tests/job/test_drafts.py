@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from dask_kmsmote.errors import InputError, ParameterError
-from dask_kmsmote.job.storage.local import LocalDraft
+from dask_kmsmote.job.storage.drafts.local import LocalDraft
+from dask_kmsmote.job.storage.drafts.store import StoreDraft
 from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.manifest import keeper, manifest_text, part_name, read_manifest
 from dask_kmsmote.job.storage.source import open_source
-from dask_kmsmote.job.storage.store import StoreDraft
 from drafts import N_PARTS, N_ROWS, content_of, files_of, left_over, make_draft, put
 
 pytestmark = pytest.mark.cluster

@@ -17,13 +17,13 @@ import pytest
 import drafts
 import object_store
 from dask_kmsmote.errors import DestinationError, InputError
-from dask_kmsmote.job.storage import local
 from dask_kmsmote.job.storage.commit import RECORD, Record
-from dask_kmsmote.job.storage.exchange import exchange
+from dask_kmsmote.job.storage.drafts import local
+from dask_kmsmote.job.storage.drafts.exchange import exchange
+from dask_kmsmote.job.storage.drafts.store import StoreDraft
 from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.manifest import require_manifest, run_of
 from dask_kmsmote.job.storage.source import open_source
-from dask_kmsmote.job.storage.store import StoreDraft
 from drafts import DeathError, at_each_change, content_of, left_over, make_draft
 
 pytestmark = pytest.mark.cluster

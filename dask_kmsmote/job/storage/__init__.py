@@ -11,9 +11,8 @@
   which values can be said so; `splitting`: an Arrow table by such folders, whoever writes them.
 - `arrays`: Zarr groups as Dask arrays, and back.
 - `delta`: a version of a Delta table as such a table, and a destination that is committed to one.
-- `destination`: a draft (`draft`) that is published when it is whole. On a local disk (`local`)
-  under a lock, by an `exchange` of folders; on a store (`store`) by a record that commits it
-  (`commit`), and copies.
+- `destination`: one of `drafts`, published when it is whole. On a local disk under a lock, by an
+  exchange of folders; on a store by a record that commits it (`commit`), and copies.
 - `s3`: a client of S3 that asks again where the store fails, and for how long.
 - `manifest`: a text in a finished destination, which says what is there and why.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import InputError, ParameterError
-from .draft import Drafted
+from .drafts.draft import Drafted
 from .source import Source
 
 _METADATA = ".zarray", "zarr.json"

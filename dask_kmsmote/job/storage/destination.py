@@ -13,11 +13,11 @@ from typing import Any
 
 from ...errors import DestinationError, ParameterError, StorageError
 from ...process import uninterrupted
-from .draft import Draft, writing_to
-from .local import LocalDraft
+from .drafts.draft import Draft, writing_to
+from .drafts.local import LocalDraft
+from .drafts.store import StoreDraft
 from .location import Location
 from .manifest import keeper, read_manifest
-from .store import StoreDraft
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from ...errors import DestinationError, InputError
 from ...graph.dask.tasks import Tasks, compute
 from ...planning.cuts import bundle
 from ..columns import as_option
-from .draft import Drafted
+from .drafts.draft import Drafted
 from .folders import path_in
 from .location import Location
 from .manifest import published

@@ -27,7 +27,7 @@ from uuid import uuid4
 from ....errors import DestinationError, InputError, ParameterError, StorageError
 from ....process import uninterrupted
 from ...columns import as_option
-from ..draft import writing_to
+from ..drafts.draft import writing_to
 from ..folders import type_of
 from ..location import Location
 from ..manifest import RUN, manifest_of
@@ -75,7 +75,8 @@ def committed(destination: Location, mode: str) -> Iterator[DeltaDraft]:
         with uninterrupted():
             draft.commit()
     except BaseException:
-        draft.clear()
+        with suppress(OSError):  # the first error counts; what stays has a note
+            draft.clear()
         raise
 
 
@@ -205,7 +206,8 @@ class DeltaDraft:
                 self._commit(delta)
         except (delta.exceptions.DeltaError, StorageError) as error:
             self._settle(error)
-        self._remove(left)
+        with suppress(OSError):  # what stays has a note, for the next run
+            self._remove(left)
 
     @property
     def version(self) -> int | None:

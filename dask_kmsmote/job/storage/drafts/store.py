@@ -25,11 +25,11 @@ from collections.abc import Collection
 from contextlib import suppress
 from functools import cached_property, partial
 
-from ...errors import DestinationError
-from .commit import RECORD, Record, is_record, read_record
+from ....errors import DestinationError
+from ..commit import RECORD, Record, is_record, read_record
+from ..location import Location
+from ..manifest import DRAFT, DRAFT_ENDING, RUN, keeper, published, run_of
 from .draft import Draft
-from .location import Location
-from .manifest import DRAFT, DRAFT_ENDING, RUN, keeper, published, run_of
 
 _METADATA = {"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"}
 _TRIES = 3

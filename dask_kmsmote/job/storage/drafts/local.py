@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ...errors import DestinationError
+from ....errors import DestinationError
+from ..location import Location
+from ..manifest import RUN, manifest_text
 from .draft import Draft
 from .exchange import exchange
-from .location import Location
-from .manifest import RUN, manifest_text
 
 
 class LocalDraft(Draft):

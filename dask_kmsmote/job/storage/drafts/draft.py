@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 from uuid import uuid4
 
-from ...errors import DestinationError
-from .location import Location
-from .manifest import part_name, run_of, write_manifest
+from ....errors import DestinationError
+from ..location import Location
+from ..manifest import part_name, run_of, write_manifest
 
 # by text: what comes back from a worker, or from Arrow, may have lost its number
 _HINTS = {
