@@ -14,6 +14,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import object_store
+from dask_kmsmote.job.storage.commit import read_record
 from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.manifest import read_manifest
 
@@ -55,7 +56,15 @@ def command(place: str, scheduler: str, out: str, seed: int, *options: str) -> l
 
 
 def state(out: str) -> str:
-    """What a destination is: absent, or the run that made it; raises where it is not whole."""
+    """What a destination is: absent, committed and not yet moved, or the run that made it.
+
+    Raises
+    ------
+    AssertionError
+        It is none of these.
+    """
+    if read_record(Location(out)) is not None:
+        return "committed"
     manifest = read_manifest(Location(out))
     if manifest is None:
         return "absent"
