@@ -20,6 +20,7 @@ from deltalake import DeltaTable
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import object_store
+from dask_kmsmote.job.storage.commit import read_record
 from dask_kmsmote.job.storage.delta.log import has_log, open_snapshot
 from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.manifest import read_manifest
@@ -78,8 +79,16 @@ def column(out: str, name: str) -> pd.Series:
 
 
 def state(out: str) -> str:
-    """What a destination is: absent, or the run that made it; raises where it is not whole."""
+    """What a destination is: absent, committed and not yet moved, or the run that made it.
+
+    Raises
+    ------
+    AssertionError
+        It is none of these.
+    """
     place = Location(out)
+    if read_record(place) is not None:
+        return "committed"
     manifest = read_manifest(place)
     if has_log(place):
         _, text = next(open_snapshot(place).manifests())

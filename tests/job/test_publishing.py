@@ -107,6 +107,9 @@ def by_duckdb(out, pattern):
 
 
 def by_dask(out, **options):
+    if "://" in out and not options:
+        # s3fs remembers what it has listed before
+        options = {"storage_options": {"use_listings_cache": False}}
     with dask.config.set(scheduler="sync"):
         return dd.read_parquet(out, **options).compute()
 
