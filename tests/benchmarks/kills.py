@@ -98,6 +98,7 @@ def read_on(name: str, out: Any, stop: Any, found: Any) -> None:
             time.sleep(0.01)  # what is absent would be asked for without end
         else:
             counts[place, sum_of(values)] += 1
+            time.sleep(0.05)  # jobs need the processors, too
     found.put((name, counts))
 
 
