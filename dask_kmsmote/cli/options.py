@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from ..errors import ParameterError
 from ..job.cluster import ClusterSettings
@@ -358,12 +359,26 @@ def column_parts(options: dict[str, Any]) -> Columns:
     )
 
 
+# from the nearest
+_ORIGINS = [
+    ParameterSource.COMMANDLINE,
+    ParameterSource.ENVIRONMENT,
+    ParameterSource.DEFAULT_MAP,
+    ParameterSource.DEFAULT,
+]
+
+
 def mode_of(options: dict[str, Any]) -> str:
-    """What is done with a destination that is there."""
+    """What is done with a destination that is there: of two options that say it, the nearer."""
     mode: str = options.get("mode", "error")
-    if options.get("overwrite") and mode == "append":
-        raise ParameterError("--overwrite and --mode append exclude each other: give one.")
-    return "overwrite" if options.get("overwrite") else mode
+    if not options.get("overwrite"):
+        return mode
+    ctx = click.get_current_context()
+    far, near = (ctx.get_parameter_source(name) for name in ("mode", "overwrite"))
+    if far == near and mode != "overwrite":
+        raise ParameterError(f"--overwrite and --mode {mode} exclude each other: give one.")
+    is_nearer = far in _ORIGINS and _ORIGINS.index(far) < _ORIGINS.index(near or _ORIGINS[-1])
+    return mode if is_nearer else "overwrite"
 
 
 def cluster_settings(options: dict[str, Any]) -> ClusterSettings:

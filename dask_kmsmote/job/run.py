@@ -437,7 +437,7 @@ def _frame_to_write(
 ) -> Callable[[], list[dict[str, Any]]]:
     columns = job.columns
     schema = schema_of_result(table.schema, columns)
-    stored = draft.accept(schema, columns.keep, columns.partition_by)
+    stored = draft.accept(schema, columns)
     make = sampler.fit_synthesize if columns.only_synthetic else sampler.fit_resample
     result = make(X, y)
     plan = sampler.plan_

@@ -260,8 +260,9 @@ def require_manifest(location: Location, version: int | None = None) -> dict[str
             raise being_published(location)
         manifest = read_manifest(location)
     if manifest is None:
+        when = "" if version is None else f" at or before version {version}"
         raise InputError(
-            f"{location.shown!r} has no manifest: no run has finished there. Check the path."
+            f"{location.shown!r} has no manifest: no run has finished there{when}. Check the path."
         )
     if not _KINDS.keys() - _LATER <= manifest.keys() or not _tells_counts(manifest):
         raise _not_ours(location, "is incomplete")

@@ -122,7 +122,7 @@ def open_source(location: Location, given: str | None = None, version: int | Non
         raise InputError(f"The source {location.shown!r} does not exist: {hint}.")
     if given == "delta" or (given is None and has_log(location)):
         return _of_version(open_snapshot(location, version))
-    if version is not None:
+    if version is not None and not has_log(location):
         raise ParameterError(
             f"--version is of Delta tables, and the source {location.shown!r} is none: leave it "
             "out."

@@ -104,6 +104,11 @@ def _write(
 def _stored(values: Any, field: Any) -> Any:
     import pyarrow as pa
 
+    if not field.nullable and values.null_count:
+        raise InputError(
+            f"The column {field.name!r} has missing values, and the destination has it NOT NULL: "
+            "fill them before, or allow nulls in the table."
+        )
     try:
         return values.cast(field.type)
     except pa.ArrowInvalid as error:

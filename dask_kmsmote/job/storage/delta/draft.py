@@ -17,22 +17,23 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from ....errors import DestinationError, InputError, ParameterError, StorageError
 from ....process import uninterrupted
-from ...columns import as_option
+from ...columns import Columns
 from ..drafts.draft import writing_to
 from ..folders import type_of
 from ..location import Location
 from ..manifest import RUN, manifest_of
 from .log import Snapshot, deltalake, first_line, has_log, open_snapshot, options_of, url_of
-from .types import require_columns_of, require_feature_for, schema_of_delta
+from .types import require_columns_of, schema_of_delta
 
 _NOTES = "_kmsmote"
 _OF_RUNS = re.compile(rf"{_NOTES}/{RUN.pattern}|(.*/)?part-\d{{6,}}-{RUN.pattern}\.parquet")
@@ -97,7 +98,8 @@ class DeltaDraft:
         self.destination = self.location = destination
         self.mode = mode
         self.run = uuid4().hex
-        self.snapshot = open_snapshot(destination) if has_log(destination) else None
+        url_of(destination)
+        self.snapshot = self._opened()
         self._require_free()
         if self.snapshot is not None:
             _require_no_rules(self.snapshot, mode)
@@ -105,6 +107,12 @@ class DeltaDraft:
         self._manifest: dict[str, Any] = {}
         self._schema: Any = None
         self._is_in_doubt = False
+
+    def _opened(self) -> Snapshot | None:
+        try:
+            return open_snapshot(self.destination) if has_log(self.destination) else None
+        except InputError as error:
+            raise DestinationError(f"{error} Or name another destination.") from error
 
     def _require_free(self) -> None:
         shown = self.destination.shown
@@ -136,44 +144,24 @@ class DeltaDraft:
         """The name of a file."""
         return f"part-{number:06d}-{self.run}.parquet"
 
-    def accept(self, schema: Any, absent: Collection[str], partition_by: Sequence[str]) -> Any:
-        """Take columns, as `Drafted` has it; files are divided as those of the table are."""
-        self.partition_by = tuple(partition_by)
-        if self.snapshot is not None:
-            self.partition_by = _partition_of(self.snapshot, self.partition_by)
+    def accept(self, schema: Any, columns: Columns) -> Any:
+        """Take columns, as `Drafted` has it; a table that is there keeps its own, and its parts."""
         own = schema_of_delta(schema, self.destination)
-        table = None if self.snapshot is None else self.snapshot.schema
-        if self.mode == "append" and table is not None:
-            own = require_columns_of(table, own, self.destination)
-            required = [field.name for field in table if not field.nullable]
-            self._require_values([name for name in required if name in absent])
-        elif self.snapshot is not None:
-            require_feature_for(own, self.snapshot)
+        self.partition_by = columns.partition_by
+        if self.snapshot is not None:
+            self.partition_by = _partition_of(self.snapshot, columns.partition_by)
+            own = require_columns_of(self.snapshot.schema, own, columns, self.destination)
         self._require_parts(own)
-        self._schema = own
+        # an error of delta-rs comes before the work
+        self._schema = deltalake().Schema.from_arrow(own)
         return own
 
     def _require_parts(self, schema: Any) -> None:
-        absent = [name for name in self.partition_by if name not in schema.names]
-        if absent:
-            raise InputError(
-                f"The Delta table {self.destination.shown!r} is partitioned by {absent}, which the "
-                f"result has not: take them along with --keep {as_option(absent)}, or name another "
-                "destination."
-            )
         odd = [name for name in self.partition_by if type_of(str(schema.field(name).type)) is None]
         if odd:
             raise InputError(
                 f"The Delta table {self.destination.shown!r} is partitioned by {odd}, whose values "
                 "can't name folders: name another destination."
-            )
-
-    def _require_values(self, names: list[str]) -> None:
-        if names:
-            raise InputError(
-                f"The Delta table {self.destination.shown!r} has the columns {names} NOT NULL, "
-                "which new rows have no value of: make rows by them, with fewer names in --keep, "
-                "or allow nulls in the table."
             )
 
     def written(self) -> dict[str, int]:
@@ -257,12 +245,11 @@ class DeltaDraft:
             max_commit_retries=None if self.mode == "append" else 0,
             app_transactions=[delta.Transaction(_APPLICATION, number)],
         )
-        schema = delta.Schema.from_arrow(self._schema)
         actions, by = self._actions(), list(self.partition_by)
         if self.snapshot is None:
             create_table_with_add_actions(
                 url_of(self.destination),
-                schema,
+                self._schema,
                 actions,
                 mode="error",
                 partition_by=by,
@@ -271,9 +258,9 @@ class DeltaDraft:
             )
         else:
             table = self.snapshot.table
-            schema = table.schema() if self.mode == "append" else schema
+            # with its notes of columns
             table.create_write_transaction(
-                actions, self.mode, schema, by, commit_properties=properties
+                actions, self.mode, table.schema(), by, commit_properties=properties
             )
 
     def _actions(self) -> list[Any]:
@@ -318,8 +305,21 @@ class DeltaDraft:
         """Remove what the run has written, unless a version may name it."""
         if self._is_in_doubt:
             return
-        self._remove(list(self.written()))
+        names = list(self.written())
+        self._remove(names)
         self._remove_note()
+        if self.destination.is_local:
+            self._remove_folders(names)
+
+    def _remove_folders(self, names: list[str]) -> None:
+        """Remove folders that are empty now: those of files, and of a new table all."""
+        root = Path(self.destination.path)
+        folders = {parent for name in names for parent in (root / name).parents if parent > root}
+        if self.snapshot is None:
+            folders |= {root, *(path for path in root.rglob("*") if path.is_dir())}
+        for folder in sorted(folders, reverse=True):
+            with suppress(OSError):  # files of others are there
+                folder.rmdir()
 
 
 def _partition_of(snapshot: Snapshot, wanted: tuple[str, ...]) -> tuple[str, ...]:

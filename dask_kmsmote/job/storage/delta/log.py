@@ -31,6 +31,7 @@ _OPTIONS = {
     "region_name": "AWS_REGION",
 }
 _READ_TIMEOUT, _CONNECT_TIMEOUT = 15.0, 5.0  # seconds, those of s3fs
+_ESCAPED = re.compile("%[0-9A-Fa-f]{2}")
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 
 
@@ -278,19 +279,30 @@ def reading(location: Location) -> Iterator[None]:
         text = first_line(location.masked(error))
         raise InputError(
             f"The log of the Delta table {location.shown!r} can't be read: {text}. If it is "
-            f"damaged, mend {LOG}/ there, or name an older version with --version."
+            f"damaged, mend {LOG}/ there; to read, name an older version with --version."
         ) from error
 
 
 def first_line(text: str) -> str:
     """What an error of delta-rs says, without the stack of its own functions and its colours."""
     lines = [line.strip(" ↳") for line in _COLOURS.sub("", text).splitlines()]
-    said = [line for line in lines if line and not re.match(r"\d+: |at /|Stack|Help", line)]
+    said = [line for line in lines if line and not re.match(r"\d+: |at [./]|Stack|Help", line)]
     return " ".join(said).rstrip(".")[:300]
 
 
 def url_of(location: Location) -> str:
-    """Where `deltalake` finds the table."""
+    """Where `deltalake` finds the table.
+
+    Raises
+    ------
+    ParameterError
+        It would find another one.
+    """
+    if _ESCAPED.search(location.path):
+        raise ParameterError(
+            f"The Delta table {location.shown!r} has a % with two digits in its path, which "
+            "readers of Delta take for another sign: name another path."
+        )
     # beside a path, an URL would be one of percent signs
     return location.path if location.is_local else location.url
 

@@ -11,13 +11,14 @@ Delta has no unsigned integers, no categories, no times of day and no spans of t
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ....errors import InputError
-from ...columns import as_option
+from ...columns import Columns, as_option
 from ..location import Location
 from ..schema import widest
-from .log import Snapshot, url_of
 
 
 def schema_of_delta(schema: Any, destination: Location) -> Any:
@@ -30,6 +31,7 @@ def schema_of_delta(schema: Any, destination: Location) -> Any:
     """
     import pyarrow as pa
 
+    _require_told_apart(schema.names, destination)
     found = {own.name: _written_as(own.type) for own in schema}
     odd = [name for name, own in found.items() if own is None]
     if odd:
@@ -40,6 +42,17 @@ def schema_of_delta(schema: Any, destination: Location) -> Any:
             "destination."
         )
     return pa.schema(list(found.items()))
+
+
+def _require_told_apart(names: Sequence[str], destination: Location) -> None:
+    """Raise `InputError` where names differ in case alone, which Delta takes for one."""
+    counts = Counter(name.lower() for name in names)
+    alike = [name for name in names if counts[name.lower()] > 1]
+    if alike:
+        raise InputError(
+            f"The Delta table {destination.shown!r} can't hold the columns {alike}, which differ "
+            f"in case alone: leave some out, such as --drop {as_option(alike[1:])}, or rename them."
+        )
 
 
 def _written_as(arrow_type: Any) -> Any:
@@ -93,69 +106,79 @@ def _written_as_nested(own: Any) -> Any:
     return None if value is None else pa.list_(value)
 
 
-def require_feature_for(schema: Any, snapshot: Snapshot) -> None:
-    """Raise `InputError` where a table lacks what these types ask of its readers."""
-    import pyarrow as pa
-
-    local = [own.name for own in schema if _has(own.type, pa.timestamp("us"))]
-    if local and "timestampNtz" not in (snapshot.table.protocol().reader_features or ()):
-        path = url_of(snapshot.location)
-        raise InputError(
-            f"The Delta table {snapshot.location.shown!r} can't hold {local}, which are times "
-            f'without a zone, until it has the feature for them: python -c "from deltalake import '
-            f"DeltaTable, TableFeatures as F; DeltaTable({path!r}).alter.add_feature("
-            'F.TimestampWithoutTimezone, allow_protocol_versions_increase=True)". Or leave them '
-            f"out with --drop {as_option(local)}."
-        )
-
-
-def _has(arrow_type: Any, wanted: Any) -> bool:
-    """Whether a type is another one, or has parts of it."""
-    parts = (arrow_type.field(number).type for number in range(arrow_type.num_fields))
-    return arrow_type == wanted or any(_has(part, wanted) for part in parts)
-
-
-def require_columns_of(table: Any, schema: Any, destination: Location) -> Any:
-    """The types of a table, for columns that are to join it.
+def require_columns_of(table: Any, schema: Any, columns: Columns, destination: Location) -> Any:
+    """The types of a table, for columns that are to be written to it.
 
     Parameters
     ----------
     table, schema
-        Arrow schemas: of the table, and of what is to join it.
+        Arrow schemas: of the table, and of what is to be written.
+    columns
+        What is done with columns.
     destination
         The table, for messages.
 
     Raises
     ------
     InputError
-        Columns are other ones, or of types that hold other values.
+        Columns are other ones, or of types that hold other values, or must not be null.
     """
     import pyarrow as pa
 
-    strange = [name for name in schema.names if name not in table.names]
-    absent = [name for name in table.names if name not in schema.names]
+    told = [
+        *_of_strange([name for name in schema.names if name not in table.names], columns),
+        *_of_absent([name for name in table.names if name not in schema.names], table, columns),
+        *_of_types(table, schema),
+        *_of_nulls([own.name for own in table if not own.nullable and own.name in columns.keep]),
+    ]
+    if told:
+        raise InputError(
+            f"What is to be written to the Delta table {destination.shown!r} has "
+            f"{'; and '.join(told)}. Or name another destination."
+        )
+    return pa.schema([table.field(name) for name in schema.names])
+
+
+def _of_strange(names: list[str], columns: Columns) -> Iterator[str]:
+    others = [name for name in names if name != columns.mark]
+    if others:
+        yield f"{others}, which it has not: leave them out with --drop {as_option(others)}"
+    if len(others) < len(names):
+        yield f"the mark {columns.mark!r}, which it has not: leave out --mark-synthetic"
+
+
+def _of_absent(names: list[str], table: Any, columns: Columns) -> Iterator[str]:
+    import pyarrow as pa
+
+    here = [name for name in names if name in columns.present]
+    if here:
+        yield (
+            f"no {here}, which it has: take them along with --keep {as_option(here)}, and name "
+            "them in no --drop"
+        )
+    others = [name for name in names if name not in columns.present]
+    if len(others) == 1 and table.field(others[0]).type == pa.bool_() and columns.mark is None:
+        yield f"no {others[0]!r}, which it has: mark new rows with --mark-synthetic {others[0]!r}"
+    elif others:
+        yield f"no {others}, which it has, and the source has not: add them to the source"
+
+
+def _of_types(table: Any, schema: Any) -> Iterator[str]:
     others = [
         f"{own.name!r} of {own.type} for {table.field(own.name).type}"
         for own in schema
         if own.name in table.names and not _holds(table.field(own.name).type, own.type)
     ]
-    told = [
-        *(
-            [f"{strange}, which it has not: leave them out with --drop {as_option(strange)}"]
-            * bool(strange)
-        ),
-        *(
-            [f"no {absent}, which it has: take them along with --keep {as_option(absent)}"]
-            * bool(absent)
-        ),
-        *([f"other types, {', '.join(others)}: append to another table"] * bool(others)),
-    ]
-    if told:
-        raise InputError(
-            f"What is to be appended to the Delta table {destination.shown!r} has "
-            f"{'; and '.join(told)}."
+    if others:
+        yield f"other types, {', '.join(others)}: widen those of the table"
+
+
+def _of_nulls(names: list[str]) -> Iterator[str]:
+    if names:
+        yield (
+            f"no values for {names} in new rows, and the table has them NOT NULL: make rows by "
+            "them, with fewer names in --keep, or allow nulls in the table"
         )
-    return pa.schema([table.field(name) for name in schema.names])
 
 
 def _holds(wide: Any, own: Any) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 from uuid import uuid4
 
 from ....errors import DestinationError
+from ...columns import Columns
 from ..location import Location
 from ..manifest import part_name, run_of, write_manifest
 
@@ -19,6 +20,7 @@ _HINTS = {
     os.strerror(errno.EDQUOT): "Make room there, or name another destination.",
     os.strerror(errno.EACCES): "Allow the user that runs the job, and its workers, to write there.",
     os.strerror(errno.EROFS): "Name a destination that can be written.",
+    "bucket does not exist": "Make the bucket, or name another destination.",
 }
 
 
@@ -58,17 +60,15 @@ class Drafted(Protocol):
     location: Location
     partition_by: tuple[str, ...]
 
-    def accept(self, schema: Any, absent: Collection[str], partition_by: Sequence[str]) -> Any:
+    def accept(self, schema: Any, columns: Columns) -> Any:
         """Take columns.
 
         Parameters
         ----------
         schema
             Their Arrow types.
-        absent
-            Those that are null in new rows.
-        partition_by
-            Those that are to name folders.
+        columns
+            What is done with them.
 
         Returns
         -------
@@ -124,14 +124,9 @@ class Draft:
     def _place(self) -> Location:
         raise NotImplementedError
 
-    def accept(
-        self,
-        schema: Any,
-        absent: Collection[str],  # noqa: ARG002 - Parquet has nulls everywhere
-        partition_by: Sequence[str],
-    ) -> Any:
+    def accept(self, schema: Any, columns: Columns) -> Any:
         """Take columns, in the same types."""
-        self.partition_by = tuple(partition_by)
+        self.partition_by = columns.partition_by
         return schema
 
     @property
