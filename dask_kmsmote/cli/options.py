@@ -360,12 +360,7 @@ def column_parts(options: dict[str, Any]) -> Columns:
 
 
 # from the nearest
-_ORIGINS = [
-    ParameterSource.COMMANDLINE,
-    ParameterSource.ENVIRONMENT,
-    ParameterSource.DEFAULT_MAP,
-    ParameterSource.DEFAULT,
-]
+_ORIGINS = [ParameterSource[n] for n in ("COMMANDLINE", "ENVIRONMENT", "DEFAULT_MAP", "DEFAULT")]
 
 
 def mode_of(options: dict[str, Any]) -> str:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from dask.utils import parse_bytes
 
 from ..errors import (
-    DestinationError,
     InputError,
     ParameterError,
     PlanWarning,
@@ -29,17 +28,15 @@ from ..process import ProcessSetting, muted
 from . import place
 from .cluster import ClusterSettings
 from .columns import Columns
+from .destinations import draft_of, require_apart, require_format, require_shared
 from .record import record_of
 from .storage import arrays
-from .storage.delta.draft import committed
 from .storage.delta.files import open_delta
-from .storage.delta.log import has_log
-from .storage.destination import whole_or_absent
 from .storage.drafts.draft import Drafted, writing_to
 from .storage.location import Location, contains
 from .storage.parquet import open_parquet
 from .storage.schema import empty_frame, schema_of_result
-from .storage.source import Source, at_rest, guess_format, open_source
+from .storage.source import Source, at_rest, open_source
 from .storage.table import PARTITION_BYTES, Files, Table
 from .storage.text.files import open_text
 from .storage.text.spans import TextFormat
@@ -143,7 +140,7 @@ def project(
     """
     from .estimate import bytes_held, plan_from_all, plan_from_some
 
-    _require_shared(job.source)
+    require_shared(job.source)
     source = open_source(job.source, job.format, job.version)
     files, columns, sampler = _prepared(source, job, callback)
     n_bytes = _bytes_of(source, files, columns)
@@ -174,7 +171,7 @@ def search(job: Job, callback: Callback, **asked: Any) -> SearchResult:
     """
     from ..selection.search import search as try_settings
 
-    _require_shared(job.source)
+    require_shared(job.source)
     source = open_source(job.source, job.format, job.version)
     files, columns, sampler = _prepared(source, job, callback)
     with _computing(job, source, files, columns, callback) as hold:
@@ -201,10 +198,10 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
     if job.destination is None:
         raise ParameterError("The job has no destination: name one, or make a plan alone.")
     started, start = datetime.now(UTC), perf_counter()
-    _require_shared(job.source, job.destination)
+    require_shared(job.source, job.destination)
     # a result within the source would be read as a part of it the next time; a source within the
     # destination would go when that is replaced
-    _require_apart(job)
+    require_apart(job)
     seconds: dict[str, float] = {}
 
     def note(event: Event) -> None:
@@ -213,9 +210,9 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         callback(event)
 
     # first: a destination that is taken is told before files are listed and a cluster starts
-    with _draft(job, job.destination) as draft:
+    with draft_of(job, job.destination) as draft:
         source = open_source(job.source, job.format, job.version)
-        _require_format(source, job)
+        require_format(source, job)
         files, columns, sampler = _prepared(source, job, note)
         with (
             at_rest(source),
@@ -239,43 +236,6 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
     return told if version is None else {**told, "version": version}
 
 
-@contextmanager
-def _draft(job: Job, destination: Location) -> Iterator[Drafted]:
-    """What is written, and becomes the destination when the body is done."""
-    is_table = has_log(destination)
-    kind = job.destination_format or ("delta" if is_table or _names_delta(destination) else None)
-    if is_table and kind != "delta":
-        raise DestinationError(
-            f"The destination {destination.shown!r} is a Delta table: leave out "
-            f"--destination-format {kind}, or name another destination."
-        )
-    if kind == "delta":
-        _require_new_rows(job)
-        with committed(destination, job.mode) as draft:
-            yield draft
-    elif job.mode == "append":
-        raise ParameterError(
-            f"--mode append is of Delta tables, and {destination.shown!r} is none: leave it out, "
-            "or make one with --destination-format delta."
-        )
-    else:
-        with whole_or_absent(destination, job.mode == "overwrite") as draft_of_files:
-            yield draft_of_files
-
-
-def _names_delta(destination: Location) -> bool:
-    return guess_format(destination, None) == "delta"
-
-
-def _require_new_rows(job: Job) -> None:
-    """Raise `ParameterError` where a table would get rows that it has."""
-    if job.joins_source and not job.columns.only_synthetic:
-        raise ParameterError(
-            f"--mode append would add the rows of {job.source.shown!r} to it a second time: name "
-            "--only-synthetic, too."
-        )
-
-
 def _require_sound(plan: SamplingPlan | Estimate, job: Job) -> None:
     if job.strict and plan.warnings:
         numbered = [f"({number}) {text}" for number, text in enumerate(plan.warnings, start=1)]
@@ -287,8 +247,8 @@ def _require_sound(plan: SamplingPlan | Estimate, job: Job) -> None:
 def _require_something(plan: SamplingPlan, columns: Columns) -> None:
     if columns.only_synthetic and not plan.n_synthetic:
         raise InputError(
-            "There is no synthetic row to write: the classes have their rows already. Leave out "
-            "--only-synthetic to copy the originals, or ask for more with --strategy."
+            "There is no synthetic row to write: the classes have their rows already. Ask for more "
+            "with --strategy; to copy the originals elsewhere, leave out --only-synthetic."
         )
 
 
@@ -348,40 +308,6 @@ def _require_possible(
         empty = empty_frame(declared, ())
         columns.require_labels(empty)
         recipe.check_dtype(schema_of_frame(columns.split(empty)[0], wanted, "dask frame").dtype)
-
-
-def _require_apart(job: Job) -> None:
-    source, destination = job.source, job.destination
-    if destination is None:
-        return
-    within = contains(source, destination), contains(destination, source)
-    # a Delta table may be both, as a version stays as it is when the next is committed
-    if any(within) and not (all(within) and has_log(destination)):
-        raise ParameterError(
-            f"The destination {destination.shown!r} and the source {source.shown!r} lie within "
-            "each other: name a destination beside it."
-        )
-
-
-def _require_shared(*places: Location | None) -> None:
-    for own in places:
-        if own is not None and own.url.startswith("memory:"):
-            raise ParameterError(
-                f"{own.shown!r} is in the memory of one process, which workers do not share: "
-                "name a path or a store."
-            )
-
-
-def _require_format(source: Source, job: Job) -> None:
-    destination = cast("Location", job.destination)
-    kinds = ["zarr"] if source.format == "zarr" else ["parquet", "delta"]
-    asked = {job.destination_format, guess_format(destination, None)} - {None, "parquet"}
-    if (job.destination_format or kinds[0]) not in kinds or asked - {*kinds}:
-        raise ParameterError(
-            f"From {source.format} files, {' or '.join(kinds)} is written, and another format is "
-            f"asked for: name a destination that ends in .{kinds[0]}, or in nothing, and no other "
-            "--destination-format."
-        )
 
 
 def _opened(source: Source, job: Job, callback: Callback) -> tuple[Files | None, Columns]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import InputError
+from ...columns import as_option
 from ..parquet import ParquetFiles, Piece, StoredFile, as_bits, n_nulls, path_of, read_footers
 from ..schema import widest
 from ..source import Source
@@ -72,7 +73,7 @@ class DeltaFiles(ParquetFiles):
             raise InputError(
                 f"The column {column!r} of {self.source.location.shown!r} is a {found} in a table "
                 "whose columns are mapped, and its parts have other names in the files: leave it "
-                f"out with --drop {column!r}."
+                f"out with --drop {as_option([column])}."
             )
         return found
 

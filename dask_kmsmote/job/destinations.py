@@ -1,0 +1,92 @@
+"""Where a job writes: which kind of destination, and what it may not be beside its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from ..errors import DestinationError, ParameterError
+from .storage.delta.draft import committed
+from .storage.delta.log import has_log
+from .storage.destination import whole_or_absent
+from .storage.drafts.draft import Drafted
+from .storage.location import Location, contains
+from .storage.source import Source, guess_format
+
+if TYPE_CHECKING:
+    from .run import Job
+
+
+def require_apart(job: Job) -> None:
+    """Raise `ParameterError` where source and destination lie within each other."""
+    source, destination = job.source, job.destination
+    if destination is None:
+        return
+    within = contains(source, destination), contains(destination, source)
+    # a Delta table may be both, as a version stays as it is when the next is committed
+    if any(within) and not (all(within) and has_log(destination)):
+        raise ParameterError(
+            f"The destination {destination.shown!r} and the source {source.shown!r} lie within "
+            "each other: name a destination beside it."
+        )
+
+
+def require_shared(*places: Location | None) -> None:
+    """Raise `ParameterError` where workers would not find a place."""
+    for own in places:
+        if own is not None and own.url.startswith("memory:"):
+            raise ParameterError(
+                f"{own.shown!r} is in the memory of one process, which workers do not share: "
+                "name a path or a store."
+            )
+
+
+def require_format(source: Source, job: Job) -> None:
+    """Raise `ParameterError` where another format is asked for than is written."""
+    destination = cast("Location", job.destination)
+    kinds = ["zarr"] if source.format == "zarr" else ["parquet", "delta"]
+    asked = {job.destination_format, guess_format(destination, None)} - {None, "parquet"}
+    if (job.destination_format or kinds[0]) not in kinds or asked - {*kinds}:
+        raise ParameterError(
+            f"From {source.format} files, {' or '.join(kinds)} is written, and another format is "
+            f"asked for: name a destination that ends in .{kinds[0]}, or in nothing, and no other "
+            "--destination-format."
+        )
+
+
+@contextmanager
+def draft_of(job: Job, destination: Location) -> Iterator[Drafted]:
+    """What is written, and becomes the destination when the body is done."""
+    is_table = has_log(destination)
+    kind = job.destination_format or ("delta" if is_table or _names_delta(destination) else None)
+    if is_table and kind != "delta":
+        raise DestinationError(
+            f"The destination {destination.shown!r} is a Delta table: leave out "
+            f"--destination-format {kind}, or name another destination."
+        )
+    if kind == "delta":
+        _require_new_rows(job)
+        with committed(destination, job.mode) as draft:
+            yield draft
+    elif job.mode == "append":
+        raise ParameterError(
+            f"--mode append is of Delta tables, and {destination.shown!r} is none: leave it out, "
+            "or make one with --destination-format delta."
+        )
+    else:
+        with whole_or_absent(destination, job.mode == "overwrite") as draft_of_files:
+            yield draft_of_files
+
+
+def _names_delta(destination: Location) -> bool:
+    return guess_format(destination, None) == "delta"
+
+
+def _require_new_rows(job: Job) -> None:
+    """Raise `ParameterError` where a table would get rows that it has."""
+    if job.joins_source and not job.columns.only_synthetic:
+        raise ParameterError(
+            f"--mode append would add the rows of {job.source.shown!r} to it a second time: name "
+            "--only-synthetic, too."
+        )
