@@ -487,6 +487,25 @@ def test_a_slow_run_never_commits_files_that_another_removed(tmp_path):
     assert DeltaTable(tmp_path).count() == 6
 
 
+def test_who_finds_its_files_gone_is_told_why(tmp_path):
+    place = Location(str(tmp_path))
+    commit(place, "error")
+    for error in (DestinationError("not what was written"), FileNotFoundError("part")):
+
+        def overtaken(error=error):
+            commit(place, "append")
+            raise error
+
+        with pytest.raises(DestinationError, match=r"Another writer changed.*\(.*(written|part)\)"):
+            commit(place, "append", overtaken)
+
+    def fails():
+        raise DestinationError("not what was written")
+
+    with pytest.raises(DestinationError, match=r"^not what was written$"):
+        commit(place, "append", fails)
+
+
 @pytest.mark.parametrize("mode", ["error", "overwrite", "append"])
 def test_a_body_that_fails_leaves_nothing(tmp_path, mode):
     place = Location(str(tmp_path / "table"))

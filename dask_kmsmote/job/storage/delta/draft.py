@@ -75,9 +75,12 @@ def committed(destination: Location, mode: str) -> Iterator[DeltaDraft]:
         yield draft
         with uninterrupted():
             draft.commit()
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):  # the first error counts; what stays has a note
             draft.clear()
+        if isinstance(error, OSError) and type(error) is not StorageError:
+            # its files may be gone because another run has committed
+            draft.require_first(error)
         raise
 
 
@@ -197,6 +200,17 @@ class DeltaDraft:
         with suppress(OSError):  # what stays has a note, for the next run
             self._remove(left)
 
+    def require_first(self, error: Exception) -> None:
+        """Raise `DestinationError` where another run has committed since this one began."""
+        if set(self._runs() or ()) - {self.run}:
+            raise self._late(error) from error
+
+    def _late(self, error: Exception) -> DestinationError:
+        return DestinationError(
+            f"Another writer changed the Delta table {self.destination.shown!r} meanwhile: what it "
+            f"committed stays. Run the job again. ({first_line(str(error))})"
+        )
+
     @property
     def version(self) -> int | None:
         """The version that it was committed as; None where it was not, or nobody can tell."""
@@ -216,10 +230,7 @@ class DeltaDraft:
                 "again."
             ) from error
         self._is_in_doubt = False
-        raise DestinationError(
-            f"Another writer changed the Delta table {self.destination.shown!r} meanwhile: what it "
-            f"committed stays. Run the job again. ({first_line(str(error))})"
-        ) from error
+        raise self._late(error) from error
 
     def _runs(self) -> dict[str, int] | None:
         """Runs that have committed since, and versions; None where the log can't be read."""
