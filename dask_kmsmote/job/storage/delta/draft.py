@@ -19,7 +19,6 @@ import re
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ from .types import require_columns_of, schema_of_delta
 _NOTES = "_kmsmote"
 _OF_RUNS = re.compile(rf"{_NOTES}/{RUN.pattern}|(.*/)?part-\d{{6,}}-{RUN.pattern}\.parquet")
 _APPLICATION = "dask-kmsmote"
-# what a table may ask of its writers: the rest makes rules for rows, or needs more than files
+# features that a table may have where it makes no use of them for rules, which are named below
 _WRITTEN = {
     *("appendOnly", "timestampNtz", "deletionVectors", "v2Checkpoint", "vacuumProtocolCheck"),
     *("domainMetadata", "clustering", "changeDataFeed", "invariants", "checkConstraints"),
@@ -132,20 +131,20 @@ class DeltaDraft:
                 "or remove it yourself."
             )
 
-    @cached_property
+    @property
     def _note(self) -> str:
-        return self.destination.path_of(f"{_NOTES}/{self.run}")
+        return f"{_NOTES}/{self.run}"
 
     def open(self) -> None:
         """Leave a note of the run."""
-        fs = self.destination.fs
-        fs.makedirs(fs._parent(self._note), exist_ok=True)
+        place, fs = self.destination, self.destination.fs
+        fs.makedirs(place.path_of(_NOTES), exist_ok=True)
         text = "A run of dask-kmsmote that has not committed. Of a dead one, the next removes it.\n"
-        fs.pipe_file(self._note, text.encode())
+        fs.pipe_file(place.path_of(self._note), text.encode())
 
     def part(self, number: int) -> str:
         """The name of a file."""
-        return f"part-{number:06d}-{self.run}.parquet"
+        return f"part-{number:06d}{_ending(self.run)}"
 
     def accept(self, schema: Any, columns: Columns) -> Any:
         """Take columns, as `Drafted` has it; a table that is there keeps its own, and its parts."""
@@ -169,11 +168,8 @@ class DeltaDraft:
 
     def written(self) -> dict[str, int]:
         """Files that the run has written, and their bytes."""
-        files = self.destination.files()
-        return {name: int(info["size"]) for name, info in files.items() if self._is_own(name)}
-
-    def _is_own(self, name: str) -> bool:
-        return name.endswith(f"-{self.run}.parquet")
+        files, own = self.destination.files(), _ending(self.run)
+        return {name: int(info["size"]) for name, info in files.items() if name.endswith(own)}
 
     def finish(self, content: dict[str, Any]) -> dict[str, Any]:
         """Keep the manifest for the commit, and return it."""
@@ -190,7 +186,7 @@ class DeltaDraft:
         """
         delta = deltalake()
         left = self._left()
-        self._remove_note()
+        self._remove([self._note])
         self._is_in_doubt = True
         try:
             with self.destination.reached():
@@ -294,7 +290,7 @@ class DeltaDraft:
         """Files of other runs that have not committed, and their notes."""
         names = [path.rpartition("/")[2] for path in self.destination.names_in(_NOTES)]
         runs = [name for name in names if RUN.fullmatch(name) and name != self.run]
-        endings = tuple(f"-{run}.parquet" for run in runs)
+        endings = tuple(map(_ending, runs))
         files = self.destination.files() if runs else []
         return [
             *(name for name in files if name.endswith(endings)),
@@ -309,16 +305,12 @@ class DeltaDraft:
             with suppress(OSError):  # there are notes of others
                 self.destination.fs.rmdir(self.destination.path_of(_NOTES))
 
-    def _remove_note(self) -> None:
-        self._remove([f"{_NOTES}/{self.run}"])
-
     def clear(self) -> None:
         """Remove what the run has written, unless a version may name it."""
         if self._is_in_doubt:
             return
         names = list(self.written())
-        self._remove(names)
-        self._remove_note()
+        self._remove([*names, self._note])
         if self.destination.is_local:
             self._remove_folders(names)
 
@@ -331,6 +323,11 @@ class DeltaDraft:
         for folder in sorted(folders, reverse=True):
             with suppress(OSError):  # files of others are there
                 folder.rmdir()
+
+
+def _ending(run: str) -> str:
+    """What the names of all files of a run end in."""
+    return f"-{run}.parquet"
 
 
 def _partition_of(snapshot: Snapshot, wanted: tuple[str, ...]) -> tuple[str, ...]:

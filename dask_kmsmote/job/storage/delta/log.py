@@ -17,6 +17,7 @@ from ....errors import InputError, MissingPackageError, ParameterError
 from ..location import GIVE_UP_AFTER, Location
 
 LOG = "_delta_log"
+_MOST_READER = 3
 # of protocols; what is left out either changes how rows are read, or is not known yet
 _READ = {
     *("deletionVectors", "columnMapping", "timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"),
@@ -210,9 +211,6 @@ def open_snapshot(location: Location, version: int | None = None) -> Snapshot:
             "write what is to be read to another table, without that feature, by what wrote this."
         )
     return snapshot
-
-
-_MOST_READER = 3
 
 
 def _loaded(location: Location, version: int | None) -> Any:

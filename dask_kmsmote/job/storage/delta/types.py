@@ -20,6 +20,8 @@ from ...columns import Columns, as_option
 from ..location import Location
 from ..schema import widest
 
+_MOST_DIGITS = 38
+
 
 def schema_of_delta(schema: Any, destination: Location) -> Any:
     """The Arrow types that a table of Delta has for some columns.
@@ -71,9 +73,6 @@ def _written_as(arrow_type: Any) -> Any:
     if of.is_timestamp(own):
         return pa.timestamp("us", tz=own.tz and "UTC")
     return next((wide for kinds, wide in _plain_types() if own in kinds), None)
-
-
-_MOST_DIGITS = 38
 
 
 def _plain_types() -> list[tuple[set[Any], Any]]:
