@@ -86,3 +86,12 @@ def add(place, name, table, partition=None, deleted=(), row_group_size=None):
     stats = json.dumps({"numRecords": table.num_rows})
     values = {"path": name.replace("%", "%25"), "partitionValues": partition or {}, "stats": stats}
     return {"add": values | {"size": size, "modificationTime": 0, "dataChange": True} | vector}
+
+
+def files_of(place):
+    """Files of a table but for its log, hidden ones among them."""
+    return sorted(
+        str(path.relative_to(place))
+        for path in place.rglob("*")
+        if path.is_file() and "_delta_log" not in path.parts
+    )
