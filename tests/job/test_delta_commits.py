@@ -71,7 +71,7 @@ def test_the_next_run_removes_what_a_dead_one_left(tmp_path, mode, is_there):
         die(dead)
     left = files_of(tmp_path / "table")
     assert [name for name in left if dead.run in name] == [
-        f"_kmsmote/{dead.run}",
+        f"_kmsmote/{dead.run}-{int(is_there)}",
         f"part-000000-{dead.run}.parquet",
     ]
     commit(place, mode)
@@ -79,6 +79,75 @@ def test_the_next_run_removes_what_a_dead_one_left(tmp_path, mode, is_there):
     # of a table that was replaced, the files of the old version stay for vacuum
     assert len(files_of(tmp_path / "table")) == 1 + is_there
     assert not (tmp_path / "table" / "_kmsmote").exists()
+
+
+def kill_within_commit(place, mode, monkeypatch, *, is_made):
+    """The run that is killed in the moment before its commit is made, or after."""
+    make = DeltaDraft._commit
+
+    def killed(self, delta):
+        if is_made:
+            make(self, delta)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DeltaDraft, "_commit", killed)
+        patch.setattr(DeltaDraft, "clear", lambda self: None)
+        with pytest.raises(Killed), committed(place, mode) as draft:
+            write(draft)
+    return draft.run
+
+
+@pytest.mark.parametrize("mode", ["error", "overwrite", "append"])
+@pytest.mark.parametrize("is_made", [False, True])
+def test_a_run_that_dies_within_its_commit(tmp_path, monkeypatch, mode, is_made):
+    place = Location(str(tmp_path))
+    n_before = 0 if mode == "error" else 1
+    if n_before:
+        commit(place, "error")
+    dead = kill_within_commit(place, mode, monkeypatch, is_made=is_made)
+    if is_made:
+        made = DeltaTable(tmp_path).version()
+    commit(place, "append" if n_before or is_made else "error")
+    left = files_of(tmp_path)
+    assert f"part-000000-{dead}.parquet" in left if is_made else dead not in "".join(left)
+    assert len(left) == n_before + is_made + 1
+    # what is committed stays for who reads that version
+    if is_made:
+        assert DeltaTable(tmp_path, version=made).count() == 2 * (1 + (mode == "append"))
+
+
+def test_many_runs_that_died(tmp_path, monkeypatch):
+    place = Location(str(tmp_path))
+    commit(place, "error")
+    made = []
+    for number in range(8):
+        dead = kill_within_commit(place, "append", monkeypatch, is_made=number % 2 == 1)
+        write_deltalake(tmp_path, ROWS, mode="append")
+        made += [dead] if number % 2 else []
+    # each that committed has removed what there was; the last has died before it could
+    assert files_of(tmp_path)[0].startswith("_kmsmote/")
+    commit(place, "append")
+    assert DeltaTable(tmp_path).count() == 2 * (1 + 8 + 4 + 1)
+    assert len(files_of(tmp_path)) == 1 + 8 + 4 + 1
+    assert all(any(run in name for name in files_of(tmp_path)) for run in made)
+
+
+@pytest.mark.parametrize("n_kept", [1, 2])
+def test_a_log_that_is_cleaned_up_tells_of_no_commit(tmp_path, monkeypatch, n_kept):
+    place = Location(str(tmp_path))
+    commit(place, "error")
+    dead = kill_within_commit(place, "append", monkeypatch, is_made=True)
+    for _ in range(2):
+        write_deltalake(tmp_path, ROWS, mode="append")
+    DeltaTable(tmp_path).create_checkpoint()
+    logs = sorted((tmp_path / "_delta_log").glob("*.json"))
+    for path in logs[:-n_kept]:
+        path.unlink()
+    commit(place, "append")
+    assert DeltaTable(tmp_path).count() == 10
+    left = files_of(tmp_path)
+    assert [name for name in left if dead in name] == [f"part-000000-{dead}.parquet"]
 
 
 def test_what_a_dead_run_left_is_vacuumed(tmp_path):
@@ -174,8 +243,11 @@ def test_an_answer_that_is_lost(tmp_path, monkeypatch, name, mode):
     else:
         with pytest.raises(DestinationError, match=words):
             commit(place, mode)
-        # what may be committed yet keeps its files
-        assert len(files_of(tmp_path)) == (mode != "error") + (words == "not known whether")
+        # what may be committed yet keeps its files, and its note
+        assert len(files_of(tmp_path)) == (mode != "error") + 2 * (words == "not known whether")
+        monkeypatch.undo()
+        commit(place, mode)
+        assert len(files_of(tmp_path)) == (mode != "error") + 1
 
 
 @pytest.mark.parametrize("mode", ["error", "overwrite", "append"])

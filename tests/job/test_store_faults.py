@@ -8,18 +8,25 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from itertools import count
 from pathlib import Path
 
 import dask.array as da
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+import drafts
 import faulty_store
 from conftest import make_imbalanced
 from dask_kmsmote.cli import cli
 from dask_kmsmote.errors import ParameterError, StorageError
+from dask_kmsmote.job.columns import Columns
+from dask_kmsmote.job.storage.delta.draft import committed
+from dask_kmsmote.job.storage.delta.log import open_snapshot
 from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.source import open_source
 from store_proxy import Fault
@@ -136,6 +143,72 @@ def test_a_store_that_fails_for_good_is_told_in_time(arena, proxy, kind, words):
     assert wanted <= first < 10
     # it is waited for once, and not by each request
     assert time.monotonic() - start - first < max(1, first)
+
+
+def made_as_delta(url, content, *, overwrite=False, then=None):
+    """Commit a small table; `then` is called when its files are written."""
+    with committed(drafts.place_of(url), "overwrite" if overwrite else "error") as draft:
+        rows = pa.table({"content": [content.decode()]})
+        draft.accept(rows.schema, Columns("content", ("content",), present=("content",)))
+        with draft.location.fs.open(draft.location.path_of(draft.part(0)), "wb") as file:
+            pq.write_table(rows, file)
+        (size,) = draft.written().values()
+        draft.finish({"files": [{"path": draft.part(0), "rows": 1, "bytes": size}]})
+        if then:
+            then(draft)
+
+
+def content_of_delta(url):
+    table = open_snapshot(Location(url)).table.to_pyarrow_table()
+    return table["content"].to_pylist()[0].encode()
+
+
+# what publishes, what is there then, what is left, what an error says where nobody can tell
+PUBLISHED = {
+    "parquet": (
+        drafts.make_draft,
+        drafts.content_of,
+        lambda url: drafts.left_over(url.rpartition("/")[0]),
+        "brings to its end",
+    ),
+    "delta": (
+        made_as_delta,
+        content_of_delta,
+        faulty_store.left_of_delta,
+        "not known whether",
+    ),
+}
+
+
+# of three requests in a row to Parquet, one lists: four goes through all of them
+@pytest.mark.parametrize(("kind", "step"), [("parquet", 4), ("delta", 1)])
+def test_a_store_that_fails_for_good_from_any_request_on(arena, proxy, monkeypatch, kind, step):
+    # an error of a published result would be taken for that of one that is not
+    monkeypatch.setitem(drafts.OPTIONS, "s3", TIMES)
+    monkeypatch.setattr(drafts, "N_PARTS", 1)
+    make, found_at, left_at, unknown = PUBLISHED[kind]
+    ends = Counter()
+    for fault in (Fault("expired", number, math.inf) for number in count(step=step)):
+        url = f"{arena.place}/{next(NUMBERS)}/out"
+        make(url, b"old")
+        told = None
+        try:
+            make(url, b"new", overwrite=True, then=lambda _, fault=fault: proxy.reset(fault))
+        except OSError as error:
+            told = str(error)
+        n_struck = len(proxy.struck)
+        proxy.reset(None)
+        found = found_at(url)
+        ends[found, told is not None] += 1
+        assert (found, told is None) in {(b"old", False), (b"new", True)} or unknown in told
+        if found != b"old":
+            make(url, b"next", overwrite=True)
+            assert (found_at(url), left_at(url)) == (b"next", [])
+        if not n_struck:
+            break
+    assert {(b"old", True), (b"new", False)} <= ends.keys()
+    # not only where it did not fail
+    assert ends[b"new", False] > 1
 
 
 @pytest.mark.parametrize("n_attempts", [1, 3])

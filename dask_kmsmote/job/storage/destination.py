@@ -63,7 +63,8 @@ def whole_or_absent(destination: Location, overwrite: bool) -> Iterator[Draft]:
         # from here on the draft is whole: a death is mended by the next run
         with uninterrupted():
             draft.publish()
-            draft.clear()
+            with suppress(OSError):  # the result is whole; the next run removes the draft
+                draft.clear()
 
 
 def _require_free(draft: Draft, overwrite: bool, recovered: bool) -> str | None:

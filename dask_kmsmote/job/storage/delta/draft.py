@@ -1,15 +1,15 @@
 """A destination that is a Delta table: files that no version names, and one commit that does.
 
 A store takes a version once, so that of two runs one wins, and a reader sees all of a version or
-nothing of it. A run that may not have committed yet has a note below the table, `_kmsmote/<run>`:
+nothing of it. A run has a note below the table, which says from which version on the log may name
+its files, `_kmsmote/<run>-<version>`:
 
     1. load the newest version     2. leave the note     3. workers write files
-    4. list the files of others that have a note         5. take the own note away, and commit
-    6. remove the files listed in 4
+    4. list the notes of others, and, unless they had committed by step 1, their files
+    5. commit                      6. remove what 4 has listed, and the own note
 
-Step 6 removes nothing that a version names: who has a note in step 4 has loaded a version before
-the commit of step 5, and as all runs commit a transaction of one application, it will fail. A run
-that dies within step 5 leaves files that `vacuum` removes, as it does all of these.
+Step 6 removes nothing that a version names: all runs commit a transaction of one application, so
+that who has committed between 1 and 5 makes 5 fail, and 5 makes fail who has not by then.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import re
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -35,7 +34,8 @@ from .log import Snapshot, deltalake, first_line, has_log, open_snapshot, option
 from .types import require_columns_of, schema_of_delta
 
 _NOTES = "_kmsmote"
-_OF_RUNS = re.compile(rf"{_NOTES}/{RUN.pattern}|(.*/)?part-\d{{6,}}-{RUN.pattern}\.parquet")
+_NOTE = re.compile(rf"{_NOTES}/(?P<run>{RUN.pattern})-(?P<version>\d+)")
+_OF_RUNS = re.compile(rf"{_NOTE.pattern}|(.*/)?part-\d{{6,}}-{RUN.pattern}\.parquet")
 _APPLICATION = "dask-kmsmote"
 # features that a table may have where it makes no use of them for rules, which are named below
 _WRITTEN = {
@@ -133,13 +133,17 @@ class DeltaDraft:
 
     @property
     def _note(self) -> str:
-        return f"{_NOTES}/{self.run}"
+        return f"{_NOTES}/{self.run}-{self._before + 1}"
+
+    @property
+    def _before(self) -> int:
+        return -1 if self.snapshot is None else self.snapshot.version
 
     def open(self) -> None:
         """Leave a note of the run."""
         place, fs = self.destination, self.destination.fs
         fs.makedirs(place.path_of(_NOTES), exist_ok=True)
-        text = "A run of dask-kmsmote that has not committed. Of a dead one, the next removes it.\n"
+        text = "A run of dask-kmsmote. Of a dead one, the next run that commits removes this.\n"
         fs.pipe_file(place.path_of(self._note), text.encode())
 
     def part(self, number: int) -> str:
@@ -186,7 +190,6 @@ class DeltaDraft:
         """
         delta = deltalake()
         left = self._left()
-        self._remove([self._note])
         self._is_in_doubt = True
         try:
             with self.destination.reached():
@@ -194,7 +197,7 @@ class DeltaDraft:
         except (delta.exceptions.DeltaError, StorageError) as error:
             self._settle(error)
         with suppress(OSError):  # what stays has a note, for the next run
-            self._remove(left)
+            self._remove([*left, self._note])
 
     def require_first(self, error: Exception) -> None:
         """Raise `DestinationError` where another run has committed since this one began."""
@@ -219,7 +222,7 @@ class DeltaDraft:
             # the answer was lost, and the next try found the version taken
             return
         if runs is None or isinstance(error, StorageError):
-            # what is on its way may arrive yet, so its files stay
+            # what is on its way may arrive yet: its files stay, with the note
             raise DestinationError(
                 f"{first_line(str(error))}. It is not known whether the result was committed to "
                 f"{self.destination.shown!r}: look with dask-kmsmote report before the job is run "
@@ -233,11 +236,9 @@ class DeltaDraft:
         try:
             if not has_log(self.destination):
                 return {}
-            before = -1 if self.snapshot is None else self.snapshot.version
-            found = open_snapshot(self.destination).manifests()
-            since = takewhile(lambda own: own[0] > before, found)
-            return {json.loads(text).get("run"): number for number, text in since}
-        except (InputError, StorageError, ValueError):
+            found = open_snapshot(self.destination).commits(self._before + 1)
+            return {run: number for number, text in found if (run := _run_in(text))}
+        except (OSError, InputError):
             return None
 
     def _commit(self, delta: Any) -> None:
@@ -287,14 +288,19 @@ class DeltaDraft:
         ]
 
     def _left(self) -> list[str]:
-        """Files of other runs that have not committed, and their notes."""
-        names = [path.rpartition("/")[2] for path in self.destination.names_in(_NOTES)]
-        runs = [name for name in names if RUN.fullmatch(name) and name != self.run]
-        endings = tuple(map(_ending, runs))
-        files = self.destination.files() if runs else []
+        """Files of other runs that have not committed, and the notes of all others."""
+        found = map(_NOTE.fullmatch, self.destination.names_in(_NOTES))
+        notes = {note["run"]: note for note in found if note and note["run"] != self.run}
+        first = {run: int(note["version"]) for run, note in notes.items()}
+        done = dict(self.snapshot.commits(min(first.values()))) if self.snapshot and notes else {}
+        # where the log does not reach back to, nobody can tell
+        oldest = min(done, default=self._before + 1)
+        dead = {run for run in notes if first[run] >= oldest} - {*map(_run_in, done.values())}
+        files = self.destination.files() if dead else []
+        endings = tuple(map(_ending, dead))
         return [
             *(name for name in files if name.endswith(endings)),
-            *(f"{_NOTES}/{run}" for run in runs),
+            *(note[0] for note in notes.values()),
         ]
 
     def _remove(self, names: Collection[str]) -> None:
@@ -323,6 +329,14 @@ class DeltaDraft:
         for folder in sorted(folders, reverse=True):
             with suppress(OSError):  # files of others are there
                 folder.rmdir()
+
+
+def _run_in(manifest: str | None) -> str | None:
+    try:
+        run = json.loads(manifest or "{}").get("run")
+    except (ValueError, AttributeError):  # of another writer
+        return None
+    return run if isinstance(run, str) else None
 
 
 def _ending(run: str) -> str:

@@ -153,17 +153,22 @@ class Snapshot:
 
     def manifests(self) -> Iterator[tuple[int, str]]:
         """Versions that runs have committed, and their manifests, from this one back."""
+        return ((number, text) for number, text in self.commits() if text is not None)
+
+    def commits(self, first: int = 0) -> Iterator[tuple[int, str | None]]:
+        """Versions from this one back to the first, and their manifests; None of other writers.
+
+        It ends where the log does, whose old commits are cleaned up.
+        """
         # `history` of deltalake 1.6 numbers the commits as if none came after this version
-        for number in range(self.version, -1, -1):
+        for number in range(self.version, first - 1, -1):
             path = self.location.path_of(f"{LOG}/{number:020d}.json")
             try:
                 with self.location.reached():
                     lines = self.location.fs.cat_file(path).splitlines()
-            except FileNotFoundError:  # older ones are cleaned up
+            except FileNotFoundError:
                 return
-            text = next(filter(None, map(_manifest_in, lines)), None)
-            if text is not None:
-                yield number, text
+            yield number, next(filter(None, map(_manifest_in, lines)), None)
 
 
 def _manifest_in(action: bytes) -> str | None:

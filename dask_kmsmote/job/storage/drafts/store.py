@@ -72,8 +72,7 @@ class StoreDraft(Draft):
             if record is None:
                 self._unmark()
                 return False
-            self._end(record)
-            return run_of(self.destination) == record.run
+            return self._end(record) == record.run
 
     def publish(self) -> None:
         """Commit by the record, and do what it says.
@@ -89,7 +88,8 @@ class StoreDraft(Draft):
                 others = self._drafts()
                 self._commit(Record(self.run, self.before, self.parts(), self._sizes(self.run)))
                 for place in others:
-                    self._remove_all(place)
+                    with suppress(OSError):  # the result is whole; the next run removes them
+                        self._remove_all(place)
         except OSError as error:
             if isinstance(error, DestinationError):
                 raise
@@ -106,9 +106,7 @@ class StoreDraft(Draft):
             found = read_record(self.destination)
             if found is not None and found.run != self.run and self._is_valid(found):
                 break
-            if found is not None:
-                self._end(found)
-            now = run_of(self.destination)
+            now = run_of(self.destination) if found is None else self._end(found)
             if now == self.run:
                 return
             if now not in {None, record.before}:
@@ -154,10 +152,18 @@ class StoreDraft(Draft):
         files = self._place_of(run).files().items()
         return {published(name): int(info["size"]) for name, info in files}
 
-    def _end(self, record: Record) -> None:
-        """Publish the draft of a record, or give it up where it came too late; remove both."""
+    def _end(self, record: Record) -> str | None:
+        """Publish the draft of a record, or give it up where it came too late; remove both.
+
+        Returns
+        -------
+        str or None
+            The run whose result is there.
+        """
         if self._is_valid(record):
             self._move(record)
+        # before the record goes: a store that fails after that is no reason for an error
+        now = run_of(self.destination)
         if self._stands(record):
             self._remove_all(self._place_of(record.run))
         found = read_record(self.destination)
@@ -165,6 +171,7 @@ class StoreDraft(Draft):
             self._unmark()
             # last, as it leads to the draft
             self._remove([RECORD] if found else [])
+        return now
 
     def _move(self, record: Record) -> None:
         """Put the files of a draft in the destination's place, unless that is done."""
