@@ -227,6 +227,26 @@ def test_a_time_that_is_none(given):
         _ = Location("s3://bucket/table", {"give_up_after": given}).fs
 
 
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("AWS_ACCESS_KEY_ID", '"key"'),
+        ("aws_secret_access_key", '"secret"'),
+        ("AWS_SESSION_TOKEN", '"token"'),
+        ("AWS_ENDPOINT_URL", '"endpoint_url"'),
+        ("endpoint", '"endpoint_url"'),
+        ("AWS_REGION", '"client_kwargs": {"region_name": ...}'),
+        ("region", '"client_kwargs": {"region_name": ...}'),
+        ("AWS_ALLOW_HTTP", "nothing: leave it out"),
+    ],
+)
+def test_names_that_deltalake_has_for_options(name, own):
+    with pytest.raises(ParameterError) as told:
+        _ = Location("s3://bucket/table", {name: "given-value", "endpoint_url": "http://here"}).fs
+    assert f"{name!r} is {own}." in str(told.value)
+    assert "given-value" not in str(told.value)
+
+
 def test_an_upload_that_breaks_off_is_removed_with_its_folder(arena, proxy):
     place = fresh(arena, PATIENT | {"give_up_after": 1})
     proxy.reset(Fault("500", 0, math.inf, where="partNumber=2"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+from collections.abc import Collection
 from contextlib import suppress
 from io import BytesIO
 from itertools import count
@@ -39,6 +40,16 @@ _PASSING = {
     "OperationAborted",
     "ConditionalRequestConflict",
 }
+# how deltalake and others that are made of object_store call them, without "aws_"
+_CALLED = {
+    "access_key_id": '"key"',
+    "secret_access_key": '"secret"',
+    "session_token": '"token"',
+    "endpoint": '"endpoint_url"',
+    "endpoint_url": '"endpoint_url"',
+    "region": '"client_kwargs": {"region_name": ...}',
+    "default_region": '"client_kwargs": {"region_name": ...}',
+}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 
 
@@ -67,6 +78,18 @@ class Outage:
 _OUTAGE = Outage()
 
 
+def _require_names_of_s3fs(options: Collection[str]) -> None:
+    own = {name: name.lower().removeprefix("aws_") for name in options if name != "endpoint_url"}
+    odd = {
+        name: _CALLED.get(word, "nothing: leave it out")
+        for name, word in own.items()
+        if word in _CALLED or word != name.lower()
+    }
+    if odd:
+        text = ", ".join(f"{name!r} is {meant}" for name, meant in odd.items())
+        raise ValueError(f"storage options have the names of s3fs, in which {text}")
+
+
 class _Body(BytesIO):
     """The body of an answer, read whole."""
 
@@ -85,6 +108,11 @@ class S3(S3FileSystem):  # type: ignore[misc]
         Of botocore. Its own retries are none, unless they are given here.
     **options
         Of s3fs.
+
+    Raises
+    ------
+    ValueError
+        Options are called as in deltalake.
     """
 
     retries = 1  # of s3fs itself
@@ -96,6 +124,7 @@ class S3(S3FileSystem):  # type: ignore[misc]
         config_kwargs: dict[str, Any] | None = None,
         **options: Any,
     ) -> None:
+        _require_names_of_s3fs(options)
         config = {"retries": {"total_max_attempts": 1}, **(config_kwargs or {})}
         super().__init__(config_kwargs=config, **options)
         self.give_up_after = float(give_up_after)
