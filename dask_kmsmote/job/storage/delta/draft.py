@@ -9,7 +9,8 @@ its files, `_kmsmote/<run>-<version>`:
     5. commit                      6. remove what 4 has listed, and the own note
 
 Step 6 removes nothing that a version names: all runs commit a transaction of one application, so
-that who has committed between 1 and 5 makes 5 fail, and 5 makes fail who has not by then.
+that who has committed between 1 and 5 makes 5 fail, and 5 makes fail who has not by then. That one
+removes its own files; where it is killed before it can, `vacuum` does.
 """
 
 from __future__ import annotations
