@@ -221,7 +221,10 @@ class Arena:
         after = state(out)
         if done.exit_code == 0:
             assert after not in {"absent", "committed", before}, f"done, and {after}"
-            assert not left(out), f"left {left(out)}"
+            # where the store fails after a commit, the note of the run stays for the next one
+            if left(out):
+                assert not any(name.endswith(".parquet") for name in left(out)), f"left {left(out)}"
+                self._run_again(case, out, {before, after})
             return "retried"
         assert done.exit_code == 5, f"exit code {done.exit_code}: {done.exception!r}"
         assert len(done.stderr.strip().splitlines()) == 1, "several lines"
@@ -231,11 +234,15 @@ class Arena:
         # a store that fails still can't be cleared, and what is whole stays: for the next run
         if not fails_still and not _STAYS.search(done.stderr):
             assert not left(out), f"left {left(out)}"
+        self._run_again(case, out, {before, after})
+        return "failed"
+
+    def _run_again(self, case, out, seen):
+        kind = DESTINATIONS[case.destination]
         again = self.run(case, out, overwrite=True)
         assert again.exit_code == 0, f"the rerun: {again.output}"
-        assert state(out) not in {"absent", "committed", before, after}, "the rerun did nothing"
-        assert not left(out), f"the rerun left {left(out)}"
-        return "failed"
+        assert kind.state(out) not in {"absent", "committed", *seen}, "the rerun did nothing"
+        assert not kind.left(out), f"the rerun left {kind.left(out)}"
 
 
 @contextmanager
