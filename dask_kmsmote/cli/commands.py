@@ -18,7 +18,7 @@ from ..events import Callback, Event, Warned
 from ..job.storage.masking import masked, masked_url, secrets_of
 from . import config
 from .estimator import load_estimator
-from .failures import USAGE, exit_code, failure_message
+from .failures import USAGE, exit_code, failure_message, with_options
 from .log import Log, open_streams, say
 from .options import (
     OF_THE_TABLE,
@@ -222,20 +222,26 @@ def report(destination: str, **options: Any) -> None:
         _say_plan(text, manifest.get("warnings", []), {"quiet": True})
         for label, counts in manifest["classes"].items():
             say(f"class {label}: {counts['before']} -> {counts['after']} rows")
+        source, version = manifest["source"], manifest.get("version")
+        committed = "" if version is None else f"version {version}: "
+        read = source["url"] + _of_version(source.get("version"))
         say(
-            f"{len(manifest['files'])} files, {manifest['bytes']} bytes, from "
-            f"{manifest['source']['url']}, finished {manifest['finished']} in "
-            f"{manifest['seconds']:.1f} s"
+            f"{committed}{len(manifest['files'])} files, {manifest['bytes']} bytes, from {read}, "
+            f"finished {manifest['finished']} in {manifest['seconds']:.1f} s"
         )
 
     sys.exit(_carry_out(work, show, {**_TEXT, **options, "source": destination}))
+
+
+def _of_version(number: int | None) -> str:
+    return "" if number is None else f" at version {number}"
 
 
 def _say_plan(text: str, warnings: list[str], options: dict[str, Any]) -> None:
     say(text)
     # the log has told of them, unless it is quiet
     for warning in warnings if options["quiet"] else []:
-        say(f"Warning: {warning}")
+        say(f"Warning: {with_options(warning)}")
 
 
 def _job(source: str, destination: str | None, options: dict[str, Any]) -> Job:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from ..errors import DestinationError, ParameterError
 from .storage.delta.draft import committed
-from .storage.delta.log import has_log
+from .storage.delta.log import has_log, open_snapshot
 from .storage.destination import whole_or_absent
 from .storage.drafts.draft import Drafted
 from .storage.location import Location, contains
@@ -47,11 +47,31 @@ def require_format(source: Source, job: Job) -> None:
     destination = cast("Location", job.destination)
     kinds = ["zarr"] if source.format == "zarr" else ["parquet", "delta"]
     asked = {job.destination_format, guess_format(destination, None)} - {None, "parquet"}
+    if job.destination_format == "parquet" and "delta" in asked:
+        raise ParameterError(
+            f"The destination {destination.shown!r} is named as a Delta table, and Parquet is "
+            "asked for: leave out --destination-format, or name one that ends in .parquet."
+        )
     if (job.destination_format or kinds[0]) not in kinds or asked - {*kinds}:
         raise ParameterError(
             f"From {source.format} files, {' or '.join(kinds)} is written, and another format is "
             f"asked for: name a destination that ends in .{kinds[0]}, or in nothing, and no other "
             "--destination-format."
+        )
+
+
+def require_kept(source: Source, job: Job) -> None:
+    """Raise `ParameterError` where a table would lose what was written since a version of it."""
+    snapshot, destination = source.snapshot, cast("Location", job.destination)
+    if snapshot is None or job.mode != "overwrite" or not contains(job.source, destination):
+        return
+    # what runs have committed was made of that version, and is replaced
+    later = open_snapshot(destination).commits(snapshot.version + 1)
+    lost = sorted(number for number, manifest in later if manifest is None)
+    if lost:
+        raise ParameterError(
+            f"The Delta table {destination.shown!r} would lose what others wrote since version "
+            f"{snapshot.version}, in {lost}: leave out --version, or name another destination."
         )
 
 

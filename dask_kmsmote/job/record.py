@@ -42,26 +42,8 @@ def record_of(
     amounts = dict(plan.amounts)
     written = 0 if columns.only_synthetic and not job.joins_source else 1  # of the originals
     return {
-        "source": {
-            "url": job.source.shown,
-            "format": source.format,
-            "version": source.version,
-            "files": len(source.files),
-            "bytes": source.n_bytes,
-            "fingerprint": source.fingerprint,
-        },
+        **asked_of(job, source, columns),
         "destination": job.destination.shown if job.destination else None,
-        "columns": asdict(columns),
-        "parameters": {
-            name: value if isinstance(value, str | int | float | None) else str(value)
-            for name, value in job.parameters.items()
-        },
-        "options": {
-            "layout": job.layout,
-            "partition_bytes": job.partition_bytes,
-            "strict": job.strict,
-            "text": asdict(job.text),
-        },
         "folder_types": {}
         if table is None
         else type_texts(schema_of_result(table.schema, columns), columns.partition_by),
@@ -77,5 +59,31 @@ def record_of(
         "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
         "plan": json.loads(plan.to_json()),
         "plan_text": plan.to_text(warnings=False),
-        "warnings": list(plan.warnings),
+        "warnings": [*plan.warnings, *source.warnings],
+    }
+
+
+def asked_of(job: Job, source: Source, columns: Columns) -> dict[str, Any]:
+    """The part of a manifest that is known before: equal for jobs that do the same."""
+    return {
+        "source": {
+            "url": job.source.shown,
+            "format": source.format,
+            "version": source.version,
+            "files": len(source.files),
+            "bytes": source.n_bytes,
+            "fingerprint": source.fingerprint,
+        },
+        "columns": asdict(columns),
+        "parameters": {
+            name: value if isinstance(value, str | int | float | None) else str(value)
+            for name, value in job.parameters.items()
+        },
+        "options": {
+            "layout": job.layout,
+            "mode": job.mode,
+            "partition_bytes": job.partition_bytes,
+            "strict": job.strict,
+            "text": asdict(job.text),
+        },
     }

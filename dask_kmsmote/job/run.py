@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from ..errors import (
     PlanWarning,
     UnsoundPlanError,
 )
-from ..events import Callback, Event, Noted, StageFinished
+from ..events import Callback, Event, Noted, StageFinished, Warned
 from ..graph.dask.tasks import same
 from ..graph.dask.watch import stage
 from ..planning.cuts import block_rows
@@ -28,10 +29,11 @@ from ..process import ProcessSetting, muted
 from . import place
 from .cluster import ClusterSettings
 from .columns import Columns
-from .destinations import draft_of, require_apart, require_format, require_shared
-from .record import record_of
+from .destinations import draft_of, require_apart, require_format, require_kept, require_shared
+from .record import asked_of, record_of
 from .storage import arrays
 from .storage.delta.files import open_delta
+from .storage.delta.log import has_log, open_snapshot
 from .storage.drafts.draft import Drafted, writing_to
 from .storage.location import Location, contains
 from .storage.parquet import open_parquet
@@ -197,6 +199,9 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
     """
     if job.destination is None:
         raise ParameterError("The job has no destination: name one, or make a plan alone.")
+    if (before := _added_before(job, job.destination)) is not None:
+        callback(Noted(_ADDED.format(job.destination.shown, before["version"])))
+        return before
     started, start = datetime.now(UTC), perf_counter()
     require_shared(job.source, job.destination)
     # a result within the source would be read as a part of it the next time; a source within the
@@ -213,6 +218,7 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
     with draft_of(job, job.destination) as draft:
         source = open_source(job.source, job.format, job.version)
         require_format(source, job)
+        require_kept(source, job)
         files, columns, sampler = _prepared(source, job, note)
         with (
             at_rest(source),
@@ -234,6 +240,35 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         told = draft.finish(manifest)
     version = draft.version
     return told if version is None else {**told, "version": version}
+
+
+_ADDED = (
+    "The Delta table {!r} has these rows since version {}, from the same source with the same seed "
+    "and options: nothing was added. To add others, name another --seed."
+)
+
+
+def _added_before(job: Job, destination: Location) -> dict[str, Any] | None:
+    """The manifest of a run that has added the same rows to a table, such as one tried again."""
+    is_asked = job.mode == "append" and job.destination_format in {None, "delta"}
+    if not is_asked or job.parameters.get("random_state") is None:
+        return None
+    recent = open_snapshot(destination).recent_manifests() if has_log(destination) else {}
+    if not recent:
+        return None
+    source = open_source(job.source, job.format, job.version)
+    # as JSON has it: lists for tuples
+    asked = json.loads(json.dumps(asked_of(job, source, _opened(source, job, _untold)[1])))
+    same_run = (
+        {**content, "version": number}
+        for number, content in recent.items()
+        if asked.items() <= content.items()
+    )
+    return next(same_run, None)
+
+
+def _untold(_: Event) -> None:
+    """Tell nobody: the run itself does."""
 
 
 def _require_sound(plan: SamplingPlan | Estimate, job: Job) -> None:
@@ -335,6 +370,8 @@ def _opened(source: Source, job: Job, callback: Callback) -> tuple[Files | None,
     else:
         files = open_parquet(source, n_bytes)
     columns = columns.resolved(files.names, files.index)
+    for warning in source.warnings:
+        callback(Warned(warning))
     if source.ignored:
         some = ", ".join(source.ignored[:_SHOWN])
         callback(
@@ -368,6 +405,9 @@ def _frame_to_write(
     result = make(X, y)
     plan = sampler.plan_
     _require_sound(plan, job)
+    if job.mode == "append" and columns.only_synthetic and not plan.n_synthetic:
+        # a night without new rows is no fault: the version that is committed says that it ran
+        return list
     _require_something(plan, columns)
     frame = columns.joined(*result)
     n_rows = plan.n_synthetic + (0 if columns.only_synthetic else plan.n_rows)

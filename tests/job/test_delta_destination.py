@@ -19,7 +19,7 @@ from dask_kmsmote.errors import (
     NoClusterError,
     ParameterError,
 )
-from dask_kmsmote.events import StageStarted
+from dask_kmsmote.events import Noted, StageStarted, Warned
 from dask_kmsmote.job.columns import Columns
 from dask_kmsmote.job.run import Job, run
 from dask_kmsmote.job.storage.location import Location
@@ -45,7 +45,8 @@ def job(source, destination, *, told=ignore, keep=("id",), **how):
     }
     columns = Columns("y", keep=keep, **of_columns)
     places = Location(str(source)), Location(str(destination))
-    return run(Job(*places, columns, {"random_state": 0}, **how), told)
+    parameters = {"random_state": 0, **how.pop("parameters", {})}
+    return run(Job(*places, columns, parameters, **how), told)
 
 
 @pytest.fixture
@@ -109,9 +110,74 @@ def test_new_rows_join_the_table_that_they_came_from(table):
     assert after["y"].value_counts().to_dict() == {0: N * 9 // 10, 1: N * 9 // 10}
     kept = after[after["id"].notna()].astype(before.dtypes)
     pd.testing.assert_frame_equal(in_one_order(kept), in_one_order(before))
-    with pytest.raises(InputError, match="no synthetic row"):
-        job(table, table, mode="append", only_synthetic=True)
     assert require_manifest(Location(str(table)))["classes"]["0"] == {"before": 540, "after": 540}
+
+
+def test_a_night_without_new_rows_adds_none(table):
+    job(table, table, mode="append", only_synthetic=True)
+    rows = DeltaTable(table).to_pandas()
+    told = job(table, table, mode="append", only_synthetic=True)
+    assert (told["version"], told["files"], told["synthetic_rows"]) == (3, [], 0)
+    pd.testing.assert_frame_equal(DeltaTable(table).to_pandas(), rows)
+
+
+def told_of(kind, words, events):
+    return [event.message for event in events if isinstance(event, kind) and words in event.message]
+
+
+@pytest.mark.parametrize("from_version", [None, 1])
+def test_a_job_that_is_tried_again_adds_nothing(table, tmp_path, source, from_version):
+    other = tmp_path / "other"
+    write_deltalake(other, frame())
+    events = []
+    how = {"mode": "append", "only_synthetic": True, "version": from_version}
+    origin = source if from_version is None else table
+    first = job(origin, other, **how)
+    again = job(origin, other, told=events.append, **how)
+    assert (first["version"], again["version"], again["run"]) == (1, 1, first["run"])
+    assert len(told_of(Noted, "since version 1", events)) == 1
+    # other rows are added
+    assert job(origin, other, **how, parameters={"sampling_strategy": {1: 100}})["version"] == 2
+    frame(3).to_parquet(source)
+    assert job(source, other, mode="append", only_synthetic=True)["version"] == 3
+
+
+MADE = "made by earlier runs"
+
+
+@pytest.mark.parametrize("kind", ["parquet", "delta"])
+@pytest.mark.parametrize("only_synthetic", [False, True])
+def test_rows_that_runs_have_made_are_told(table, tmp_path, kind, only_synthetic):
+    events = []
+    made = job(table, tmp_path / "out", told=events.append, destination_format=kind)
+    assert not told_of(Warned, MADE, events)
+    assert MADE not in str(made["warnings"])
+    if only_synthetic and kind == "delta":
+        # of a table that they were added to
+        job(table, table, mode="append", only_synthetic=True)
+    made_in = table if only_synthetic and kind == "delta" else tmp_path / "out"
+    told = job(made_in, tmp_path / "second", told=events.append)
+    (text,) = told_of(Warned, MADE, events)
+    assert text.startswith("480 rows of the source")
+    assert text in told["warnings"]
+
+
+def test_rows_that_are_made_and_gone_are_not_told(table):
+    job(table, table, mode="append", only_synthetic=True)
+    write_deltalake(table, frame(), mode="overwrite")
+    events = []
+    job(table, table, told=events.append, mode="append", only_synthetic=True)
+    assert not told_of(Warned, MADE, events)
+
+
+@pytest.mark.parametrize("writer", ["another", "a run"])
+def test_an_old_version_takes_back_what_no_other_wrote(table, writer):
+    if writer == "another":
+        with pytest.raises(ParameterError, match=r"since version 0, in \[1\]: leave out --version"):
+            job(table, table, mode="overwrite", version=0)
+    else:
+        job(table, table, mode="overwrite")
+        assert job(table, table, mode="overwrite", version=1)["version"] == 3
 
 
 def test_a_table_is_replaced_by_what_came_from_it(table):
@@ -205,10 +271,10 @@ def test_what_a_run_did_is_told_by_its_commit(table, source):
         require_manifest(where)
     job(source, table, mode="overwrite")
     write_deltalake(table, frame(2), mode="append")
-    job(table, table, version=1, mode="overwrite")
+    job(table, table, mode="overwrite")
     newest, first = require_manifest(where), require_manifest(where, 3)
     assert (newest["version"], first["version"]) == (4, 2)
-    assert newest["source"]["version"] == 1
+    assert newest["source"]["version"] == 3
     assert first["source"]["format"] == "parquet"
     assert newest["run"] != first["run"]
 

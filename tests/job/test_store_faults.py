@@ -23,7 +23,7 @@ import drafts
 import faulty_store
 from conftest import make_imbalanced
 from dask_kmsmote.cli import cli
-from dask_kmsmote.errors import ParameterError, StorageError
+from dask_kmsmote.errors import InputError, ParameterError, StorageError
 from dask_kmsmote.job.columns import Columns
 from dask_kmsmote.job.storage.delta.draft import committed
 from dask_kmsmote.job.storage.delta.log import open_snapshot
@@ -178,6 +178,20 @@ PUBLISHED = {
         "not known whether",
     ),
 }
+
+
+@pytest.mark.parametrize("kind", ["500", "503", "reset after", "reset before", "expired", "delay"])
+def test_a_log_of_delta_that_is_out_of_reach(arena, proxy, kind):
+    url = f"{arena.place}/{next(NUMBERS)}"
+    made_as_delta(url, b"old")
+    proxy.reset(Fault(kind, 0, math.inf, seconds=DELAY, where="_delta_log/0"))
+    with pytest.raises((StorageError, InputError)) as told:
+        open_snapshot(Location(url, TIMES))
+    text = str(told.value)
+    assert type(told.value) is StorageError, text
+    assert "run the job again" in text
+    assert "\x1b" not in text
+    assert "\n" not in text
 
 
 # of three requests in a row to Parquet, one lists: four goes through all of them

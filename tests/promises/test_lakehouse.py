@@ -1060,9 +1060,7 @@ class TestRefusals:
         [
             "cut", "no JSON", "zeros", "a version is gone", "the first is gone", "no metadata",
             "schema",
-            pytest.param(
-                "empty", marks=pytest.mark.xfail(strict=True, reason="read as plain Parquet files")
-            ),
+            "empty",
         ],
     )  # fmt: skip
     def test_a_damaged_log(self, versions, tmp_path, how):

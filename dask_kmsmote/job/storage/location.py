@@ -208,7 +208,8 @@ class Location:
             text = " ".join(self.masked(error).split()).rstrip(".") or type(error).__name__
             raise StorageError(
                 f"{self.shown!r} can't be reached: {text}. Check the path, and the credentials and "
-                "the endpoint (for S3 in AWS_... variables, or --storage-options)."
+                "the endpoint (for S3 in AWS_... variables, or --storage-options), and run the job "
+                "again."
             ) from error
 
     def files(self) -> dict[str, dict[str, Any]]:

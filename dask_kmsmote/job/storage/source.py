@@ -51,6 +51,8 @@ class Source:
         Others there, which are of another format.
     folder_types
         Of columns that folders name, texts of their types, where a manifest notes them.
+    n_made
+        Rows of them that a run has made, by its manifest.
     snapshot
         The version of a Delta table that they are of.
     """
@@ -60,12 +62,29 @@ class Source:
     files: dict[str, dict[str, Any]]
     ignored: tuple[str, ...] = ()
     folder_types: dict[str, str] = field(default_factory=dict)
+    n_made: int = 0
     snapshot: Snapshot | None = None
 
     @property
     def version(self) -> int | None:
         """The version of a table that has some."""
         return None if self.snapshot is None else self.snapshot.version
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is to be looked at before rows are made from it."""
+        # not when a source is opened, as that would read the log
+        n_made = self.n_made if self.snapshot is None else self.snapshot.n_made
+        if not n_made:
+            return []
+        earlier = " or an earlier --version of it" if self.snapshot is not None else ""
+        text = (
+            f"{n_made} rows of the source {self.location.shown!r} were made by earlier runs, "
+            "and count as originals here. To make new rows from originals alone, name the table "
+            f"that has no others{earlier}, and keep new rows apart, with --only-synthetic and "
+            "another destination."
+        )
+        return [text]
 
     @property
     def n_bytes(self) -> int:
@@ -140,6 +159,7 @@ def _of_files(location: Location, given: str | None) -> Source:
     types: dict[str, str] = {}
     if manifest is None:
         _require_no_log(location, files, kind)
+        _require_no_empty_log(location)
     if manifest is not None and kind == "parquet":
         wanted = part_paths(manifest, location)
         gone = sorted(wanted - files.keys())
@@ -173,7 +193,8 @@ def _of_files(location: Location, given: str | None) -> Source:
             f"name of a file{f', {odd!r}' if odd else ''}: readers take them for patterns. Rename "
             "it."
         )
-    return Source(location, kind, files, ignored, types)
+    made = (manifest or {}).get("synthetic_rows", 0)
+    return Source(location, kind, files, ignored, types, made if isinstance(made, int) else 0)
 
 
 def _of_version(snapshot: Snapshot) -> Source:
@@ -207,6 +228,16 @@ def _require_no_log(location: Location, files: Collection[str], kind: str) -> No
             # a store may let a job see less than it reads; one that fails has a log all the same
             with suppress(PermissionError):
                 _require_none_among(location, folder, folder.names_in(name))
+
+
+def _require_no_empty_log(location: Location) -> None:
+    """Raise `InputError` where a disk has the folder of a log, and nothing in it."""
+    if location.is_local and location.fs.isdir(location.path_of(LOG)):
+        raise InputError(
+            f"The source {location.shown!r} is a Delta table whose log is empty, so that nobody "
+            f"can tell which rows of its files are left: bring back {LOG}/ from a backup, or "
+            "remove that folder if all rows of all files count."
+        )
 
 
 def _require_none_among(source: Location, place: Location, files: Collection[str]) -> None:

@@ -31,13 +31,22 @@ from ..drafts.draft import writing_to
 from ..folders import type_of
 from ..location import Location
 from ..manifest import RUN, manifest_of
-from .log import Snapshot, deltalake, first_line, has_log, open_snapshot, options_of, url_of
+from .log import (
+    APPLICATION,
+    Snapshot,
+    content_of,
+    deltalake,
+    first_line,
+    has_log,
+    open_snapshot,
+    options_of,
+    url_of,
+)
 from .types import require_columns_of, schema_of_delta
 
 _NOTES = "_kmsmote"
 _NOTE = re.compile(rf"{_NOTES}/(?P<run>{RUN.pattern})-(?P<version>\d+)")
 _OF_RUNS = re.compile(rf"{_NOTE.pattern}|(.*/)?part-\d{{6,}}-{RUN.pattern}\.parquet")
-_APPLICATION = "dask-kmsmote"
 # features that a table may have where it makes no use of them for rules, which are named below
 _WRITTEN = {
     *("appendOnly", "timestampNtz", "deletionVectors", "v2Checkpoint", "vacuumProtocolCheck"),
@@ -203,12 +212,12 @@ class DeltaDraft:
     def require_first(self, error: Exception) -> None:
         """Raise `DestinationError` where another run has committed since this one began."""
         if set(self._runs() or ()) - {self.run}:
-            raise self._late(error) from error
+            raise self._late() from error
 
-    def _late(self, error: Exception) -> DestinationError:
+    def _late(self) -> DestinationError:
         return DestinationError(
             f"Another writer changed the Delta table {self.destination.shown!r} meanwhile: what it "
-            f"committed stays. Run the job again. ({first_line(str(error))})"
+            "committed stays, and nothing of this run. Run the job again."
         )
 
     @property
@@ -230,7 +239,7 @@ class DeltaDraft:
                 "again."
             ) from error
         self._is_in_doubt = False
-        raise self._late(error) from error
+        raise self._late() from error
 
     def _runs(self) -> dict[str, int] | None:
         """Runs that have committed since, and versions; None where the log can't be read."""
@@ -238,7 +247,7 @@ class DeltaDraft:
             if not has_log(self.destination):
                 return {}
             found = open_snapshot(self.destination).commits(self._before + 1)
-            return {run: number for number, text in found if (run := _run_in(text))}
+            return {run: number for number, text in found if (run := content_of(text).get("run"))}
         except (OSError, InputError):
             return None
 
@@ -247,12 +256,12 @@ class DeltaDraft:
 
         number = 1
         if self.snapshot is not None:
-            number += self.snapshot.table.transaction_version(_APPLICATION) or 0
+            number += self.snapshot.table.transaction_version(APPLICATION) or 0
         properties = delta.CommitProperties(
             custom_metadata={"kmsmote": json.dumps(self._manifest)},
             # what is appended may come after other commits; what replaces all may not
             max_commit_retries=None if self.mode == "append" else 0,
-            app_transactions=[delta.Transaction(_APPLICATION, number)],
+            app_transactions=[delta.Transaction(APPLICATION, number)],
         )
         actions, by = self._actions(), list(self.partition_by)
         if self.snapshot is None:
@@ -296,7 +305,8 @@ class DeltaDraft:
         done = dict(self.snapshot.commits(min(first.values()))) if self.snapshot and notes else {}
         # where the log does not reach back to, nobody can tell
         oldest = min(done, default=self._before + 1)
-        dead = {run for run in notes if first[run] >= oldest} - {*map(_run_in, done.values())}
+        dead = {run for run in notes if first[run] >= oldest}
+        dead -= {content_of(text).get("run") for text in done.values()}
         files = self.destination.files() if dead else []
         endings = tuple(map(_ending, dead))
         return [
@@ -330,14 +340,6 @@ class DeltaDraft:
         for folder in sorted(folders, reverse=True):
             with suppress(OSError):  # files of others are there
                 folder.rmdir()
-
-
-def _run_in(manifest: str | None) -> str | None:
-    try:
-        run = json.loads(manifest or "{}").get("run")
-    except (ValueError, AttributeError):  # of another writer
-        return None
-    return run if isinstance(run, str) else None
 
 
 def _ending(run: str) -> str:

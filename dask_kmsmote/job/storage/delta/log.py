@@ -17,6 +17,9 @@ from ....errors import InputError, MissingPackageError, ParameterError
 from ..location import GIVE_UP_AFTER, Location
 
 LOG = "_delta_log"
+# whose transactions runs commit, so that of two one conflicts
+APPLICATION = "dask-kmsmote"
+_RECENT = 100  # commits
 _MOST_READER = 3
 # of protocols; what is left out either changes how rows are read, or is not known yet
 _READ = {
@@ -170,6 +173,33 @@ class Snapshot:
                 return
             yield number, next(filter(None, map(_manifest_in, lines)), None)
 
+    def recent_manifests(self) -> dict[int, dict[str, Any]]:
+        """What runs say that are among the newest commits, by version; the newest first."""
+        # most tables have none, whose log need not be read
+        if self.table.transaction_version(APPLICATION) is None:
+            return {}
+        found = self.commits(max(0, self.version + 1 - _RECENT))
+        return {number: content for number, text in found if (content := content_of(text))}
+
+    @cached_property
+    def n_made(self) -> int:
+        """Rows that runs among the newest commits have made, as far as their files are here."""
+        here = {file.path for file in self.files}
+        return sum(
+            own.get("synthetic_rows", 0)
+            for own in self.recent_manifests().values()
+            if here & {file.get("path") for file in own.get("files", ())}
+        )
+
+
+def content_of(manifest: str | None) -> dict[str, Any]:
+    """A manifest in a commit as it was; nothing where another program has written what is there."""
+    try:
+        content = json.loads(manifest or "{}")
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
 
 def _manifest_in(action: bytes) -> str | None:
     try:
@@ -272,7 +302,7 @@ def reading(location: Location) -> Iterator[None]:
     """
     delta = deltalake()
     try:
-        with location.reached():
+        with location.reached(), _plain_errors():
             yield
     except delta.exceptions.TableNotFoundError as error:
         raise InputError(
@@ -284,6 +314,17 @@ def reading(location: Location) -> Iterator[None]:
             f"The log of the Delta table {location.shown!r} can't be read: {text}. If it is "
             f"damaged, mend {LOG}/ there; to read, name an older version with --version."
         ) from error
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Take stacks and colours of delta-rs from what a store says."""
+    try:
+        yield
+    except OSError as error:
+        if type(error) is not OSError:
+            raise
+        raise OSError(first_line(str(error))) from error
 
 
 def first_line(text: str) -> str:
