@@ -136,17 +136,22 @@ class ParquetFiles:
         """The Arrow schema of some columns."""
         return self._schema_of(columns)
 
-    def typed(self, columns: Sequence[str], *_: Sequence[str]) -> Table:
-        """Some columns; reads nothing.
+    def typed(self, columns: Sequence[str], kept: Sequence[str], _: Sequence[str]) -> Table:
+        """Some columns, those that are `kept` with NaN beside null; reads nothing.
 
         Raises
         ------
         InputError
             A column is absent in a file, or of types without one that holds all their values.
         """
+        import pyarrow as pa
+
         schema = self._schema_of(columns)
         nullable = frozenset(
-            f.name for f in schema if is_whole_in_arrow(f.type) and self._has_nulls(f.name)
+            f.name
+            for f in schema
+            if (is_whole_in_arrow(f.type) and self._has_nulls(f.name))
+            or (pa.types.is_floating(f.type) and f.name in kept)
         )
         args, meta = (self.source.location, schema, nullable), empty_frame(schema, nullable)
         frame = from_parts(_read, self._parts(schema), meta, args, self.source)

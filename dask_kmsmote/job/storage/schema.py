@@ -15,7 +15,7 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from ...kernels.rows.columns import exact_type, type_without_nulls
+from ...kernels.rows.columns import type_with_nulls, type_without_nulls
 from ..columns import Columns
 from .folders import require_nameable
 
@@ -104,17 +104,19 @@ def selected(schema: Any, columns: Sequence[str] | None) -> Any:
 def to_pandas(table: Any, nullable: Collection[str]) -> Any:
     """An Arrow table as a frame, in types that hold all values.
 
-    pandas' own do not: an int64 column with nulls becomes float64. `nullable` are the columns of
-    integers and booleans that need another, some values of which are missing in the whole table.
+    pandas' own do not: an int64 column with nulls becomes float64, and a float column has NaN for
+    them. `nullable` are the columns that need another: of integers and booleans some values of
+    which are missing in the whole table, and of floats whose NaN is to stay one.
     """
     wide = [name for name in table.column_names if name in nullable]
     frame = table.drop_columns(wide).to_pandas(types_mapper=type_without_nulls, **_AS_IT_IS)
     if not wide:
         return frame
-    others = table.select(wide).to_pandas(types_mapper=exact_type, **_AS_IT_IS)
+    others = table.select(wide).to_pandas(types_mapper=type_with_nulls, **_AS_IT_IS)
     return frame.join(others)[table.column_names]
 
 
+_FLOATS = {"float[pyarrow]": "float32", "double[pyarrow]": "float64"}
 _PARTS_OF_MAP = "key_type", "item_type"
 # what pandas noted in a file of its own types, and of the index; columns as Arrow holds them, as
 # blocks of several would be copies; and no thread of Arrow's, which may outlive the interpreter
@@ -142,6 +144,8 @@ def to_arrow(frame: Any, schema: Any) -> Any:
     table = pa.Table.from_pandas(frame, schema, preserve_index=False, nthreads=1)
     note = json.loads(table.schema.metadata[b"pandas"])
     for column in note["columns"]:
+        # who reads the result has the floats of pandas
+        column["numpy_type"] = _FLOATS.get(column["numpy_type"], column["numpy_type"])
         if not _is_read_by_pandas(column["numpy_type"]):
             column["numpy_type"] = "object"
     return table.replace_schema_metadata({"pandas": json.dumps(note)})

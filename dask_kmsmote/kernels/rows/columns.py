@@ -161,6 +161,14 @@ def exact_type(arrow_type: Any) -> Any:
     return None if any(test(arrow_type) for test in _has_usual()) else pd.ArrowDtype(arrow_type)
 
 
+def type_with_nulls(arrow_type: Any) -> Any:
+    """As `exact_type`, where a NaN is no missing value."""
+    import pyarrow.types as of
+
+    is_float = of.is_float32(arrow_type) or of.is_float64(arrow_type)
+    return pd.ArrowDtype(arrow_type) if is_float else exact_type(arrow_type)
+
+
 def _has_usual() -> tuple[Callable[[Any], bool], ...]:
     import pyarrow.types as of
 
