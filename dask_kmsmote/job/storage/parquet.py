@@ -136,7 +136,7 @@ class ParquetFiles:
         """The Arrow schema of some columns."""
         return self._schema_of(columns)
 
-    def typed(self, columns: Sequence[str], kept: Sequence[str], _: Sequence[str]) -> Table:
+    def typed(self, columns: Sequence[str], kept: Sequence[str] = (), *_: Sequence[str]) -> Table:
         """Some columns, those that are `kept` with NaN beside null; reads nothing.
 
         Raises
