@@ -16,6 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse import (
+    destination,
+    source,
+    versions,
     FEW,
     FIELDS,
     FOLDERS,

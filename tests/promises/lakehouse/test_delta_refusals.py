@@ -12,6 +12,9 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from lakehouse import (
+    destination,
+    source,
+    versions,
     DIES,
     LACKS,
     add,

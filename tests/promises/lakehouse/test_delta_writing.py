@@ -16,6 +16,9 @@ import pytest
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
 from lakehouse import (
+    destination,
+    source,
+    versions,
     FIELDS,
     NAIVE,
     UTC_TIME,

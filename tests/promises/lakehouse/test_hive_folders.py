@@ -17,6 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse import (
+    destination,
+    source,
+    versions,
     FEW,
     FOLDERS,
     NULL,
