@@ -16,9 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse import (
-    destination,
-    source,
-    versions,
     FEW,
     FIELDS,
     FOLDERS,
@@ -31,6 +28,7 @@ from lakehouse import (
     counts,
     cycle,
     delta,
+    destination,
     done,
     field,
     hive,
@@ -39,11 +37,13 @@ from lakehouse import (
     refused,
     report,
     rows,
+    source,
     split,
     table,
     types,
     vector_file,
     vector_inline,
+    versions,
     write_log,
 )
 

@@ -12,9 +12,6 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from lakehouse import (
-    destination,
-    source,
-    versions,
     DIES,
     LACKS,
     add,
@@ -24,6 +21,7 @@ from lakehouse import (
     cycle,
     data_files,
     delta,
+    destination,
     done,
     files_of,
     line_of_report,
@@ -33,8 +31,10 @@ from lakehouse import (
     report,
     resample,
     rows,
+    source,
     table,
     vacuum,
+    versions,
     write_log,
 )
 

@@ -16,9 +16,6 @@ import pytest
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
 from lakehouse import (
-    destination,
-    source,
-    versions,
     FIELDS,
     NAIVE,
     UTC_TIME,
@@ -29,6 +26,7 @@ from lakehouse import (
     cycle,
     data_files,
     delta,
+    destination,
     done,
     field,
     files_of,
@@ -41,10 +39,12 @@ from lakehouse import (
     report,
     resample,
     rows,
+    source,
     split,
     table,
     types,
     vector_inline,
+    versions,
     write_log,
 )
 

@@ -17,9 +17,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse import (
-    destination,
-    source,
-    versions,
     FEW,
     FOLDERS,
     NULL,
@@ -29,15 +26,18 @@ from lakehouse import (
     assert_balanced,
     cycle,
     delta,
+    destination,
     done,
     files_in,
     hive,
     refused,
     resample,
     rows,
+    source,
     split,
     table,
     types,
+    versions,
 )
 
 
