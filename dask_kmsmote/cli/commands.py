@@ -129,7 +129,8 @@ def plan(source: str, **options: Any) -> None:
         content = json_format.loads(found.estimate.to_json())
         return {
             "plan": content,
-            "warnings": content["warnings"],
+            "warnings": found.warnings,
+            "source": found.source,
             "sampled_rows": content["sampled_rows"],
             "source_rows": found.estimate.plan.n_rows,
             "rows": found.n_rows,

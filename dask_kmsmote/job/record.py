@@ -66,14 +66,7 @@ def record_of(
 def asked_of(job: Job, source: Source, columns: Columns) -> dict[str, Any]:
     """The part of a manifest that is known before: equal for jobs that do the same."""
     return {
-        "source": {
-            "url": job.source.shown,
-            "format": source.format,
-            "version": source.version,
-            "files": len(source.files),
-            "bytes": source.n_bytes,
-            "fingerprint": source.fingerprint,
-        },
+        "source": source_of(job, source),
         "columns": asdict(columns),
         "parameters": {
             name: value if isinstance(value, str | int | float | None) else str(value)
@@ -86,4 +79,16 @@ def asked_of(job: Job, source: Source, columns: Columns) -> dict[str, Any]:
             "strict": job.strict,
             "text": asdict(job.text),
         },
+    }
+
+
+def source_of(job: Job, source: Source) -> dict[str, Any]:
+    """What a manifest says of a source: which version it was, and what changes with its files."""
+    return {
+        "url": job.source.shown,
+        "format": source.format,
+        "version": source.version,
+        "files": len(source.files),
+        "bytes": source.n_bytes,
+        "fingerprint": source.fingerprint,
     }

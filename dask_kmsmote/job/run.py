@@ -30,7 +30,7 @@ from . import place
 from .cluster import ClusterSettings
 from .columns import Columns
 from .destinations import draft_of, require_apart, require_format, require_kept, require_shared
-from .record import asked_of, record_of
+from .record import asked_of, record_of, source_of
 from .storage import arrays
 from .storage.delta.files import open_delta
 from .storage.delta.log import has_log, open_snapshot
@@ -114,11 +114,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Projection:
-    """What a dry run tells: the plan, and rows and about as many bytes as would be written."""
+    """What a dry run tells: the plan, and rows and about as many bytes as would be written.
+
+    `source` is as in a manifest, and `warnings` are of the plan and of the source.
+    """
 
     estimate: Estimate
     n_rows: int
     n_bytes: int
+    source: dict[str, Any]
+    warnings: list[str]
 
 
 def project(
@@ -153,7 +158,9 @@ def project(
     _require_sound(found, job)
     plan = found.plan
     n_result = plan.n_synthetic + (0 if job.columns.only_synthetic else plan.n_rows)
-    return Projection(found, n_result, source.n_bytes * n_result // max(1, plan.n_rows))
+    n_bytes = source.n_bytes * n_result // max(1, plan.n_rows)
+    warnings = [*found.warnings, *source.warnings]
+    return Projection(found, n_result, n_bytes, source_of(job, source), warnings)
 
 
 def search(job: Job, callback: Callback, **asked: Any) -> SearchResult:

@@ -48,6 +48,19 @@ from lakehouse import (
 )
 
 
+def test_a_plan_and_a_run_say_which_version_they_are_of(versions, tmp_path):
+    for version in (0, 3):
+        planned = invoke(
+            "plan", versions, "--target", "y", "--json", "--quiet", "--version", version
+        )
+        assert planned.exit_code == 0, planned.stderr
+        told = done(versions, tmp_path / f"out-{version}", "--version", version)
+        assert json.loads(planned.stdout)["source"] == told["source"]
+        assert told["source"]["version"] == version
+        shown = invoke("report", tmp_path / f"out-{version}").stdout
+        assert f"from {versions} at version {version}, finished" in shown
+
+
 class TestReading:
     @pytest.mark.parametrize("version", [0, 1, 2, 3, 4, None])
     def test_a_run_is_of_one_version_and_says_which(self, versions, tmp_path, version):

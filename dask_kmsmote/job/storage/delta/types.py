@@ -169,7 +169,7 @@ def _of_types(table: Any, schema: Any) -> Iterator[str]:
         if own.name in table.names and not _holds(table.field(own.name).type, own.type)
     ]
     if others:
-        yield f"other types, {', '.join(others)}: widen those of the table"
+        yield f"other types, {', '.join(others)}: cast those of the source, or widen the table's"
 
 
 def _of_nulls(names: list[str]) -> Iterator[str]:
