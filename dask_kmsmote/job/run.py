@@ -260,7 +260,10 @@ def _added_before(job: Job, destination: Location) -> dict[str, Any] | None:
     is_asked = job.mode == "append" and job.destination_format in {None, "delta"}
     if not is_asked or job.parameters.get("random_state") is None:
         return None
-    recent = open_snapshot(destination).recent_manifests() if has_log(destination) else {}
+    if not has_log(destination):
+        return None
+    table = open_snapshot(destination)
+    recent = table.recent_manifests()
     if not recent:
         return None
     source = open_source(job.source, job.format, job.version)
@@ -269,7 +272,7 @@ def _added_before(job: Job, destination: Location) -> dict[str, Any] | None:
     same_run = (
         {**content, "version": number}
         for number, content in recent.items()
-        if asked.items() <= content.items()
+        if asked.items() <= content.items() and table.has_all_of(content)
     )
     return next(same_run, None)
 

@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable, Field, Schema, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
 
 import delta_tables
 from conftest import make_imbalanced
@@ -136,10 +136,12 @@ def test_a_job_that_is_tried_again_adds_nothing(table, tmp_path, source, from_ve
     again = job(origin, other, told=events.append, **how)
     assert (first["version"], again["version"], again["run"]) == (1, 1, first["run"])
     assert len(told_of(Noted, "since version 1", events)) == 1
-    # other rows are added
-    assert job(origin, other, **how, parameters={"sampling_strategy": {1: 100}})["version"] == 2
+    # rows that are gone, and others, are added
+    DeltaTable(other).delete("id is null")
+    assert job(origin, other, **how)["version"] == 3
+    assert job(origin, other, **how, parameters={"sampling_strategy": {1: 100}})["version"] == 4
     frame(3).to_parquet(source)
-    assert job(source, other, mode="append", only_synthetic=True)["version"] == 3
+    assert job(source, other, mode="append", only_synthetic=True)["version"] == 5
 
 
 MADE = "made by earlier runs"
@@ -168,6 +170,18 @@ def test_rows_that_are_made_and_gone_are_not_told(table):
     events = []
     job(table, table, told=events.append, mode="append", only_synthetic=True)
     assert not told_of(Warned, MADE, events)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "no JSON", '{"files": 1}', '{"files": [{}], "synthetic_rows": 1}']
+)
+def test_what_others_write_in_a_log_is_no_manifest(table, text):
+    job(table, table, mode="append", only_synthetic=True)
+    commits = CommitProperties(custom_metadata={"kmsmote": text})
+    write_deltalake(table, frame(), mode="append", commit_properties=commits)
+    told = job(table, table, mode="append", only_synthetic=True, parameters={"random_state": 1})
+    assert told["version"] == 4
+    assert MADE in str(told["warnings"])
 
 
 @pytest.mark.parametrize("writer", ["another", "a run"])

@@ -179,17 +179,33 @@ class Snapshot:
         if self.table.transaction_version(APPLICATION) is None:
             return {}
         found = self.commits(max(0, self.version + 1 - _RECENT))
-        return {number: content for number, text in found if (content := content_of(text))}
+        told = ((number, content_of(text)) for number, text in found)
+        return {number: content for number, content in told if _tells_files(content)}
+
+    def has_all_of(self, manifest: dict[str, Any]) -> bool:
+        """Whether no file of a run has been replaced or deleted since."""
+        return _paths_in(manifest) <= {file.path for file in self.files}
 
     @cached_property
     def n_made(self) -> int:
         """Rows that runs among the newest commits have made, as far as their files are here."""
         here = {file.path for file in self.files}
-        return sum(
-            own.get("synthetic_rows", 0)
-            for own in self.recent_manifests().values()
-            if here & {file.get("path") for file in own.get("files", ())}
-        )
+        recent = self.recent_manifests().values()
+        return sum(own["synthetic_rows"] for own in recent if here & _paths_in(own))
+
+
+def _tells_files(manifest: dict[str, Any]) -> bool:
+    # anybody can write to a log
+    files = manifest.get("files")
+    return (
+        isinstance(files, list)
+        and all(isinstance(file, dict) and isinstance(file.get("path"), str) for file in files)
+        and isinstance(manifest.get("synthetic_rows"), int)
+    )
+
+
+def _paths_in(manifest: dict[str, Any]) -> set[str]:
+    return {file["path"] for file in manifest["files"]}
 
 
 def content_of(manifest: str | None) -> dict[str, Any]:
