@@ -1,18 +1,22 @@
-"""Where a job writes: which kind of destination, and what it may not be beside its source."""
+"""Where a job writes: which kind of destination, what it may not be, and what it has already."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import DestinationError, ParameterError
+from ..events import Callback, Noted
+from .opening import opened
+from .record import asked_of
 from .storage.delta.draft import committed
 from .storage.delta.log import has_log, open_snapshot
 from .storage.destination import whole_or_absent
 from .storage.drafts.draft import Drafted
 from .storage.location import Location, contains
-from .storage.source import Source, guess_format
+from .storage.source import Source, guess_format, open_source
 
 if TYPE_CHECKING:
     from .run import Job
@@ -110,3 +114,34 @@ def _require_new_rows(job: Job) -> None:
             f"--mode append would add the rows of {job.source.shown!r} to it a second time: name "
             "--only-synthetic, too."
         )
+
+
+_ADDED = (
+    "The Delta table {!r} has these rows since version {}, from the same source with the same seed "
+    "and options: nothing was added. To add others, name another --seed."
+)
+
+
+def added_before(job: Job, callback: Callback) -> dict[str, Any] | None:
+    """The manifest of a run that has added the same rows to a table; None where there is none.
+
+    A job that is tried again, as its exit code was lost, would add them twice. Without a seed, its
+    rows are others.
+    """
+    destination = cast("Location", job.destination)
+    is_seeded = job.parameters.get("random_state") is not None
+    if job.mode != "append" or not is_seeded or not has_log(destination):
+        return None
+    table = open_snapshot(destination)
+    recent = table.recent_manifests()
+    if not recent or job.destination_format == "parquet":
+        return None
+    source = open_source(job.source, job.format, job.version)
+    _, columns = opened(source, job, lambda _: None)
+    # as JSON has it: lists for tuples
+    asked = json.loads(json.dumps(asked_of(job, source, columns)))
+    for version, content in recent.items():
+        if asked.items() <= content.items() and table.has_all_of(content):
+            callback(Noted(_ADDED.format(destination.shown, version)))
+            return {**content, "version": version}
+    return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,8 +18,7 @@ from ..errors import (
     PlanWarning,
     UnsoundPlanError,
 )
-from ..events import Callback, Event, Noted, StageFinished, Warned
-from ..graph.dask.tasks import same
+from ..events import Callback, Event, StageFinished
 from ..graph.dask.watch import stage
 from ..planning.cuts import block_rows
 from ..planning.estimate import Estimate
@@ -29,18 +27,22 @@ from ..process import ProcessSetting, muted
 from . import place
 from .cluster import ClusterSettings
 from .columns import Columns
-from .destinations import draft_of, require_apart, require_format, require_kept, require_shared
-from .record import asked_of, record_of, source_of
+from .destinations import (
+    added_before,
+    draft_of,
+    require_apart,
+    require_format,
+    require_kept,
+    require_shared,
+)
+from .opening import bytes_of, prepared, read_table
+from .record import record_of, source_of
 from .storage import arrays
-from .storage.delta.files import open_delta
-from .storage.delta.log import has_log, open_snapshot
 from .storage.drafts.draft import Drafted, writing_to
 from .storage.location import Location, contains
-from .storage.parquet import open_parquet
-from .storage.schema import empty_frame, schema_of_result
+from .storage.schema import schema_of_result
 from .storage.source import Source, at_rest, open_source
 from .storage.table import PARTITION_BYTES, Files, Table
-from .storage.text.files import open_text
 from .storage.text.spans import TextFormat
 from .storage.writing import require_rows, write_table
 
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
     from ..sampler import KMeansSMOTE
     from ..selection.result import SearchResult
 
-_SHOWN = 5  # files in a message
 # warnings of a plan are events, and would be printed twice
 _TOLD = ProcessSetting(partial(muted, "", PlanWarning))
 
@@ -149,11 +150,11 @@ def project(
 
     require_shared(job.source)
     source = open_source(job.source, job.format, job.version)
-    files, columns, sampler = _prepared(source, job, callback)
-    n_bytes = _bytes_of(source, files, columns)
+    files, columns, sampler = prepared(source, job, callback)
+    n_bytes = bytes_of(source, files, columns)
     n_held = n_bytes if exact else bytes_held(sampler, n_bytes)
     with place.computing(job.cluster, n_held, callback), _TOLD:
-        X, y, _ = _read(source, files, columns)
+        X, y, _ = read_table(source, files, columns)
         found = plan_from_all(sampler, X, y) if exact else plan_from_some(sampler, X, y, n_rows)
     _require_sound(found, job)
     plan = found.plan
@@ -182,9 +183,9 @@ def search(job: Job, callback: Callback, **asked: Any) -> SearchResult:
 
     require_shared(job.source)
     source = open_source(job.source, job.format, job.version)
-    files, columns, sampler = _prepared(source, job, callback)
+    files, columns, sampler = prepared(source, job, callback)
     with _computing(job, source, files, columns, callback) as hold:
-        X, y, _ = _read(source, files, columns, hold)
+        X, y, _ = read_table(source, files, columns, hold)
         seed = job.parameters.get("random_state")
         return try_settings(X, y, sampler=sampler, random_state=seed, callbacks=[callback], **asked)
 
@@ -206,8 +207,8 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
     """
     if job.destination is None:
         raise ParameterError("The job has no destination: name one, or make a plan alone.")
-    if (before := _added_before(job, job.destination)) is not None:
-        callback(Noted(_ADDED.format(job.destination.shown, before["version"])))
+    before = added_before(job, callback)
+    if before is not None:
         return before
     started, start = datetime.now(UTC), perf_counter()
     require_shared(job.source, job.destination)
@@ -226,12 +227,12 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         source = open_source(job.source, job.format, job.version)
         require_format(source, job)
         require_kept(source, job)
-        files, columns, sampler = _prepared(source, job, note)
+        files, columns, sampler = prepared(source, job, note)
         with (
             at_rest(source),
             _computing(job, source, files, columns, note) as hold,
         ):
-            read = _read(source, files, columns, hold)
+            read = read_table(source, files, columns, hold)
             prepare = _frame_to_write if files else _arrays_to_write
             write = prepare(sampler, *read, replace(job, columns=columns), draft)
             # around the write alone: what refuses in the stages before is not the destination
@@ -247,38 +248,6 @@ def run(job: Job, callback: Callback) -> dict[str, Any]:
         told = draft.finish(manifest)
     version = draft.version
     return told if version is None else {**told, "version": version}
-
-
-_ADDED = (
-    "The Delta table {!r} has these rows since version {}, from the same source with the same seed "
-    "and options: nothing was added. To add others, name another --seed."
-)
-
-
-def _added_before(job: Job, destination: Location) -> dict[str, Any] | None:
-    """The manifest of a run that has added the same rows to a table, such as one tried again."""
-    is_asked = job.mode == "append" and job.destination_format in {None, "delta"}
-    if not is_asked or job.parameters.get("random_state") is None:
-        return None
-    if not has_log(destination):
-        return None
-    table = open_snapshot(destination)
-    recent = table.recent_manifests()
-    if not recent:
-        return None
-    source = open_source(job.source, job.format, job.version)
-    # as JSON has it: lists for tuples
-    asked = json.loads(json.dumps(asked_of(job, source, _opened(source, job, _untold)[1])))
-    same_run = (
-        {**content, "version": number}
-        for number, content in recent.items()
-        if asked.items() <= content.items() and table.has_all_of(content)
-    )
-    return next(same_run, None)
-
-
-def _untold(_: Event) -> None:
-    """Tell nobody: the run itself does."""
 
 
 def _require_sound(plan: SamplingPlan | Estimate, job: Job) -> None:
@@ -297,112 +266,13 @@ def _require_something(plan: SamplingPlan, columns: Columns) -> None:
         )
 
 
-def _prepared(
-    source: Source, job: Job, callback: Callback
-) -> tuple[Files | None, Columns, KMeansSMOTE]:
-    """What can be known before a cluster starts, which takes seconds: files, columns, a sampler."""
-    files, columns = _opened(source, job, callback)
-    sampler = _sampler(job, columns, callback)
-    _require_possible(sampler, source, files, columns)
-    return files, columns, sampler
-
-
 @contextmanager
 def _computing(
     job: Job, source: Source, files: Files | None, columns: Columns, callback: Callback
 ) -> Iterator[Callable[[Any], Any]]:
-    n_bytes = _bytes_of(source, files, columns)
+    n_bytes = bytes_of(source, files, columns)
     with place.computing(job.cluster, n_bytes, callback) as hold, _TOLD:
         yield hold
-
-
-def _bytes_of(source: Source, files: Files | None, columns: Columns) -> int:
-    """About what the table takes in memory."""
-    if files is not None:
-        return files.n_bytes(columns.of_result)
-    return sum(int(own.nbytes) for own in _read(source, files, columns)[:2])
-
-
-def _sampler(job: Job, columns: Columns, callback: Callback) -> KMeansSMOTE:
-    from ..sampler import KMeansSMOTE
-
-    of_columns: dict[str, Any] = {}
-    if columns.categorical is not None:
-        of_columns["categorical_features"] = list(columns.categorical)
-    if columns.passthrough:
-        of_columns["passthrough"] = columns.passthrough
-    return KMeansSMOTE(**job.parameters, **of_columns, layout=job.layout, callbacks=[callback])
-
-
-def _require_possible(
-    sampler: KMeansSMOTE, source: Source, files: Files | None, columns: Columns
-) -> None:
-    """Raise what is wrong with the parameters, and with the types of a table, unread."""
-    from ..kernels.rows.schema import schema_of_frame
-    from ..parameters import settings_of, wanted_of
-
-    sampler._validate_params()
-    recipe, wanted = settings_of(sampler, None).recipe, wanted_of(sampler)
-    if files is None:
-        X, y, _ = _read(source, files, columns)
-        recipe.check_dtype(sampler._input(X, y).source.dtype)
-        return
-    declared = files.declared(columns.of_result)
-    if declared is not None:
-        schema_of_result(declared, columns)
-        empty = empty_frame(declared, ())
-        columns.require_labels(empty)
-        recipe.check_dtype(schema_of_frame(columns.split(empty)[0], wanted, "dask frame").dtype)
-
-
-def _opened(source: Source, job: Job, callback: Callback) -> tuple[Files | None, Columns]:
-    """The files of a table, and what is done with its columns; no files where it is arrays."""
-    columns, text = job.columns, job.text
-    if source.format != "csv" and text != TextFormat():
-        raise ParameterError(
-            f"--separator, --decimal and --encoding are of text, and the source is {source.format}."
-        )
-    if source.format == "zarr":
-        others = columns.drop, columns.keep, columns.mark, columns.categorical, columns.partition_by
-        if any(others) or len(columns.features or ()) > 1:
-            raise ParameterError(
-                "A Zarr group has no columns to --drop, --keep, mark, partition by or take as "
-                "--categorical: "
-                "--features names its one array of features, --target that of labels."
-            )
-        return None, columns
-    n_bytes = job.partition_bytes
-    files: Files
-    if source.format == "csv":
-        files = open_text(source, text, n_bytes, callback)
-    elif source.snapshot is not None:
-        files = open_delta(source, source.snapshot, n_bytes)
-    else:
-        files = open_parquet(source, n_bytes)
-    columns = columns.resolved(files.names, files.index)
-    for warning in source.warnings:
-        callback(Warned(warning))
-    if source.ignored:
-        some = ", ".join(source.ignored[:_SHOWN])
-        callback(
-            Noted(f"Not read, as they are no {source.format}: {len(source.ignored)} files, {some}")
-        )
-    if files.unread:
-        callback(Noted(f"Left out, as the index of a frame: {', '.join(files.unread)}"))
-    if columns.left_out:
-        callback(Noted(f"Left out, as no option names them: {', '.join(columns.left_out)}"))
-    return files, columns
-
-
-def _read(
-    source: Source, files: Files | None, columns: Columns, hold: Callable[[Any], Any] = same
-) -> tuple[Any, Any, Any]:
-    """X and y, and the table that they are of, whose frame is held; none of arrays."""
-    if files is None:
-        features = (columns.features or ("X",))[0]
-        return *arrays.read_arrays(source, features, columns.target), None
-    table = files.typed(columns.of_result, columns.keep, columns.unnamed)
-    return *columns.split(hold(table.frame)), table
 
 
 def _frame_to_write(
