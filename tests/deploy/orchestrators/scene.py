@@ -38,7 +38,7 @@ class Scene:
         self.balanced.mkdir(parents=True)
         for day in DAYS:
             shutil.copytree(flights, self.folder / f"data/flights/{day}.parquet")
-        for copy in range(8):
+        for copy in range(16):
             shutil.copytree(flights, self.folder / f"data/flights/{LONG}.parquet/{copy}")
         (self.folder / "program").write_text(str(program))
 
