@@ -29,6 +29,7 @@ from alarm import time_limit
 from dask_kmsmote.cli import cli
 from dask_kmsmote.job.storage.commit import read_record
 from dask_kmsmote.job.storage.delta.log import has_log, open_snapshot, options_of
+from dask_kmsmote.job.storage.delta.runs import manifests
 from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.manifest import read_manifest
 from store_proxy import Fault
@@ -96,7 +97,7 @@ def state_of_delta(out):
     location = Location(out)
     if not has_log(location):
         return "absent"
-    _, text = next(open_snapshot(location).manifests())
+    _, text = next(manifests(open_snapshot(location)))
     table = DeltaTable(out, storage_options=options_of(location))
     require_whole(table.to_pyarrow_table(columns=["label"])["label"].to_pandas())
     return str(json.loads(text)["run"])
@@ -106,7 +107,7 @@ def left_of_delta(out):
     """Notes, and files that no version names."""
     location = Location(out)
     names = [name for name in location.files() if not name.startswith("_delta_log/")]
-    found = open_snapshot(location).manifests() if has_log(location) else ()
+    found = manifests(open_snapshot(location)) if has_log(location) else ()
     runs = tuple(f"-{json.loads(text)['run']}.parquet" for _, text in found)
     return [name for name in names if not name.endswith(runs)]
 

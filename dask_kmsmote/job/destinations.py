@@ -13,6 +13,7 @@ from .opening import opened
 from .record import asked_of
 from .storage.delta.draft import committed
 from .storage.delta.log import has_log, open_snapshot
+from .storage.delta.runs import commits, has_all_of, recent_manifests
 from .storage.destination import whole_or_absent
 from .storage.drafts.draft import Drafted
 from .storage.location import Location, contains
@@ -67,10 +68,13 @@ def require_format(source: Source, job: Job) -> None:
 def require_kept(source: Source, job: Job) -> None:
     """Raise `ParameterError` where a table would lose what was written since a version of it."""
     snapshot, destination = source.snapshot, cast("Location", job.destination)
-    if snapshot is None or job.mode != "overwrite" or not contains(job.source, destination):
+    # what is written since the newest was opened is a conflict of the commit
+    if snapshot is None or job.version is None or job.mode != "overwrite":
+        return
+    if not contains(job.source, destination):
         return
     # what runs have committed was made of that version, and is replaced
-    later = open_snapshot(destination).commits(snapshot.version + 1)
+    later = commits(open_snapshot(destination), snapshot.version + 1)
     lost = sorted(number for number, manifest in later if manifest is None)
     if lost:
         raise ParameterError(
@@ -133,7 +137,7 @@ def added_before(job: Job, callback: Callback) -> dict[str, Any] | None:
     if job.mode != "append" or not is_seeded or not has_log(destination):
         return None
     table = open_snapshot(destination)
-    recent = table.recent_manifests()
+    recent = recent_manifests(table)
     if not recent or job.destination_format == "parquet":
         return None
     source = open_source(job.source, job.format, job.version)
@@ -141,7 +145,7 @@ def added_before(job: Job, callback: Callback) -> dict[str, Any] | None:
     # as JSON has it: lists for tuples
     asked = json.loads(json.dumps(asked_of(job, source, columns)))
     for version, content in recent.items():
-        if asked.items() <= content.items() and table.has_all_of(content):
+        if asked.items() <= content.items() and has_all_of(table, content):
             callback(Noted(_ADDED.format(destination.shown, version)))
             return {**content, "version": version}
     return None

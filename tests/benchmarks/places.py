@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import object_store
 from dask_kmsmote.job.storage.commit import read_record
 from dask_kmsmote.job.storage.delta.log import has_log, open_snapshot
+from dask_kmsmote.job.storage.delta.runs import manifests
 from dask_kmsmote.job.storage.location import Location
 from dask_kmsmote.job.storage.manifest import read_manifest
 
@@ -91,7 +92,7 @@ def state(out: str) -> str:
         return "committed"
     manifest = read_manifest(place)
     if has_log(place):
-        _, text = next(open_snapshot(place).manifests())
+        _, text = next(manifests(open_snapshot(place)))
         manifest = json.loads(text)
     if manifest is None:
         return "absent"
@@ -119,4 +120,4 @@ def left_behind(place: str) -> list[str]:
 
 
 def _runs(table: Location) -> set[str]:
-    return {json.loads(text)["run"] for _, text in open_snapshot(table).manifests()}
+    return {json.loads(text)["run"] for _, text in manifests(open_snapshot(table))}

@@ -19,6 +19,7 @@ from typing import Any
 from ...errors import InputError
 from .commit import being_published, read_record
 from .delta.log import has_log, open_snapshot
+from .delta.runs import manifests
 from .folders import type_of
 from .location import Location, lies_within
 
@@ -270,7 +271,7 @@ def require_manifest(location: Location, version: int | None = None) -> dict[str
 
 
 def _of_log(location: Location, version: int | None) -> dict[str, Any] | None:
-    found = next(open_snapshot(location, version).manifests(), None)
+    found = next(manifests(open_snapshot(location, version)), None)
     if found is None:
         return None
     number, text = found

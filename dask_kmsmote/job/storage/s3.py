@@ -191,7 +191,7 @@ class S3(S3FileSystem):  # type: ignore[misc]
         except OSError:  # a store may not let a user list them, or know none
             return
         for upload in found.get("Uploads", []):
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError):  # it has just ended
                 await self._abort_mpu(bucket, upload["Key"], upload["UploadId"])
 
     async def _done(self, method: str, error: Exception, named: dict[str, Any]) -> Any:

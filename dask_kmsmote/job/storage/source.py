@@ -7,12 +7,13 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from ...errors import DestinationError, InputError, ParameterError, StorageError
 from .commit import being_published, is_record
 from .delta.log import LOG, Snapshot, files_gone, has_log, open_snapshot
+from .delta.runs import n_made
 from .location import Location, fingerprint
 from .manifest import DRAFT, RUN, folder_types, part_paths, read_manifest
 
@@ -70,16 +71,16 @@ class Source:
         """The version of a table that has some."""
         return None if self.snapshot is None else self.snapshot.version
 
-    @property
+    @cached_property
     def warnings(self) -> list[str]:
         """What is to be looked at before rows are made from it."""
         # not when a source is opened, as that would read the log
-        n_made = self.n_made if self.snapshot is None else self.snapshot.n_made
-        if not n_made:
+        made = self.n_made if self.snapshot is None else n_made(self.snapshot)
+        if not made:
             return []
         earlier = " or an earlier --version of it" if self.snapshot is not None else ""
         text = (
-            f"{n_made} rows of the source {self.location.shown!r} were made by earlier runs, "
+            f"{made} rows of the source {self.location.shown!r} were made by earlier runs, "
             "and count as originals here. To make new rows from originals alone, name the table "
             f"that has no others{earlier}, and keep new rows apart, with --only-synthetic and "
             "another destination."

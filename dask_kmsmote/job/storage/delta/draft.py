@@ -31,17 +31,8 @@ from ..drafts.draft import writing_to
 from ..folders import type_of
 from ..location import Location
 from ..manifest import RUN, manifest_of
-from .log import (
-    APPLICATION,
-    Snapshot,
-    content_of,
-    deltalake,
-    first_line,
-    has_log,
-    open_snapshot,
-    options_of,
-    url_of,
-)
+from .log import Snapshot, deltalake, first_line, has_log, open_snapshot, options_of, url_of
+from .runs import APPLICATION, commits, content_of
 from .types import require_columns_of, schema_of_delta
 
 _NOTES = "_kmsmote"
@@ -246,7 +237,7 @@ class DeltaDraft:
         try:
             if not has_log(self.destination):
                 return {}
-            found = open_snapshot(self.destination).commits(self._before + 1)
+            found = commits(open_snapshot(self.destination), self._before + 1)
             return {run: number for number, text in found if (run := content_of(text).get("run"))}
         except (OSError, InputError):
             return None
@@ -302,7 +293,7 @@ class DeltaDraft:
         found = map(_NOTE.fullmatch, self.destination.names_in(_NOTES))
         notes = {note["run"]: note for note in found if note and note["run"] != self.run}
         first = {run: int(note["version"]) for run, note in notes.items()}
-        done = dict(self.snapshot.commits(min(first.values()))) if self.snapshot and notes else {}
+        done = dict(commits(self.snapshot, min(first.values()))) if self.snapshot and notes else {}
         # where the log does not reach back to, nobody can tell
         oldest = min(done, default=self._before + 1)
         dead = {run for run in notes if first[run] >= oldest}
@@ -316,7 +307,7 @@ class DeltaDraft:
 
     def _remove(self, names: Collection[str]) -> None:
         for name in names:
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError):  # another run removes the same
                 self.destination.fs.rm_file(self.destination.path_of(name))
         if self.destination.is_local:
             with suppress(OSError):  # there are notes of others

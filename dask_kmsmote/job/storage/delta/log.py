@@ -17,9 +17,6 @@ from ....errors import InputError, MissingPackageError, ParameterError
 from ..location import GIVE_UP_AFTER, Location
 
 LOG = "_delta_log"
-# whose transactions runs commit, so that of two one conflicts
-APPLICATION = "dask-kmsmote"
-_RECENT = 100  # commits
 _MOST_READER = 3
 # of protocols; what is left out either changes how rows are read, or is not known yet
 _READ = {
@@ -153,77 +150,6 @@ class Snapshot:
     def notes_of_columns(self) -> set[str]:
         """What the log notes of columns."""
         return {key for own in self._fields for key in own["metadata"]}
-
-    def manifests(self) -> Iterator[tuple[int, str]]:
-        """Versions that runs have committed, and their manifests, from this one back."""
-        return ((number, text) for number, text in self.commits() if text is not None)
-
-    def commits(self, first: int = 0) -> Iterator[tuple[int, str | None]]:
-        """Versions from this one back to the first, and their manifests; None of other writers.
-
-        It ends where the log does, whose old commits are cleaned up.
-        """
-        # `history` of deltalake 1.6 numbers the commits as if none came after this version
-        for number in range(self.version, first - 1, -1):
-            path = self.location.path_of(f"{LOG}/{number:020d}.json")
-            try:
-                with self.location.reached():
-                    lines = self.location.fs.cat_file(path).splitlines()
-            except FileNotFoundError:
-                return
-            yield number, next(filter(None, map(_manifest_in, lines)), None)
-
-    def recent_manifests(self) -> dict[int, dict[str, Any]]:
-        """What runs say that are among the newest commits, by version; the newest first."""
-        # most tables have none, whose log need not be read
-        if self.table.transaction_version(APPLICATION) is None:
-            return {}
-        found = self.commits(max(0, self.version + 1 - _RECENT))
-        told = ((number, content_of(text)) for number, text in found)
-        return {number: content for number, content in told if _tells_files(content)}
-
-    def has_all_of(self, manifest: dict[str, Any]) -> bool:
-        """Whether no file of a run has been replaced or deleted since."""
-        return _paths_in(manifest) <= {file.path for file in self.files}
-
-    @cached_property
-    def n_made(self) -> int:
-        """Rows that runs among the newest commits have made, as far as their files are here."""
-        here = {file.path for file in self.files}
-        recent = self.recent_manifests().values()
-        return sum(own["synthetic_rows"] for own in recent if here & _paths_in(own))
-
-
-def _tells_files(manifest: dict[str, Any]) -> bool:
-    # anybody can write to a log
-    files = manifest.get("files")
-    return (
-        isinstance(files, list)
-        and all(isinstance(file, dict) and isinstance(file.get("path"), str) for file in files)
-        and isinstance(manifest.get("synthetic_rows"), int)
-    )
-
-
-def _paths_in(manifest: dict[str, Any]) -> set[str]:
-    return {file["path"] for file in manifest["files"]}
-
-
-def content_of(manifest: str | None) -> dict[str, Any]:
-    """A manifest in a commit as it was; nothing where another program has written what is there."""
-    try:
-        content = json.loads(manifest or "{}")
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _manifest_in(action: bytes) -> str | None:
-    try:
-        commit = json.loads(action).get("commitInfo", {})
-    except (ValueError, AttributeError):  # of a damaged log, which is not read for it
-        return None
-    text = commit.get("kmsmote") if isinstance(commit, dict) else None
-    return text if isinstance(text, str) else None
 
 
 def files_gone(snapshot: Snapshot) -> InputError:

@@ -235,7 +235,7 @@ class StoreDraft(Draft):
                 self.destination.fs.rm([self.destination.path_of(name) for name in names])
 
     def _remove_all(self, place: Location) -> None:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):  # as above
             self.destination.fs.invalidate_cache()
             self.destination.fs.rm(place.path, recursive=True)
 
